@@ -1,0 +1,134 @@
+"""The whole configuration, and the runs in it."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from ssus2mri.config.base import Section, load_yaml, merge, parse, problems
+from ssus2mri.config.evaluate import (
+    CompareSettings,
+    RegisterSettings,
+    RenderSettings,
+    ScoreSettings,
+)
+from ssus2mri.config.learn import SynthesizeSettings, TrainSettings
+from ssus2mri.config.prepare import AlignSettings, AtlasSettings, CropSettings, ExtractSettings
+from ssus2mri.config.simulate import SimulateSettings
+from ssus2mri.errors import InputError
+
+
+class SplitSettings(Section):
+    """Section ``split``: where subjects go whose row says ``auto``."""
+
+    val: float = Field(ge=0, lt=1, description="share of the subjects to validate on")
+    test: float = Field(ge=0, lt=1, description="share of the subjects to test on")
+
+
+class Project(Section):
+    """Every key of config/config.yaml."""
+
+    manifest: str = Field(description="table of the images, relative to the working directory")
+    split: SplitSettings
+    atlas: AtlasSettings
+    simulate: SimulateSettings
+    crop: CropSettings
+    align: AlignSettings
+    extract: ExtractSettings
+    train: TrainSettings
+    runs: dict[str, dict[str, Any]] = Field(
+        description="a run is an entry with only its differences from `train`"
+    )
+    enabled_runs: list[str] = Field(min_length=1, description="runs to train and compare")
+    synthesize: SynthesizeSettings
+    register_: RegisterSettings = Field(alias="register")
+    compare: CompareSettings
+    score: ScoreSettings
+    render: RenderSettings
+
+
+def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:
+    """Check a whole configuration.
+
+    Args:
+        values: what the files hold, laid over each other.
+
+    Returns:
+        The project, or None, and every message about what is wrong.
+    """
+    messages: list[str] = []
+    project = None
+    try:
+        project = Project.model_validate(values)
+    except ValidationError as error:
+        messages += [str(InputError(place, **parts)) for place, parts in problems(error, "")]
+    runs, train = values.get("runs"), values.get("train")
+    if isinstance(runs, dict) and isinstance(train, dict):
+        for name in runs:
+            try:
+                TrainSettings.model_validate(run_values(values, name))
+            except ValidationError as error:
+                messages += [
+                    str(InputError(place, **parts))
+                    for place, parts in problems(error, f"runs.{name}")
+                    if project is not None
+                    or place.removeprefix(f"runs.{name}.") in _leaves(runs[name])
+                ]
+        for name in values.get("enabled_runs") or []:
+            if name not in runs:
+                messages.append(
+                    str(
+                        InputError(
+                            "enabled_runs",
+                            expected=f"runs out of {', '.join(sorted(runs))}",
+                            found=repr(name),
+                            do="Correct the name or add the run under `runs`.",
+                        )
+                    )
+                )
+    return project, messages
+
+
+def load_files(paths: list[Path], **changes: Any) -> tuple[dict[str, Any], list[str]]:
+    """Read configuration files, later ones over earlier ones, and check the whole.
+
+    Args:
+        paths: YAML files; the first is complete.
+        changes: top-level keys over all of them.
+
+    Returns:
+        The values and every message about what is wrong with them.
+
+    Raises:
+        InputError: a file cannot be read at all.
+    """
+    values: dict[str, Any] = {}
+    for path in paths:
+        values = merge(values, load_yaml(path))
+    values = merge(values, changes)
+    return values, load(values)[1]
+
+
+def run_values(values: dict[str, Any], run: str) -> dict[str, Any]:
+    """Lay a run's differences over ``train``.
+
+    Args:
+        values: the whole configuration.
+        run: a key of ``runs``.
+
+    Returns:
+        Values for `TrainSettings`.
+    """
+    differences = values["runs"][run]
+    return merge(values["train"], differences if isinstance(differences, dict) else {})
+
+
+def run_settings(values: dict[str, Any], run: str) -> TrainSettings:
+    """Check and give a run's settings; see `run_values`."""
+    return parse(TrainSettings, run_values(values, run), f"runs.{run}")
+
+
+def _leaves(values: Any, prefix: str = "") -> set[str]:
+    if not isinstance(values, dict):
+        return {prefix.rstrip(".")}
+    return set().union(*(_leaves(v, f"{prefix}{k}.") for k, v in values.items()), set())

@@ -1,0 +1,1 @@
+"""How far to trust synthetic MR; knows no model, reads slice files whoever made them."""

@@ -1,0 +1,100 @@
+"""Transforms and grids.
+
+A transform maps points of the image to points of the atlas ("image -> atlas", LPS mm), whoever
+wrote it: `ssus2mri simulate` (the true pose), `align`, or the user. `resample` inverts it for ITK.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ssus2mri.errors import InputError
+from ssus2mri.files import whole
+from ssus2mri.volume import reason, require_file
+
+
+def read_transform(path: Path) -> sitk.Transform:
+    """Read a linear transform that maps image points to atlas points.
+
+    Args:
+        path: an ITK transform file (``.tfm``, ``.txt``, ``.h5``).
+
+    Returns:
+        The transform, 3D.
+
+    Raises:
+        InputError: unreadable, not 3D, not linear, or not invertible.
+    """
+    expected = "an invertible linear 3D ITK transform (rigid, similarity or affine)"
+    do = "Save the transform again as .tfm; it must map image points to atlas points."
+    require_file(path)
+    try:
+        transform = sitk.ReadTransform(str(path))
+    except RuntimeError as error:
+        raise InputError(str(path), expected=expected, found=reason(error), do=do) from error
+    if transform.GetDimension() != 3 or not transform.IsLinear():
+        kind = f"{transform.GetDimension()}D {transform.GetName()}"
+        raise InputError(str(path), expected=expected, found=kind, do=do)
+    determinant = float(np.linalg.det(matrix(transform)))
+    if not np.isfinite(determinant) or abs(determinant) < 1e-6:
+        found = f"a singular matrix (determinant {determinant:.3g})"
+        raise InputError(str(path), expected=expected, found=found, do=do)
+    return transform
+
+
+def write_transform(transform: sitk.Transform, path: Path) -> None:
+    """Write a transform that maps image points to atlas points, whole or not at all."""
+    with whole(path) as partial:
+        sitk.WriteTransform(transform, str(partial))
+
+
+def matrix(transform: sitk.Transform) -> NDArray[np.float64]:
+    """Linear part of a transform, ``(D, D)``, from where it sends the unit vectors."""
+    dimension = transform.GetDimension()
+    zero = np.array(transform.TransformPoint((0.0,) * dimension))
+    columns = [np.array(transform.TransformPoint(tuple(e))) - zero for e in np.eye(dimension)]
+    return np.stack(columns, axis=1)
+
+
+def resample(
+    image: sitk.Image, like: sitk.Image, to_like: sitk.Transform, *, nearest: bool = False
+) -> sitk.Image:
+    """Resample an image onto another grid; 0 outside.
+
+    Args:
+        image: what to resample.
+        like: its grid is taken, not its voxels.
+        to_like: maps points of ``image`` to points of ``like``.
+        nearest: nearest neighbour (masks, labels) instead of linear.
+
+    Returns:
+        Image on the grid of ``like``, pixel type of ``image``.
+    """
+    interpolator = sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear
+    return sitk.Resample(image, like, to_like.GetInverse(), interpolator, 0.0)
+
+
+def grid(size: int, spacing_mm: float, center_mm: tuple[float, float, float]) -> sitk.Image:
+    """Make an empty cubic grid whose axes are those of the world (LPS).
+
+    Args:
+        size: voxels along each edge.
+        spacing_mm: edge of a voxel, mm.
+        center_mm: world point in the middle of the cube.
+
+    Returns:
+        3D uint8 image of zeros.
+    """
+    image = sitk.Image([size] * 3, sitk.sitkUInt8)
+    image.SetSpacing([spacing_mm] * 3)
+    image.SetOrigin([c - (size - 1) / 2 * spacing_mm for c in center_mm])
+    return image
+
+
+def from_array(array: NDArray, like: sitk.Image) -> sitk.Image:
+    """Give an array ``[z, y, x]`` (or ``[y, x]``) the geometry of an image of the same size."""
+    image = sitk.GetImageFromArray(array)
+    image.CopyInformation(like)
+    return image

@@ -1,0 +1,1 @@
+"""From slices to a model, and from a model to synthetic slices."""

@@ -1,0 +1,1 @@
+"""The networks; none reads a file or a configuration."""

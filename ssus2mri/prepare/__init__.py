@@ -1,0 +1,1 @@
+"""From an image of the manifest to slices in atlas space."""

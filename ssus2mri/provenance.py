@@ -1,0 +1,117 @@
+"""What a result was made from: code fingerprint per stage, hashes of settings and splits."""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parent
+
+# They say what is allowed and how to say it, and compute nothing: values reach a stage as settings.
+_NO_SCIENCE = ("ssus2mri", "ssus2mri.errors", "ssus2mri.config", "ssus2mri.provenance")
+
+
+def fingerprint(module: str) -> str:
+    """Hash the source of a module and of all of the package that it imports.
+
+    Snakemake does not see edits inside a package, so every rule carries this in ``params``.
+    Comments, docstrings and layout do not count: they cannot change a result.
+
+    Args:
+        module: dotted name, such as ``ssus2mri.prepare.align``.
+
+    Returns:
+        12 hexadecimal digits.
+    """
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += imported(name)
+    digest = hashlib.sha256()
+    for name in sorted(found):
+        digest.update(f"{name}\n{_meaning(_source(name))}\n".encode())
+    for template in sorted((_source(module).parent / "templates").glob("*")):
+        digest.update(template.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@cache
+def imported(module: str) -> tuple[str, ...]:
+    """List the modules of the package that a module imports, wherever the import stands.
+
+    Args:
+        module: dotted name.
+
+    Returns:
+        Dotted names, those without science left out.
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(_source(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(
+        sorted(
+            name
+            for name in names
+            if name.startswith("ssus2mri")
+            and name not in _NO_SCIENCE
+            and not name.startswith("ssus2mri.config.")
+            and _source(name).is_file()
+        )
+    )
+
+
+def digest(value: Any) -> str:
+    """Hash anything that JSON can hold, whatever the order of its keys.
+
+    Args:
+        value: settings, a split, a list of names.
+
+    Returns:
+        12 hexadecimal digits.
+    """
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def certificate(subjects: Iterable[str]) -> dict[str, str]:
+    """State which subjects a model has seen, with a hash, as text for a model's metadata.
+
+    Args:
+        subjects: the subjects trained and validated on.
+
+    Returns:
+        ``subjects`` (JSON list) and ``subjects_hash``.
+    """
+    names = sorted(set(subjects))
+    return {"subjects": json.dumps(names), "subjects_hash": digest(names)}
+
+
+def _source(module: str) -> Path:
+    relative = Path(*module.split(".")[1:])
+    package = PACKAGE / relative / "__init__.py"
+    return package if package.is_file() else (PACKAGE / relative).with_suffix(".py")
+
+
+@cache
+def _meaning(path: Path) -> str:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            node.body = body[1:]
+    return ast.dump(tree)

@@ -1,0 +1,1 @@
+"""Fetal heads with known truth, seen as ultrasound and as MR."""

@@ -1,0 +1,154 @@
+"""The HDF5 layout of slices: one file a volume, one slice a chunk. The only h5py import.
+
+Datasets: ``image (S, H, W)`` float16 in [0, 1]; ``plane (S,)`` uint8, an index into `PLANES`;
+``index (S,)`` int16, the slice's index in atlas space; ``head (S, H, W)`` bool. Where known
+(simulated volumes): ``truth (S, H, W)`` float16, the MR of the same anatomy at the same place;
+``labels (S, H, W)`` uint8, `ssus2mri.tissues.Tissue`. Where the run predicts it:
+``predicted_position (S, 2)``.
+
+Attributes: those of `Header`. Arrays of a plane are views of the atlas volume ``a[z, y, x]``: axial
+``a[k]``, coronal ``a[:, k]``, sagittal ``a[:, :, k]``.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ssus2mri import __version__
+from ssus2mri.errors import InputError
+from ssus2mri.files import whole
+
+PLANES = ("axial", "coronal", "sagittal")
+OPTIONAL = ("truth", "labels", "predicted_position")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a slice file says of itself.
+
+    ``space`` is ``atlas``; ``low`` and ``high`` are the original intensities shown as 0 and 1;
+    ``run`` is empty but for synthetic slices; ``size`` the edge of the atlas grid in voxels.
+    """
+
+    volume: str
+    subject: str
+    modality: str
+    ga_weeks: float
+    split: str
+    spacing_mm: float
+    size: int
+    low: float
+    high: float
+    space: str = "atlas"
+    run: str = ""
+    version: str = __version__
+
+
+@dataclass(frozen=True)
+class Slices:
+    """All slices of one volume; shapes and types as in the module's docstring."""
+
+    header: Header
+    image: NDArray[np.float16]
+    plane: NDArray[np.uint8]
+    index: NDArray[np.int16]
+    head: NDArray[np.bool_]
+    truth: NDArray[np.float16] | None = None
+    labels: NDArray[np.uint8] | None = None
+    predicted_position: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+def write(slices: Slices, path: Path) -> None:
+    """Write a slice file, whole or not at all.
+
+    Args:
+        slices: what to write; float images are stored as float16.
+        path: the ``.h5`` file.
+    """
+    with whole(path) as partial, h5py.File(partial, "w") as file:
+        for name in ("image", "head", "truth", "labels"):
+            array = getattr(slices, name)
+            if array is not None:
+                stored = array.astype(np.float16) if array.dtype.kind == "f" else array
+                file.create_dataset(
+                    name,
+                    data=stored,
+                    chunks=(1, *stored.shape[1:]),
+                    compression="gzip",
+                    compression_opts=1,
+                    shuffle=True,
+                )
+        for name in ("plane", "index", "predicted_position"):
+            array = getattr(slices, name)
+            if array is not None:
+                file.create_dataset(name, data=array)
+        file.attrs.update(asdict(slices.header))
+
+
+def read(path: Path) -> Slices:
+    """Read a slice file into memory.
+
+    Args:
+        path: the ``.h5`` file.
+
+    Returns:
+        All its slices.
+
+    Raises:
+        InputError: the file is missing, is not HDF5, or lacks a dataset or attribute.
+    """
+    with _opened(path) as file:
+        known = {field.name for field in fields(Slices)} - {"header"}
+        arrays = {name: file[name][:] for name in known & set(file)}
+        missing = known - set(OPTIONAL) - set(arrays)
+        if missing:
+            raise _bad(path, f"no dataset {', '.join(sorted(missing))}")
+        return Slices(header=_header(path, file), **arrays)
+
+
+def read_header(path: Path) -> Header:
+    """Read only what a slice file says of itself; see `read`."""
+    with _opened(path) as file:
+        return _header(path, file)
+
+
+def read_slice(path: Path, number: int) -> NDArray[np.float16]:
+    """Read the image of one slice, ``(H, W)``, without reading the others; see `read`."""
+    with _opened(path) as file:
+        return file["image"][number]
+
+
+def _opened(path: Path) -> h5py.File:
+    if not path.is_file():
+        raise InputError(
+            str(path), expected="a slice file", found="no such file", do="Run `extract` first."
+        )
+    try:
+        # Files are written once and never changed, so locks only hurt (network file systems).
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise _bad(path, str(error)) from error
+
+
+def _header(path: Path, file: h5py.File) -> Header:
+    names = [field.name for field in fields(Header)]
+    missing = [name for name in names if name not in file.attrs]
+    if missing:
+        raise _bad(path, f"no attribute {', '.join(missing)}")
+    values = {name: file.attrs[name] for name in names}
+    return Header(**{k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()})
+
+
+def _bad(path: Path, found: str) -> InputError:
+    return InputError(
+        str(path),
+        expected="a slice file of this program (HDF5)",
+        found=found,
+        do="Delete it and run `extract` or `synthesize` again.",
+    )

@@ -1,0 +1,45 @@
+"""Tissue labels: the eight of the fetal atlases, then what an ultrasound meets around them."""
+
+from enum import IntEnum
+
+
+class Tissue(IntEnum):
+    """One label a voxel; 0 to 8 as in the label atlases that ``labels`` of the manifest takes."""
+
+    BACKGROUND = 0
+    WHITE_MATTER = 1
+    VENTRICLES = 2
+    CEREBELLUM = 3
+    EXTRA_AXIAL_CSF = 4
+    CORTEX = 5
+    DEEP_GREY = 6
+    BRAINSTEM = 7
+    CORPUS_CALLOSUM = 8
+    SKULL = 9
+    SCALP = 10
+    MIDLINE = 11
+    CAVUM = 12
+    CHOROID_PLEXUS = 13
+    AMNIOTIC_FLUID = 14
+    UTERINE_WALL = 15
+
+
+ATLAS_LABELS = tuple(range(9))
+
+INTRACRANIAL = (
+    Tissue.WHITE_MATTER,
+    Tissue.VENTRICLES,
+    Tissue.CEREBELLUM,
+    Tissue.EXTRA_AXIAL_CSF,
+    Tissue.CORTEX,
+    Tissue.DEEP_GREY,
+    Tissue.BRAINSTEM,
+    Tissue.CORPUS_CALLOSUM,
+    Tissue.MIDLINE,
+    Tissue.CAVUM,
+    Tissue.CHOROID_PLEXUS,
+)
+"""Inside the skull: what a brain-extracted MR shows."""
+
+HEAD = (*INTRACRANIAL, Tissue.SKULL)
+"""Inside the outer border of the skull: the head of an ultrasound."""
