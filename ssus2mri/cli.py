@@ -41,6 +41,7 @@ def _root(
         format="%(asctime)s %(name)s: %(message)s",
         datefmt="%H:%M:%S",
         stream=sys.stderr,
+        force=True,
     )
     for noisy in ("matplotlib", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -56,7 +57,12 @@ def check(
     """Report everything wrong with configuration, manifest and images, before days are spent."""
     from ssus2mri.check import run_check
 
-    raise typer.Exit(run_check(config or [Path(DEFAULT)], manifest))
+    messages, checked = run_check(config or [Path(DEFAULT)], manifest)
+    for message in messages:
+        typer.echo(message, err=True)
+    if messages:
+        raise InputError.several([f"{len(messages)} problem(s) in {checked}"])
+    typer.echo(f"Checked {checked}: all in order.")
 
 
 @app.command()

@@ -185,7 +185,12 @@ def _records(path: Path) -> list[tuple[int, dict[str, str]]]:
         found = f"a byte that is not UTF-8 in line {line}"
         raise InputError(str(path), expected=expected, found=found, do=do) from error
     reader = csv.DictReader(text.splitlines(), strict=True)
-    columns = set(reader.fieldnames or [])
+    try:
+        columns = set(reader.fieldnames or [])
+        records = [(reader.line_num, record) for record in reader]
+    except csv.Error as error:
+        where = f"{path} row {reader.line_num}"
+        raise InputError(where, expected=expected, found=str(error), do=_DO) from error
     unknown = sorted(columns - set(Row.model_fields))
     required = {name for name, field in Row.model_fields.items() if field.is_required()}
     if unknown or required - columns:
@@ -195,11 +200,6 @@ def _records(path: Path) -> list[tuple[int, dict[str, str]]]:
             found=f"unknown {unknown}, missing {sorted(required - columns)}",
             do=_DO,
         )
-    try:
-        records = [(reader.line_num, record) for record in reader]
-    except csv.Error as error:
-        where = f"{path} row {reader.line_num}"
-        raise InputError(where, expected=expected, found=str(error), do=_DO) from error
     for number, record in records:
         if None in record or None in record.values():
             raise InputError(

@@ -3,9 +3,6 @@
 A volume is a 3D ``SimpleITK.Image`` of float32 in world LPS mm; a plane is a 2D one.
 """
 
-import gzip
-import struct
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +10,7 @@ import SimpleITK as sitk
 
 from ssus2mri.errors import InputError
 from ssus2mri.files import whole
-
-VOLUME_ENDINGS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
-PLANE_ENDINGS = (".png", ".tif", ".tiff", ".dcm")
-_VENDOR_ENDINGS = (".vol", ".v00", ".4dv")
-_READABLE = "NIfTI, NRRD, MHA/MHD, a DICOM folder, or a PNG, TIFF or DICOM plane"
+from ssus2mri.formats import not_finite, read_any, rounded
 
 
 def read(path: Path) -> sitk.Image:
@@ -82,8 +75,8 @@ def read_mask(path: Path, like: sitk.Image) -> sitk.Image:
     elif not _same_place(mask, like):
         raise InputError(
             str(path),
-            expected=f"origin {_rounded(like.GetOrigin())}, spacing {_rounded(like.GetSpacing())}",
-            found=f"origin {_rounded(mask.GetOrigin())}, spacing {_rounded(mask.GetSpacing())}"
+            expected=f"origin {rounded(like.GetOrigin())}, spacing {rounded(like.GetSpacing())}",
+            found=f"origin {rounded(mask.GetOrigin())}, spacing {rounded(mask.GetSpacing())}"
             " or another direction",
             do="Resample the mask to the image.",
         )
@@ -124,22 +117,6 @@ def read_labels(path: Path, known: tuple[int, ...]) -> sitk.Image:
     return sitk.Cast(image, sitk.sitkUInt8)
 
 
-def check(path: Path, *, plane: bool) -> None:
-    """Check that an image can be read, without returning it; see `read`.
-
-    Args:
-        path: the file or folder.
-        plane: whether it is a 2D plane.
-
-    Raises:
-        InputError: as `read`.
-    """
-    if plane:
-        read_plane(path, 1.0)
-    else:
-        read(path)
-
-
 def write(image: sitk.Image, path: Path) -> None:
     """Write an image, compressed, whole or not at all.
 
@@ -153,7 +130,7 @@ def write(image: sitk.Image, path: Path) -> None:
 
 def _checked_header(path: Path, *, dimensions: int) -> sitk.Image:
     """Read without looking at the voxels' values."""
-    image = _read_any(path)
+    image = read_any(path)
     name = str(path)
     if image.GetNumberOfComponentsPerPixel() > 1:
         channels = np.moveaxis(sitk.GetArrayViewFromImage(image), -1, 0)[:3]
@@ -183,74 +160,11 @@ def _checked_header(path: Path, *, dimensions: int) -> sitk.Image:
     return image
 
 
-def _read_any(path: Path) -> sitk.Image:
-    name = path.name.lower()
-    if name.endswith(_VENDOR_ENDINGS):
-        raise InputError(
-            str(path),
-            expected=_READABLE,
-            found="a GE Voluson (Kretz) volume, a closed vendor format",
-            do="Export it: on the scanner or in 4D View choose Export > 3D Cartesian"
-            " (uncompressed) or DICOM, open it in 3D Slicer with the SlicerHeart extension, and"
-            " save it as .nrrd or .nii.gz.",
-        )
-    if path.is_dir():
-        return _read_series(path)
-    require_file(path)
-    if not name.endswith(VOLUME_ENDINGS + PLANE_ENDINGS):
-        raise InputError(
-            str(path), expected=_READABLE, found=f"ending {path.suffix!r}", do="Convert the file."
-        )
-    if name.endswith((".nii", ".nii.gz")):
-        _check_nifti_spacing(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(
-            str(path),
-            expected=_READABLE,
-            found=f"a file that cannot be read as its ending says ({reason(error)})",
-            do="It may be truncated or renamed: copy or export it again.",
-        ) from error
-    if min(image.GetSpacing()) <= 0:
-        raise _bad_spacing(path, image.GetSpacing())
-    return image
-
-
-def _read_series(folder: Path) -> sitk.Image:
-    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if len(series) != 1:
-        raise InputError(
-            str(folder),
-            expected="a folder with one DICOM series",
-            found=f"{len(series)} series",
-            do="Put each series into a folder of its own.",
-        )
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0]))
-    try:
-        return reader.Execute()
-    except RuntimeError as error:
-        raise InputError(
-            str(folder),
-            expected="a readable DICOM series",
-            found=reason(error),
-            do="Export the series again.",
-        ) from error
-
-
 def _checked_voxels(path: Path, image: sitk.Image) -> sitk.Image:
     array = sitk.GetArrayViewFromImage(image)
     finite = np.isfinite(array)
     if not finite.all():
-        raise InputError(
-            str(path),
-            expected="finite voxels",
-            found=f"{int((~finite).sum())} NaN or infinite voxels",
-            do="Replace them (by 0 outside the scan) and save the image again.",
-        )
+        raise not_finite(path, int((~finite).sum()))
     if array.min() == array.max():
         raise InputError(
             str(path),
@@ -261,51 +175,6 @@ def _checked_voxels(path: Path, image: sitk.Image) -> sitk.Image:
     return image
 
 
-def _check_nifti_spacing(path: Path) -> None:
-    """Read pixdim ourselves: the library repairs a zero or negative spacing in silence."""
-    try:
-        with (gzip.open if path.name.lower().endswith(".gz") else open)(path, "rb") as file:
-            header = file.read(348)
-    except (OSError, EOFError):
-        return  # not gzip or truncated: the library's own message says so
-    if len(header) < 348:
-        return
-    order = "<" if struct.unpack("<i", header[:4])[0] == 348 else ">"
-    if struct.unpack(f"{order}i", header[:4])[0] != 348:
-        return  # not NIfTI-1
-    dimensions = struct.unpack(f"{order}h", header[40:42])[0]
-    spacing = struct.unpack(f"{order}8f", header[76:108])[1 : 1 + min(max(dimensions, 1), 3)]
-    if not all(np.isfinite(spacing)) or min(spacing) <= 0:
-        raise _bad_spacing(path, spacing)
-
-
-def _bad_spacing(path: Path, spacing: tuple[float, ...]) -> InputError:
-    return InputError(
-        str(path),
-        expected="a voxel spacing above 0 mm along every axis",
-        found=f"spacing {_rounded(spacing)} mm",
-        do="Write the true spacing into the image's header.",
-    )
-
-
-def require_file(path: Path) -> None:
-    """Refuse a path that is no file.
-
-    Args:
-        path: the file.
-
-    Raises:
-        InputError: no such file.
-    """
-    if not path.is_file():
-        raise InputError(
-            str(path),
-            expected="a file",
-            found="no such file",
-            do="Correct the path; in a manifest it is relative to the manifest.",
-        )
-
-
 def _same_place(a: sitk.Image, b: sitk.Image) -> bool:
     pairs = [
         (a.GetOrigin(), b.GetOrigin()),
@@ -313,13 +182,3 @@ def _same_place(a: sitk.Image, b: sitk.Image) -> bool:
         (a.GetDirection(), b.GetDirection()),
     ]
     return all(np.allclose(one, other, rtol=0.0, atol=1e-3) for one, other in pairs)
-
-
-def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(round(value, 4) for value in values)
-
-
-def reason(error: RuntimeError) -> str:
-    """Give the last line of a library's message, which holds the reason."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].removeprefix("ITK ERROR: ")[:160] if lines else "no reason given"

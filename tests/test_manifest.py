@@ -1,0 +1,120 @@
+"""Every mistake in the table is found, all at once, by row and column."""
+
+from pathlib import Path
+
+import pytest
+
+from ssus2mri import manifest
+from ssus2mri.errors import InputError
+
+HEADER = "volume,subject,modality,image,ga_weeks,split"
+GOOD = [
+    "us1,a,us,a.nii.gz,23,train",
+    "mr1,b,mr,b.nii.gz,23,train",
+    "us2,c,us,c.nii.gz,23,test",
+]
+
+
+def load(
+    tmp_path: Path, *rows: str, header: str = HEADER
+) -> tuple[manifest.Manifest | None, list[str]]:
+    path = tmp_path / "manifest.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return manifest.load(path, val=0.1, test=0.2)
+
+
+def test_good_table(tmp_path: Path) -> None:
+    table, messages = load(tmp_path, *GOOD)
+    assert messages == []
+    assert table is not None
+    assert [row.volume for row in table.where(modality="us")] == ["us1", "us2"]
+    assert table.rows["us1"].image == str(tmp_path / "a.nii.gz")
+
+
+def test_simulated_image_is_a_workflow_output(tmp_path: Path) -> None:
+    table, messages = load(tmp_path, *GOOD, "s1,d,us,results/simulate/s1.nii.gz,23,train")
+    assert messages == []
+    assert table is not None
+    assert table.rows["s1"].simulated
+    assert table.rows["s1"].image == "results/simulate/s1.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("us1,d,us,d.nii.gz,23,train", "rows 2, 5, column volume"),
+        ("a/b,d,us,d.nii.gz,23,train", "row 5, column volume"),
+        ("a..b,d,us,d.nii.gz,23,train", "row 5, column volume"),
+        ("..,d,us,d.nii.gz,23,train", "row 5, column volume"),
+        ("x_mask,d,us,d.nii.gz,23,train", "row 5, column volume"),
+        ("x,d,ct,d.nii.gz,23,train", "row 5, column modality"),
+        ("x,d,us,d.nii.gz,23,training", "row 5, column split"),
+        ("x,d,us,d.nii.gz,old,train", "row 5, column ga_weeks"),
+        ("x,d,us,d.nii.gz,230,train", "row 5, column ga_weeks"),
+        ("x,d,us,,23,train", "row 5, column image"),
+        ("x,a,us,d.nii.gz,23,test", "rows 2, 5, column split"),
+        ("x,a,us,d.nii.gz,23,auto", "rows 2, 5, column split"),
+        ("x,d,us,d.nii.gz,23", "6 fields"),
+        ("x,d,us,d.nii.gz,23,train,more", "6 fields"),
+        ("x,d,us,results/simulate/y.nii.gz,23,train", "results/simulate/x.nii.gz"),
+    ],
+)
+def test_bad_row(tmp_path: Path, row: str, expected: str) -> None:
+    table, messages = load(tmp_path, *GOOD, row)
+    assert table is None
+    assert len(messages) == 1
+    assert expected in messages[0]
+    assert "manifest.csv" in messages[0]
+
+
+def test_all_mistakes_at_once(tmp_path: Path) -> None:
+    _, messages = load(tmp_path, *GOOD, "a/b,d,ct,d.nii.gz,x,never")
+    assert len(messages) == 4
+
+
+@pytest.mark.parametrize("missing", ["us1", "mr1", "us2"])
+def test_too_few(tmp_path: Path, missing: str) -> None:
+    _, messages = load(tmp_path, *(row for row in GOOD if not row.startswith(missing)))
+    modality, split = missing[:2], "test" if missing == "us2" else "train"
+    assert len(messages) == 1
+    assert f"at least one {modality} image in split {split}" in messages[0]
+
+
+def test_plane_needs_both_columns(tmp_path: Path) -> None:
+    header = HEADER + ",plane,pixel_mm"
+    _, messages = load(tmp_path, "p1,d,us,d.png,23,train,axial,", header=header)
+    assert any("`plane` and `pixel_mm` both" in message for message in messages)
+
+
+def test_unknown_column(tmp_path: Path) -> None:
+    _, messages = load(tmp_path, *(row + ",0" for row in GOOD), header=HEADER + ",age")
+    assert "unknown ['age']" in messages[0]
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (b"\xef\xbb\xbf" + HEADER.encode(), "byte-order mark"),
+        (HEADER.encode("utf-16"), "byte-order mark"),
+        (HEADER.encode() + b"\nus1,Andr\xe9,us,a.nii.gz,23,train\n", "not UTF-8 in line 2"),
+        (HEADER.encode(), "found none"),
+        (b'volume,"subject', "manifest.csv"),
+    ],
+)
+def test_encoding(tmp_path: Path, raw: bytes, found: str) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match=found):
+        manifest.read(path, val=0.1, test=0.2)
+
+
+def test_missing_manifest(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        manifest.read(tmp_path / "nowhere.csv", val=0.1, test=0.2)
+
+
+def test_auto_split_is_stable_and_proportional() -> None:
+    splits = [manifest.auto_split(f"subject-{k}", val=0.1, test=0.2) for k in range(2000)]
+    assert splits == [manifest.auto_split(f"subject-{k}", val=0.1, test=0.2) for k in range(2000)]
+    assert abs(splits.count("test") / 2000 - 0.2) < 0.03
+    assert abs(splits.count("val") / 2000 - 0.1) < 0.03
