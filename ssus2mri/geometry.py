@@ -15,26 +15,27 @@ from ssus2mri.files import whole
 from ssus2mri.formats import reason, require_file
 
 
-def read_transform(path: Path) -> sitk.Transform:
+def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:
     """Read a linear transform that maps image points to atlas points.
 
     Args:
         path: an ITK transform file (``.tfm``, ``.txt``, ``.h5``).
+        dimensions: 3 for a volume, 2 for a plane.
 
     Returns:
-        The transform, 3D.
+        The transform.
 
     Raises:
-        InputError: unreadable, not 3D, not linear, or not invertible.
+        InputError: unreadable, of another dimension, not linear, or not invertible.
     """
-    expected = "an invertible linear 3D ITK transform (rigid, similarity or affine)"
+    expected = f"an invertible linear {dimensions}D ITK transform (rigid, similarity or affine)"
     do = "Save the transform again as .tfm; it must map image points to atlas points."
     require_file(path)
     try:
         transform = sitk.ReadTransform(str(path))
     except RuntimeError as error:
         raise InputError(str(path), expected=expected, found=reason(error), do=do) from error
-    if transform.GetDimension() != 3 or not transform.IsLinear():
+    if transform.GetDimension() != dimensions or not transform.IsLinear():
         kind = f"{transform.GetDimension()}D {transform.GetName()}"
         raise InputError(str(path), expected=expected, found=kind, do=do)
     determinant = float(np.linalg.det(matrix(transform)))

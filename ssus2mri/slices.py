@@ -12,6 +12,7 @@ Attributes: those of `Header`. Arrays of a plane are views of the atlas volume `
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -30,7 +31,8 @@ class Header:
     """What a slice file says of itself.
 
     ``space`` is ``atlas``; ``low`` and ``high`` are the original intensities shown as 0 and 1;
-    ``run`` is empty but for synthetic slices; ``size`` the edge of the atlas grid in voxels.
+    ``run`` is empty but for synthetic slices; ``size`` the edge of the atlas grid in voxels and
+    ``origin_mm`` the world point of its first one, as many numbers as the image has dimensions.
     """
 
     volume: str
@@ -43,6 +45,7 @@ class Header:
     low: float
     high: float
     space: str = "atlas"
+    origin_mm: tuple[float, ...] = (0.0, 0.0, 0.0)
     run: str = ""
     version: str = __version__
 
@@ -142,7 +145,14 @@ def _header(path: Path, file: h5py.File) -> Header:
     if missing:
         raise _bad(path, f"no attribute {', '.join(missing)}")
     values = {name: file.attrs[name] for name in names}
-    return Header(**{k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()})
+    return Header(**{k: _plain(v) for k, v in values.items()})
+
+
+def _plain(value: Any) -> Any:
+    """Give an attribute back as it was written."""
+    if isinstance(value, np.ndarray):
+        return tuple(value.tolist())
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _bad(path: Path, found: str) -> InputError:

@@ -1,14 +1,62 @@
 """Settings of the stages that evaluate: register, compare, score, render."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ssus2mri.config.base import Section
+
+
+class FfdSettings(Section):
+    """Section ``register.ffd``: the free-form deformation; lists have one entry a pyramid level."""
+
+    mesh_mm: list[float] = Field(
+        min_length=1, description="cell of the B-spline mesh, mm; each a whole part of the first"
+    )
+    resolution_mm: list[float] = Field(description="pixels are shrunk to about this, mm")
+    smooth_mm: list[float] = Field(description="standard deviation of the smoothing, mm")
+    iterations: int = Field(ge=1, description="most LBFGS2 iterations a level")
+    line_search: int = Field(ge=1, description="most evaluations a line search")
+    tolerance: float = Field(
+        gt=0, description="gradient at which a level ends, of the parameters' norm"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "FfdSettings":
+        levels = len(self.mesh_mm)
+        if len(self.resolution_mm) != levels or len(self.smooth_mm) != levels:
+            raise ValueError(f"{levels} entries in each of mesh_mm, resolution_mm and smooth_mm")
+        if min(*self.mesh_mm, *self.resolution_mm) <= 0 or min(self.smooth_mm) < 0:
+            raise ValueError("mesh_mm and resolution_mm above 0, smooth_mm at least 0")
+        growth = [self.mesh_mm[0] / cell for cell in self.mesh_mm]
+        if any(abs(factor - round(factor)) > 1e-6 or factor < 1 for factor in growth):
+            raise ValueError("cells in mesh_mm that are whole parts of its first")
+        return self
 
 
 class RegisterSettings(Section):
     """Section ``register``: the definition of the deformation score."""
 
     slices_per_volume: int = Field(ge=1, description="slices registered per test volume")
+    index_tolerance_mm: float = Field(
+        ge=0, description="farthest real slice taken where the very index is missing, mm"
+    )
+    deformation_scale: float = Field(
+        gt=0, description="mean |log det J| at which the score is 1 - 1/e"
+    )
+    min_determinant: float = Field(
+        gt=0, lt=1, description="what a folded or collapsed point counts as"
+    )
+    min_similarity: float = Field(
+        ge=-1, lt=1, description="correlation after registration from which there is a match"
+    )
+    ffd: FfdSettings
+
+
+class SsimSettings(Section):
+    """Section ``compare.ssim``."""
+
+    sigma_px: float = Field(gt=0, description="Gaussian window, pixels")
+    k1: float = Field(gt=0)
+    k2: float = Field(gt=0)
 
 
 class CompareSettings(Section):
@@ -17,15 +65,28 @@ class CompareSettings(Section):
     slices_per_volume: int = Field(
         ge=1, description="slices registered to the pseudo-pair per test volume"
     )
+    index_tolerance_mm: float = Field(
+        ge=0, description="farthest real slice taken where the very index is missing, mm"
+    )
+    psnr_cap_db: float = Field(gt=0, description="largest PSNR given: that of equal images, dB")
+    ssim: SsimSettings
+    ffd: FfdSettings
 
 
 class ScoreSettings(Section):
     """Section ``score``."""
 
     confidence: float = Field(gt=0, lt=1, description="level of the intervals")
+    bootstrap_samples: int = Field(ge=100, description="resamples of the volumes")
+    seed: int = Field(ge=0)
 
 
 class RenderSettings(Section):
     """Section ``render``."""
 
     title: str = Field(description="heading of the report")
+    examples_per_plane: int = Field(ge=1, description="slices shown per test volume and plane")
+    example_rows: int = Field(ge=1, description="rows of pictures; fewer volumes are shown then")
+    edge_sigma_px: float = Field(gt=0, description="smoothing before outlines are drawn, pixels")
+    alignment_pictures: int = Field(ge=0, description="alignment pictures, the worst first")
+    alignment_px: int = Field(ge=64, description="longest edge of an alignment picture, pixels")

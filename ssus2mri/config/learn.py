@@ -7,14 +7,33 @@ from pydantic import Field
 from ssus2mri.config.base import Section
 
 
+class EdgeSettings(Section):
+    """EdgeNet, which imitates Canny's detector."""
+
+    sigma: float = Field(gt=0, description="standard deviation of the Gaussian, pixels")
+    low: float = Field(ge=0, description="gradient at which an edge continues, 1 / pixel")
+    high: float = Field(gt=0, description="gradient at which an edge starts, 1 / pixel")
+
+
 class NetworkSettings(Section):
     """The networks of Table I."""
 
     encoder_channels: int = Field(ge=1, description="channels of the encoder and of dec1")
+    decoder_channels: int = Field(ge=1, description="channels of dec2 to dec5")
+    final_channels: list[int] = Field(min_length=2, max_length=2, description="channels of dec6")
     attention: bool = Field(description="cross-modal attention")
     attention_level: Literal[3, 4, 5] = Field(description="decoder level whose input it changes")
+    attention_channels: int = Field(ge=1, description="channels of its embeddings")
+    discriminator_channels: list[int] = Field(
+        min_length=4, max_length=4, description="channels of a discriminator's first four layers"
+    )
     norm: Literal["none", "batch", "instance"] = Field(description="normalisation")
+    discriminator_norm: Literal["none", "batch", "instance"] = Field(
+        description="normalisation of the discriminators of images and edges"
+    )
     activation: Literal["relu", "leaky_relu", "elu"] = Field(description="activation")
+    output: Literal["none", "sigmoid"] = Field(description="activation of the images put out")
+    edges: EdgeSettings
 
 
 class WeightSettings(Section):
@@ -32,18 +51,22 @@ class TrainSettings(Section):
     """Section ``train``, and every entry of ``runs`` once its differences are laid over it."""
 
     label: str = Field(description="the run's name in tables and figures")
-    method: Literal["synthesis", "autoencoder", "gan", "copy", "atlas"] = Field(
+    method: Literal["synthesis", "autoencoder", "copy", "atlas"] = Field(
         description="what is trained; copy and atlas have nothing to learn"
     )
     seed: int = Field(ge=0)
     network: NetworkSettings
     weights: WeightSettings
-    adversarial: Literal["lsgan", "bce", "hinge"]
-    batch_size: int = Field(ge=1)
+    adversarial: Literal["lsgan", "bce", "hinge"] = Field(description="form of adversarial terms")
+    batch_size: int = Field(ge=1, description="US slices, and MR slices, of a step")
     epochs: int = Field(ge=1)
     steps_per_epoch: int = Field(ge=0, description="0: one pass over the US slices")
     learning_rate: float = Field(gt=0)
     halve_every: int = Field(ge=1, description="epochs after which the learning rate halves")
+    adam_betas: list[float] = Field(
+        min_length=2, max_length=2, description="decay of Adam's two moments"
+    )
+    validation_slices: int = Field(ge=1, description="most slices to validate on, evenly spread")
 
 
 class SynthesizeSettings(Section):

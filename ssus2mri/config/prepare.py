@@ -1,6 +1,6 @@
 """Settings of the stages that prepare slices: atlas, crop, align, extract."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,16 +18,80 @@ class AtlasSettings(Section):
     spacing_mm: float = Field(gt=0, le=5, description="edge of a voxel, mm")
 
 
+class SkullSettings(Section):
+    """Section ``crop.skull``: how the head of an ultrasound is found when no mask is given."""
+
+    hc_spread: float = Field(gt=0, description="prior: relative spread of the circumference")
+    aspect: float = Field(gt=0, le=1, description="prior: width / length of the head")
+    height: float = Field(gt=0, le=1.5, description="prior: height / length of the head")
+    aspect_spread: float = Field(gt=0, description="prior: relative spread of both ratios")
+    ridge_mm: float = Field(gt=0, description="half thickness of the skull's echo, mm")
+    contrast_mm: float = Field(gt=0, description="neighbourhood of the local contrast, mm")
+    contrast_floor: float = Field(ge=0, description="least contrast, of the mean contrast")
+    ridge_strength: float = Field(gt=0, description="response that counts as skull in full")
+    coarse_2d_mm: float = Field(gt=0, description="pixel of the search, mm")
+    fine_2d_mm: float = Field(gt=0, description="pixel of the refinement, mm")
+    coarse_3d_mm: float = Field(gt=0, description="voxel of the search, mm")
+    fine_3d_mm: float = Field(gt=0, description="voxel of the refinement, mm")
+    surface_points_2d: int = Field(ge=12, description="points along the ellipse")
+    hough_angles: int = Field(ge=8, description="directions in 360 degrees, 2D")
+    hough_sizes: int = Field(ge=1, description="circumferences tried")
+    candidates: int = Field(ge=1, description="best of the search that are refined")
+    apart_mm: float = Field(ge=0, description="least difference between these, mm")
+    reach_mm: float = Field(gt=0, description="how far the refinement first looks, mm")
+    iterations: int = Field(ge=1, description="steps of the refinement")
+    observations: float = Field(gt=0, description="weight of the skull against the prior")
+    noise_mm: float = Field(gt=0, description="scatter of the skull about the ellipsoid, mm")
+    outward_mm: float = Field(description="from the ridge to the skull's outer border, mm")
+
+
 class CropSettings(Section):
     """Section ``crop``."""
 
     margin_mm: float = Field(ge=0, description="kept around the head, mm")
+    min_solidity: float = Field(
+        ge=0, le=1, description="a given mask that fills less of its ellipsoid is not used"
+    )
+    skull: SkullSettings
+
+
+class PlaneSettings(Section):
+    """Section ``align.plane``: a 2D plane."""
+
+    scale_to: Literal["age", "template"] = Field(description="size that the head is given")
+    level_mm: float = Field(ge=0, description="levels compared above and below the thalami, mm")
+    blur_mm: float = Field(gt=0, description="blur before the comparison, std, mm")
+    angle_deg: float = Field(gt=0, description="usual error of the ellipse's angle, degrees")
+    shift_mm: float = Field(gt=0, description="usual error of its centre, mm")
+    penalty: float = Field(ge=0, description="correlation that such an error must win")
+    steps: int = Field(ge=1, description="most comparisons of a refinement")
 
 
 class AlignSettings(Section):
     """Section ``align``."""
 
     transform: Literal["rigid", "similarity"] = Field(description="degrees of freedom")
+    reach_deg: float = Field(ge=0, le=180, description="largest rotation searched, degrees")
+    step_deg: float = Field(gt=0, le=90, description="step of the first rotations, degrees")
+    starts: int = Field(ge=1, description="first rotations that are refined")
+    steps: int = Field(ge=1, description="most steps of a refinement")
+    coarse_mm: float = Field(gt=0, description="grid of the first refinement, mm")
+    fine_mm: float = Field(gt=0, description="grid of the last refinement, mm")
+    rim_mm: float = Field(ge=0, description="what is compared around the head, mm")
+    window_mm: float = Field(gt=0, description="Gaussian window of local contrast, mm")
+    shape_weight: float = Field(ge=0, le=1, description="share of the head's shape in the match")
+    plane: PlaneSettings
+
+
+Fractions = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class IndexRange(Section):
+    """Section ``extract.index_range``: first and last slice, as fractions of the grid's edge."""
+
+    axial: Fractions
+    coronal: Fractions
+    sagittal: Fractions
 
 
 class ExtractSettings(Section):
@@ -36,11 +100,7 @@ class ExtractSettings(Section):
     planes: list[Literal["axial", "coronal", "sagittal"]] = Field(
         min_length=1, description="planes to slice a volume along"
     )
-    index_range: list[float] = Field(
-        min_length=2,
-        max_length=2,
-        description="first and last slice taken, as fractions of the atlas grid's edge",
-    )
+    index_range: IndexRange
     min_head_fraction: float = Field(
         ge=0, lt=1, description="share of a slice that the head must cover"
     )

@@ -1,0 +1,46 @@
+# `make` or `make help` says what there is. PYTHON chooses the interpreter (3.11 or newer), CORES
+# how many jobs run at once.
+PYTHON ?= python3
+CORES ?= 2
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+REPORT := results/render/report.html
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix clean .venv
+
+help: ## this list
+	@grep -E '^[a-z.]+:.*##' Makefile | sed -E 's/^([a-z.]+):.*## /  make \1\t/' | expand -t 18
+
+demo: .venv ## simulate a small cohort and run every stage on it
+	snakemake --cores $(CORES) --configfile config/demo.yaml
+	@echo
+	@echo "Report: file://$(CURDIR)/$(REPORT)"
+
+test: .venv ## all tests, the slow ones too
+	pytest
+
+check: .venv ## format, style, types, workflow and the fast tests
+	ruff check
+	ruff format --check
+	mypy
+	snakefmt --check workflow
+	snakemake --lint
+	pytest -m "not slow"
+
+fix: .venv ## format code and workflow, mend style, write the schemas
+	ruff check --fix
+	ruff format
+	snakefmt workflow
+	python -m ssus2mri.schemas
+
+clean: ## delete results and logs, keep the environment
+	rm -rf results logs .snakemake
+
+.venv: .venv/.stamp ## the environment: requirements.lock and this package
+
+.venv/.stamp: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12")'
+	$(PYTHON) -m venv .venv
+	pip install --quiet -r requirements.lock
+	pip install --quiet --no-deps -e .
+	@touch $@

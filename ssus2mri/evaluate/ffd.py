@@ -1,0 +1,144 @@
+"""Two slices in, the free-form deformation that brings one to the other out.
+
+The displacement ``u(x)`` (mm) lives on the pixels of the fixed slice: the warped slice at ``x`` is
+the moving slice at ``x + u(x)``. Arrays are ``(2, H, W)``, along rows first, then along columns.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ssus2mri.config.evaluate import FfdSettings
+
+logger = logging.getLogger(__name__)
+
+Slice = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+# A spread below this is no contrast: float16 itself steps by 0.0005 near 1.
+_FLAT = 1e-3
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a registration found.
+
+    ``displacement`` ``(2, H, W)`` float64, mm; ``warped`` ``(H, W)`` float32, the moving slice on
+    the fixed one; ``similarity_before`` and ``similarity_after`` are `correlation` in the mask.
+    """
+
+    displacement: NDArray[np.float64]
+    warped: NDArray[np.float32]
+    similarity_before: float
+    similarity_after: float
+
+
+def register(
+    moving: Slice, fixed: Slice, mask: Mask, *, spacing_mm: float, settings: FfdSettings
+) -> Registration | None:
+    """Deform one slice to another with a cubic B-spline mesh, coarse to fine.
+
+    One thread and every pixel of the mask, so the same slices give the same bytes. A slice and
+    itself give a displacement of exactly 0. The correlation is squared by the library, so inverted
+    contrast attracts too.
+
+    Source: TMI 2020, Sec. IV-B ("FFD-based [42] deformable registration"). Metric, mesh, optimiser
+    and stopping are not stated in the source: see section ``register.ffd`` of the configuration.
+
+    Args:
+        moving: ``(H, W)`` in [0, 1], the synthetic MR.
+        fixed: ``(H, W)`` in [0, 1], the real MR.
+        mask: ``(H, W)``, where they are compared.
+        spacing_mm: edge of a pixel, mm.
+        settings: the definition.
+
+    Returns:
+        The deformation, or None where there is nothing to register: a slice without contrast, or
+        an optimiser that lost the moving slice.
+    """
+    if flat(moving, mask) or flat(fixed, mask):
+        return None
+    fixed_image, moving_image = _image(fixed, spacing_mm), _image(moving, spacing_mm)
+    try:
+        transform = _optimise(fixed_image, moving_image, mask, spacing_mm, settings)
+    except RuntimeError as error:
+        logger.warning("registration failed: %s", str(error).strip().splitlines()[-1])
+        return None
+    field = sitk.TransformToDisplacementField(
+        transform, sitk.sitkVectorFloat64, fixed_image.GetSize(), (0.0, 0.0), [spacing_mm] * 2
+    )
+    resampled = sitk.Resample(moving_image, fixed_image, transform, sitk.sitkLinear, 0.0)
+    warped = sitk.GetArrayFromImage(resampled)
+    return Registration(
+        displacement=np.moveaxis(sitk.GetArrayFromImage(field), -1, 0)[
+            ::-1
+        ],  # x, y -> rows, columns
+        warped=warped,
+        similarity_before=correlation(moving, fixed, mask),
+        similarity_after=correlation(warped, fixed, mask),
+    )
+
+
+def flat(image: Slice, mask: Mask) -> bool:
+    """Whether a slice ``(H, W)`` shows nothing within the mask: empty, or one value everywhere."""
+    values = image[mask]
+    return values.size < 2 or float(values.max()) - float(values.min()) < _FLAT
+
+
+def correlation(a: Slice, b: Slice, mask: Mask) -> float:
+    """Pearson correlation of two slices ``(H, W)`` within the mask, -1 to 1; 0 if one is flat."""
+    if flat(a, mask) or flat(b, mask):
+        return 0.0
+    return float(np.corrcoef(a[mask].astype(np.float64), b[mask].astype(np.float64))[0, 1])
+
+
+def _image(array: Slice, spacing_mm: float) -> sitk.Image:
+    image = sitk.GetImageFromArray(np.ascontiguousarray(array, dtype=np.float32))
+    image.SetSpacing((spacing_mm, spacing_mm))
+    return image
+
+
+def _optimise(
+    fixed: sitk.Image, moving: sitk.Image, mask: Mask, spacing_mm: float, settings: FfdSettings
+) -> sitk.Transform:
+    inside = sitk.GetImageFromArray(mask.astype(np.uint8))
+    inside.CopyInformation(fixed)
+    coarsest = settings.mesh_mm[0]
+    cells = [max(1, round(size * spacing_mm / coarsest)) for size in fixed.GetSize()]
+    transform = sitk.BSplineTransformInitializer(fixed, cells)
+    method = sitk.ImageRegistrationMethod()
+    method.SetNumberOfThreads(1)
+    method.SetMetricAsCorrelation()
+    method.SetMetricSamplingStrategy(method.NONE)
+    method.SetMetricFixedMask(inside)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetShrinkFactorsPerLevel(
+        [max(1, round(wanted / spacing_mm)) for wanted in settings.resolution_mm]
+    )
+    method.SetSmoothingSigmasPerLevel(settings.smooth_mm)
+    method.SetOptimizerAsLBFGS2(
+        solutionAccuracy=settings.tolerance,
+        numberOfIterations=settings.iterations,
+        lineSearchMaximumEvaluations=settings.line_search,
+    )
+    growth = [round(coarsest / cell) for cell in settings.mesh_mm]
+    method.SetInitialTransformAsBSpline(transform, inPlace=True, scaleFactors=growth)
+    with _quiet():
+        method.Execute(fixed, moving)
+    return transform
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the library from warning of line-search trials that leave the slice: it rejects them."""
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)

@@ -1,0 +1,201 @@
+"""Rows of slices in, the paper's tables out: a row a run, in the order given.
+
+``table2.csv`` (Table II, deformation): ``run, label, n_slices, n_volumes``, then mean, std and
+interval of ``deformation`` and of ``similarity_after``, without which a low one says little.
+
+``table4.csv`` (Table IV): for every run a row of kind ``pair`` and one of kind ``truth``, columns
+``run, label, kind, n_slices, n_volumes``, then mean, std and interval of ``ssim_registered``
+(the paper's), ``ssim``, ``psnr`` and ``mae``, the last three before any registration.
+
+``summary.csv``: everything, a number of every stage a row, over all planes and by plane.
+
+The standard deviation is that of the slices, as the paper's. An unknown number is empty.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ssus2mri.config.evaluate import ScoreSettings
+from ssus2mri.errors import InputError
+from ssus2mri.evaluate import tables
+from ssus2mri.slices import PLANES
+
+KINDS = ("pair", "truth")
+DEFORMATION = ("deformation", "similarity_after")
+LIKENESS = ("ssim_registered", "ssim", "psnr", "mae")
+_STATISTICS = ("mean", "std", "ci_low", "ci_high")
+_COUNTS = ("n_slices", "n_volumes")
+
+Numbers = dict[str, float | None]
+
+
+def interval(
+    values: NDArray[np.floating], volumes: NDArray[np.str_], *, settings: ScoreSettings
+) -> tuple[float, float] | None:
+    """Bootstrap the mean by resampling whole volumes with replacement.
+
+    Slices of one volume are not independent: resampling slices would give intervals far too narrow.
+    Every call draws the same, so runs scored on the same volumes are resampled alike. With few
+    volumes the interval is still too narrow, as every bootstrap's.
+
+    Args:
+        values: ``(n,)``, a number a slice.
+        volumes: ``(n,)``, the volume of each.
+        settings: section ``score``.
+
+    Returns:
+        Lower and upper bound, or None with fewer than two volumes.
+    """
+    names, place = np.unique(volumes, return_inverse=True)
+    if len(names) < 2:
+        return None
+    sums = np.bincount(place, weights=values)
+    counts = np.bincount(place)
+    generator = np.random.default_rng(settings.seed)
+    drawn = generator.integers(len(names), size=(settings.bootstrap_samples, len(names)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    tail = (1 - settings.confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def summarise(rows: pd.DataFrame, measure: str, settings: ScoreSettings) -> Numbers:
+    """Sum up one measure.
+
+    Args:
+        rows: a row a slice, with ``volume``; unknown numbers are left out.
+        measure: a column.
+        settings: section ``score``.
+
+    Returns:
+        ``n_slices``, ``n_volumes``, ``mean``, ``std`` (of slices, n - 1), ``ci_low``, ``ci_high``.
+    """
+    known = rows[rows[measure].notna()]
+    values = known[measure].to_numpy(dtype=np.float64)
+    bounds = interval(values, known["volume"].to_numpy(dtype=str), settings=settings)
+    return {
+        "n_slices": len(values),
+        "n_volumes": known["volume"].nunique(),
+        "mean": float(values.mean()) if len(values) else None,
+        "std": float(values.std(ddof=1)) if len(values) > 1 else None,
+        "ci_low": bounds[0] if bounds else None,
+        "ci_high": bounds[1] if bounds else None,
+    }
+
+
+def run_score(
+    *,
+    register: Sequence[Path],
+    compare: Sequence[Path],
+    labels: str,
+    out: Path,
+    settings: ScoreSettings,
+) -> None:
+    """Derive all tables.
+
+    Source: TMI 2020, Tables II and IV.
+
+    Args:
+        register: CSVs of `register`, one a run.
+        compare: CSVs of `compare`, one a run.
+        labels: JSON, run -> its name in tables, in their order.
+        out: folder for ``table2.csv``, ``table4.csv`` and ``summary.csv``.
+        settings: section ``score``.
+
+    Raises:
+        InputError: a CSV is missing or of another kind, or holds a run that ``labels`` lacks.
+    """
+    names = _names(labels)
+    deformation = tables.read(register, tables.REGISTER)
+    likeness = tables.read(compare, tables.COMPARE)
+    for frame, paths in ((deformation, register), (likeness, compare)):
+        _require_known(frame, names, paths)
+    table2 = [
+        {"run": run, "label": label, **_wide(_of(deformation, run=run), DEFORMATION, settings)}
+        for run, label in names.items()
+    ]
+    table4 = [
+        {
+            "run": run,
+            "label": label,
+            "kind": kind,
+            **_wide(_of(likeness, run=run, kind=kind), LIKENESS, settings),
+        }
+        for run, label in names.items()
+        for kind in KINDS
+    ]
+    summary = _summary(deformation, likeness, list(names), settings)
+    tables.write(table2, ("run", "label", *_wide_columns(DEFORMATION)), out / "table2.csv")
+    tables.write(table4, ("run", "label", "kind", *_wide_columns(LIKENESS)), out / "table4.csv")
+    columns = ("run", "stage", "measure", "kind", "plane", *_COUNTS, *_STATISTICS)
+    tables.write(summary, columns, out / "summary.csv")
+
+
+def _summary(
+    deformation: pd.DataFrame, likeness: pd.DataFrame, runs: Sequence[str], settings: ScoreSettings
+) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for run in runs:
+        for stage, frame, kinds in (("register", deformation, ("",)), ("compare", likeness, KINDS)):
+            measures = [name for name in frame.columns if name not in tables.TEXT]
+            for measure in measures:
+                for kind in kinds:
+                    own = _of(frame, run=run, kind=kind) if kind else _of(frame, run=run)
+                    for plane in ("all", *PLANES):
+                        some = own if plane == "all" else _of(own, plane=plane)
+                        if plane == "all" or len(some):
+                            key = {"run": run, "stage": stage, "measure": measure}
+                            numbers = summarise(some, measure, settings)
+                            rows.append({**key, "kind": kind, "plane": plane, **numbers})
+    return rows
+
+
+def _wide(rows: pd.DataFrame, measures: Sequence[str], settings: ScoreSettings) -> Numbers:
+    wide: Numbers = {"n_slices": len(rows), "n_volumes": rows["volume"].nunique()}
+    for measure in measures:
+        numbers = summarise(rows, measure, settings)
+        wide |= {f"{measure}_{name}": numbers[name] for name in _STATISTICS}
+    return wide
+
+
+def _wide_columns(measures: Sequence[str]) -> list[str]:
+    return [*_COUNTS, *(f"{measure}_{name}" for measure in measures for name in _STATISTICS)]
+
+
+def _of(rows: pd.DataFrame, **values: str) -> pd.DataFrame:
+    for column, value in values.items():
+        rows = rows[rows[column] == value]
+    return rows
+
+
+def _names(labels: str) -> dict[str, str]:
+    try:
+        names = json.loads(labels)
+    except json.JSONDecodeError as error:
+        names, found = None, str(error)
+    else:
+        found = labels[:80]
+    if not isinstance(names, dict) or not names:
+        raise InputError(
+            "--labels",
+            expected="a JSON object, run -> name in tables",
+            found=found,
+            do='For example --labels=\'{"ours": "Ours"}\'.',
+        )
+    return {str(run): str(label) for run, label in names.items()}
+
+
+def _require_known(rows: pd.DataFrame, names: dict[str, str], paths: Sequence[Path]) -> None:
+    strange = sorted(set(rows["run"]) - set(names))
+    if strange:
+        raise InputError(
+            ", ".join(str(path) for path in paths),
+            expected=f"rows of the runs {', '.join(names)}",
+            found=f"run {', '.join(strange)}",
+            do="Name every run in --labels.",
+        )

@@ -1,0 +1,71 @@
+"""Tidy CSVs: rows of slices, with their keys as text and their numbers in one fixed format."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ssus2mri.errors import InputError
+from ssus2mri.files import write_text
+
+KEYS = ("run", "volume", "subject", "plane", "index", "reference")
+REGISTER = (
+    *KEYS,
+    "similarity_before",
+    "similarity_after",
+    "abs_log_det",
+    "abs_det_minus_1",
+    "folding_fraction",
+    "deformation",
+)
+TEXT = (*KEYS, "kind")
+COMPARE = (*TEXT, "ssim", "psnr", "mae", "ssim_registered")
+
+
+def write(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Path) -> None:
+    """Write rows as CSV: six decimals, an unknown number empty, the header even without rows.
+
+    Args:
+        rows: column -> value; None is unknown.
+        columns: all columns, in order.
+        path: the file, written whole or not at all.
+    """
+    frame = pd.DataFrame(list(rows), columns=list(columns))
+    write_text(frame.to_csv(index=False, float_format="%.6f", lineterminator="\n"), path)
+
+
+def read(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
+    """Read the CSVs of several runs into one table.
+
+    Args:
+        paths: files that `write` wrote.
+        columns: columns that each must have.
+
+    Returns:
+        All rows; `TEXT` columns are text, all else float64 with NaN where unknown.
+
+    Raises:
+        InputError: a file is missing, not a CSV, without a column, or has text for a number.
+    """
+    frames = [_read(path, columns) for path in paths]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))
+
+
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    expected = f"a CSV with columns {', '.join(columns)}"
+    do = f"Run `{path.parent.name}` again."
+    try:
+        # Keys stay as they are: a volume may be named 007 or NA.
+        frame = pd.read_csv(
+            path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""]
+        )
+        numbers = [name for name in frame.columns if name not in TEXT]
+        frame = frame.astype(dict.fromkeys(numbers, float))
+    except (OSError, ValueError) as error:
+        found = " ".join(str(error).split())[:200]
+        raise InputError(str(path), expected=expected, found=found, do=do) from error
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        found = f"no column {', '.join(missing)}"
+        raise InputError(str(path), expected=expected, found=found, do=do)
+    return frame

@@ -1,0 +1,122 @@
+"""What the workflow asks of configuration and manifest before it plans a single job."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ssus2mri import manifest
+from ssus2mri.config import project
+from ssus2mri.config.prepare import AtlasSettings
+from ssus2mri.config.project import Project
+from ssus2mri.errors import InputError
+from ssus2mri.manifest import Manifest, Row
+from ssus2mri.provenance import digest, fingerprint
+
+AUTO, BUILT_IN = "auto", "built-in"
+
+_BEFORE_TRAINING = ("simulate.template", "simulate.cohort", "prepare.extract", "prepare.align")
+
+
+def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:
+    """Check a whole configuration and the manifest that it names.
+
+    Args:
+        values: what the configuration files hold, laid over each other.
+
+    Returns:
+        The configuration, the manifest, and the volume that defines atlas space (see
+        `choose_atlas`).
+
+    Raises:
+        InputError: every message about the configuration, else every one about the manifest.
+    """
+    settings, messages = project.load(values)
+    if settings is None or messages:
+        raise InputError.several(messages)
+    rows = manifest.read(Path(settings.manifest), val=settings.split.val, test=settings.split.test)
+    return settings, rows, choose_atlas(settings.atlas, rows)
+
+
+def choose_atlas(settings: AtlasSettings, rows: Manifest) -> Row | None:
+    """Choose the volume that `atlas.volume` names.
+
+    ``auto`` is the training MR with labels that is nearest in age (the first of equals in the
+    manifest), else the built-in anatomy. A simulated MR does not count: its labels are those it
+    was simulated from, not those of its own pose.
+
+    Args:
+        settings: section ``atlas``.
+        rows: all volumes.
+
+    Returns:
+        The row, which has ``labels``, or None for the built-in anatomy.
+
+    Raises:
+        InputError: `atlas.volume` names no row, or one that cannot define the space.
+    """
+    if settings.volume == BUILT_IN:
+        return None
+    able = [row for row in rows.where(modality="mr") if row.labels and not row.simulated]
+    if settings.volume == AUTO:
+        train = [row for row in able if row.split == "train"]
+        return min(train, key=lambda row: abs(row.ga_weeks - settings.ga_weeks), default=None)
+    for row in able:
+        if row.volume == settings.volume:
+            return row
+    raise InputError(
+        "atlas.volume",
+        expected=f"`{AUTO}`, `{BUILT_IN}` or an MR volume of the manifest with `labels`",
+        found=repr(settings.volume),
+        do="Correct the name, fill the column `labels` of that volume, or choose `auto`.",
+    )
+
+
+def run_labels(values: dict[str, Any]) -> str:
+    """Give the enabled runs' names in tables, in their order.
+
+    Args:
+        values: the whole configuration.
+
+    Returns:
+        JSON, run -> name.
+    """
+    runs = values["enabled_runs"]
+    return json.dumps({run: project.run_settings(values, run).label for run in runs})
+
+
+def run_json(values: dict[str, Any], run: str) -> str:
+    """Give a run's settings for training.
+
+    The label counts in tables only: renaming a run must not train it again.
+
+    Args:
+        values: the whole configuration.
+        run: a key of ``runs``.
+
+    Returns:
+        JSON of `TrainSettings`.
+    """
+    settings = project.run_settings(values, run)
+    return settings.model_copy(update={"label": run}).model_dump_json()
+
+
+def grounds(values: dict[str, Any], rows: Manifest, run: str) -> str:
+    """Hash all that a run's training depends on, so that no checkpoint is resumed on other grounds.
+
+    Args:
+        values: the whole configuration.
+        rows: all volumes.
+        run: a key of ``runs``.
+
+    Returns:
+        12 hexadecimal digits.
+    """
+    upstream = ("atlas", "simulate", "crop", "align", "extract")
+    return digest(
+        [
+            run_json(values, run),
+            [values[section] for section in upstream],
+            [row.model_dump() for row in rows.rows.values() if row.split != "test"],
+            [fingerprint(f"ssus2mri.{module}") for module in (*_BEFORE_TRAINING, "learn.train")],
+        ]
+    )

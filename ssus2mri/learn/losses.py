@@ -1,0 +1,133 @@
+"""The loss terms, by name: images and scores in, numbers out.
+
+| name | TMI 2020 | what it compares |
+|---|---|---|
+| `lat` | Eq. 3 | reconstructed US with the US, L1 |
+| `app` | Eq. 4 | synthetic with real MR, adversarial |
+| `stru` | Eq. 5 | edges of synthetic with edges of real MR, adversarial |
+| `proj` | Eq. 7 | US inferred back with the US, L1 |
+| `back_app` | Eq. 8 | US inferred back with real US, adversarial |
+| `bi` | Eq. 9 | latent of encoder D with latent of encoder A, adversarial |
+
+An adversarial form judges the discriminator's map place by place and averages: for the linear part
+of a loss that is the mean score of Table I, and every place of the image gives a gradient.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ssus2mri.errors import InputError
+from ssus2mri.models.blocks import pick
+
+PIXEL_TERMS = ("lat", "proj")
+ADVERSARIAL_TERMS = ("app", "stru", "back_app", "bi")
+TERMS = ("lat", "app", "stru", "proj", "back_app", "bi")
+
+
+def _lsgan(scores: Tensor, real: bool) -> Tensor:
+    return ((scores - float(real)) ** 2).mean()
+
+
+def _bce(scores: Tensor, real: bool) -> Tensor:
+    return F.softplus(-scores if real else scores).mean()
+
+
+def _hinge(scores: Tensor, real: bool) -> Tensor:
+    return F.relu(1.0 - scores if real else 1.0 + scores).mean()
+
+
+_JUDGE: dict[str, Callable[[Tensor, bool], Tensor]] = {
+    "lsgan": _lsgan,
+    "bce": _bce,
+    "hinge": _hinge,
+}
+
+
+def discriminator_loss(form: str, real: Tensor, fake: Tensor) -> Tensor:
+    """Give the loss of a discriminator: real should score high, fake low.
+
+    Source: TMI 2020, Sec. III-C.1, whose form is `bce`. Eqs. 4, 5, 8 and 9 print the first term
+    without its logarithm; Sec. III-C.1 has it, and so have we. The mean of both halves is taken.
+
+    Args:
+        form: ``lsgan``, ``bce`` or ``hinge``.
+        real: scores of real samples, any shape, unbounded.
+        fake: scores of fakes.
+
+    Returns:
+        A number.
+    """
+    judge = pick(_JUDGE, form, "adversarial form")
+    return (judge(real, True) + judge(fake, False)) / 2
+
+
+def generator_loss(form: str, fake: Tensor) -> Tensor:
+    """Give the adversarial loss of the generator: its fakes should score high.
+
+    Source: TMI 2020, Eqs. 4, 5, 8, 9. The source minimises log(1 - D); `bce` maximises log D
+    instead (non-saturating: same fixed point, a gradient from the first step).
+
+    Args:
+        form: ``lsgan``, ``bce`` or ``hinge``.
+        fake: scores of fakes, any shape.
+
+    Returns:
+        A number.
+    """
+    judge = pick(_JUDGE, form, "adversarial form")
+    return -fake.mean() if form == "hinge" else judge(fake, True)
+
+
+def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Give the mean absolute difference. Source: TMI 2020, Eqs. 3 and 7.
+
+    Args:
+        output: ``(N, 1, H, W)``.
+        target: the same shape, in [0, 1].
+
+    Returns:
+        A number.
+    """
+    return F.l1_loss(output, target)
+
+
+def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """Add up loss terms. Source: TMI 2020, Eqs. 2, 6, 10.
+
+    Args:
+        terms: numbers by name.
+        weights: exactly the same names.
+
+    Returns:
+        A number.
+
+    Raises:
+        ValueError: the names differ.
+    """
+    if set(terms) != set(weights):
+        raise ValueError(f"terms {sorted(terms)} and weights {sorted(weights)} must have one name")
+    return torch.stack([weights[name] * value for name, value in terms.items()]).sum()
+
+
+def require_finite(values: Mapping[str, float], step: int) -> None:
+    """Stop when a loss is not a finite number.
+
+    Args:
+        values: loss terms of a step.
+        step: its number.
+
+    Raises:
+        InputError: naming the terms and the step.
+    """
+    bad = [name for name, value in values.items() if not abs(value) < float("inf")]
+    if bad:
+        raise InputError(
+            f"loss `{', '.join(bad)}` at step {step}",
+            expected="a finite number",
+            found=", ".join(str(values[name]) for name in bad),
+            do="Lower `train.learning_rate`, or try another `train.network.norm` or"
+            " `train.adversarial`.",
+        )

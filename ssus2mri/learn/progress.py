@@ -1,0 +1,69 @@
+"""Progress of a training: a bar where a terminal is attached, one plain line an epoch elsewhere."""
+
+import logging
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ssus2mri.learn.loop import Loop
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+logger = logging.getLogger(__name__)
+
+
+class Progress:
+    """Say how far a run is; a context manager.
+
+    Args:
+        run: its name.
+    """
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.bar: Bar | None = None
+
+    def __enter__(self) -> "Progress":
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress as Bar
+
+            self.bar = Bar(console=Console(stderr=True))
+            self.task = self.bar.add_task(self.run)
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def step(self, loop: Loop) -> None:
+        """Move the bar."""
+        if self.bar is not None:
+            done = loop.epoch * loop.steps + loop.step
+            self.bar.update(self.task, completed=done, total=loop.settings.epochs * loop.steps)
+
+    def epoch(self, loop: Loop) -> None:
+        """Write a line: training terms, and the time that is left."""
+        row = loop.history[-1]
+        terms = ", ".join(f"{name} {row[name]:.3f}" for name in loop.objective.weights)
+        epochs = loop.settings.epochs
+        left = sum(loop.seconds) / len(loop.seconds) * (epochs - loop.epoch)
+        line = f"{self.run}: epoch {loop.epoch} of {epochs}: {terms}; {duration(left)} left"
+        if self.bar is not None:
+            self.bar.update(self.task, description=line)
+        else:
+            logger.info("%s", line)
+
+
+def duration(seconds: float) -> str:
+    """Give a duration as a person would: ``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

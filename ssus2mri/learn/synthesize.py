@@ -1,0 +1,136 @@
+"""Synthesise MR: a model and US slice files in, synthetic slice files and volumes out."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ssus2mri import slices, volume
+from ssus2mri.config.learn import SynthesizeSettings
+from ssus2mri.errors import InputError
+from ssus2mri.learn import device as devices
+from ssus2mri.learn.checkpoint import Model, read_model
+from ssus2mri.learn.dataset import pool
+from ssus2mri.slices import Header, Slices
+
+logger = logging.getLogger(__name__)
+
+
+def synthesize(
+    network: nn.Module, us: Slices, *, run: str, batch_size: int, device: torch.device
+) -> Slices:
+    """Synthesise MR for all slices of a volume.
+
+    Args:
+        network: called as ``network(us, plane, index, ga_weeks)``, on ``device``.
+        us: ultrasound slices.
+        run: name of the run.
+        batch_size: slices at a time.
+        device: where to compute.
+
+    Returns:
+        Synthetic MR in [0, 1], 0 outside the head, at the same planes and indices; truth and labels
+        are left out.
+    """
+    known = pool([us])
+    parts = []
+    with torch.inference_mode():
+        for rows in torch.arange(len(known)).split(batch_size):
+            given = known.images(rows), known.plane[rows], known.index[rows], known.ga_weeks[rows]
+            parts.append(network(*(one.to(device) for one in given))[:, 0].cpu())
+    image = torch.cat(parts).clamp(0, 1).numpy() * us.head
+    return Slices(
+        header=replace(us.header, modality="mr", run=run, low=0.0, high=1.0),
+        image=image.astype(np.float16),
+        plane=us.plane,
+        index=us.index,
+        head=us.head,
+    )
+
+
+def assemble(made: Slices) -> sitk.Image:
+    """Put slices back into atlas space.
+
+    Args:
+        made: slices of a volume, in any planes; or one slice, a 2D plane.
+
+    Returns:
+        float32 image on the atlas grid: the mean of all slices that pass through a voxel, 0 where
+        none does. A single slice gives a 2D image.
+    """
+    header = made.header
+    if len(made) == 1:
+        return _placed(made.image[0].astype(np.float32), header)
+    total = np.zeros((header.size,) * 3, np.float32)
+    count = np.zeros((header.size,) * 3, np.float32)
+    for image, plane, index in zip(made.image, made.plane, made.index, strict=True):
+        where: list[slice | int] = [slice(None)] * 3
+        where[int(plane)] = int(index)
+        total[tuple(where)] += image
+        count[tuple(where)] += 1
+    return _placed(total / np.maximum(count, np.float32(1)), header)
+
+
+def run_synthesize(
+    model: Path,
+    extracts: list[Path],
+    *,
+    run: str,
+    out: Path,
+    settings: SynthesizeSettings,
+    threads: int,
+) -> None:
+    """Synthesise MR for every US file: ``{volume}.h5`` and ``{volume}.nii.gz``.
+
+    Args:
+        model: written by `train`.
+        extracts: US slice files.
+        run: name of the run.
+        out: folder.
+        settings: section ``synthesize``.
+        threads: of the CPU.
+
+    Raises:
+        InputError: unfit model or file, or the model was trained on one of the subjects.
+    """
+    loaded = read_model(model)
+    for path in extracts:
+        _check(loaded, model, slices.read_header(path), path)
+    device = devices.prepare(threads)
+    network = loaded.network.to(device)
+    for path in extracts:
+        made = synthesize(
+            network, slices.read(path), run=run, batch_size=settings.batch_size, device=device
+        )
+        volume.write(assemble(made), out / f"{made.header.volume}.nii.gz")
+        slices.write(made, out / f"{made.header.volume}.h5")
+        logger.info("%s: %s, %d slices", run, made.header.volume, len(made))
+
+
+def _check(loaded: Model, model: Path, header: Header, path: Path) -> None:
+    if header.modality != "us":
+        raise InputError(
+            str(path),
+            expected="ultrasound slices",
+            found=f"modality {header.modality!r}",
+            do="Give the slice files of US volumes.",
+        )
+    if header.subject in loaded.subjects:
+        raise InputError(
+            str(path),
+            expected=f"a subject that {model} was not trained or validated on",
+            found=f"subject {header.subject!r}, which it was",
+            do="Train again with this subject in split `test`.",
+        )
+
+
+def _placed(array: NDArray[np.floating], header: Header) -> sitk.Image:
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing([header.spacing_mm] * image.GetDimension())
+    image.SetOrigin(header.origin_mm[: image.GetDimension()])
+    return image

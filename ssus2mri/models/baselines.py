@@ -1,0 +1,94 @@
+"""Reference models with the generator's interface: autoencoder, copy of the US, atlas MR."""
+
+import torch
+from torch import Tensor, nn
+
+from ssus2mri.errors import InputError
+from ssus2mri.models.generator import Decoder, Encoder, Shape
+from ssus2mri.slices import PLANES
+
+
+class Autoencoder(nn.Module):
+    """One encoder and one decoder that reconstruct whatever they are shown.
+
+    Source: TMI 2020, Sec. IV-B, "AE".
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.encoder = Encoder(1, shape)
+        self.decoder = Decoder(1, 1, shape)
+
+    def reconstruct(self, image: Tensor) -> Tensor:
+        """Encode and decode ``(N, 1, H, W)``."""
+        return self.decoder(self.encoder(image))
+
+    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Tensor:
+        """Offer the reconstructed US as MR; see `Generator.forward`."""
+        return self.reconstruct(us)
+
+
+class Copy(nn.Module):
+    """The US slice itself, offered as MR: what a measure gives for no translation at all."""
+
+    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Tensor:
+        """Return the US; see `Generator.forward`."""
+        return us
+
+
+class Atlas(nn.Module):
+    """A training MR slice at the same plane and index, whatever the scan shows.
+
+    It is taken from the training volume nearest in gestational age; where that lacks the index,
+    its nearest slice.
+
+    Args:
+        images: ``(S, H, W)`` float16 in [0, 1], training MR slices.
+        plane: ``(S,)`` uint8, indices into `slices.PLANES`.
+        index: ``(S,)`` int16, indices in atlas space.
+        ga_weeks: ``(S,)`` float32.
+    """
+
+    images: Tensor
+    plane: Tensor
+    index: Tensor
+    ga_weeks: Tensor
+
+    def __init__(self, images: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("images", images)
+        self.register_buffer("plane", plane)
+        self.register_buffer("index", index)
+        self.register_buffer("ga_weeks", ga_weeks)
+
+    @classmethod
+    def empty(cls, slices: int, height: int, width: int) -> "Atlas":
+        """Make room for slices that are loaded afterwards."""
+        return cls(
+            torch.zeros(slices, height, width, dtype=torch.float16),
+            torch.zeros(slices, dtype=torch.uint8),
+            torch.zeros(slices, dtype=torch.int16),
+            torch.zeros(slices, dtype=torch.float32),
+        )
+
+    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Tensor:
+        """Look the slices up; see `Generator.forward`.
+
+        Raises:
+            InputError: no training MR slice of a plane.
+        """
+        known = self.plane[None] == plane[:, None]  # (N, S)
+        if not known.any(dim=1).all():
+            lacking = plane[~known.any(dim=1)].unique().tolist()
+            raise InputError(
+                "method `atlas`",
+                expected="training MR slices of every plane of the ultrasound",
+                found="none for " + ", ".join(PLANES[number] for number in lacking),
+                do="Add the plane to `extract.planes`, or leave this run out.",
+            )
+        infinite = torch.tensor(torch.inf, device=us.device)
+        age = torch.where(known, (self.ga_weeks[None] - ga_weeks[:, None]).abs(), infinite)
+        candidate = known & (age <= age.amin(dim=1, keepdim=True))
+        distance = (self.index[None].float() - index[:, None].float()).abs()
+        nearest = torch.where(candidate, distance, infinite).argmin(dim=1)
+        return self.images[nearest][:, None].to(us.dtype)

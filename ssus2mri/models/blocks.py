@@ -1,0 +1,106 @@
+"""The layers that all networks are made of: a feature map in, a feature map out."""
+
+import math
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+T = TypeVar("T")
+
+NORMS: dict[str, type[nn.Module] | None] = {
+    "none": None,
+    "batch": nn.BatchNorm2d,
+    "instance": nn.InstanceNorm2d,
+}
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+}
+OUTPUTS: dict[str, type[nn.Module]] = {"none": nn.Identity, "sigmoid": nn.Sigmoid}
+
+
+def conv(
+    channels_in: int, channels_out: int, *, norm: str, activation: str, stride: int = 1
+) -> nn.Sequential:
+    """Make a 3 x 3 convolution, padded by 1, with normalisation and activation.
+
+    Source: TMI 2020, Table I (kernel, channels, stride). Normalisation and activation are not
+    stated in the source; they are settings.
+
+    Args:
+        channels_in: channels of the input.
+        channels_out: channels of the output.
+        norm: a key of `NORMS`.
+        activation: a key of `ACTIVATIONS`.
+        stride: 2 halves the size, rounding up.
+
+    Returns:
+        Layer from ``(N, channels_in, H, W)`` to ``(N, channels_out, H / stride, W / stride)``.
+    """
+    layer = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1)
+    return _finished(layer, channels_out, norm, activation)
+
+
+def up_conv(channels_in: int, channels_out: int, *, norm: str, activation: str) -> nn.Sequential:
+    """Make a 3 x 3 transposed convolution of stride 2, with normalisation and activation.
+
+    Source: TMI 2020, Table I, "up-conv, 3x3, stride=2".
+
+    Args:
+        channels_in: channels of the input.
+        channels_out: channels of the output.
+        norm: a key of `NORMS`.
+        activation: a key of `ACTIVATIONS`.
+
+    Returns:
+        Layer from ``(N, channels_in, H, W)`` to ``(N, channels_out, 2 H, 2 W)``.
+    """
+    layer = nn.ConvTranspose2d(channels_in, channels_out, 3, stride=2, padding=1, output_padding=1)
+    return _finished(layer, channels_out, norm, activation)
+
+
+def _finished(layer: nn.Module, channels: int, norm: str, activation: str) -> nn.Sequential:
+    make_norm = pick(NORMS, norm, "norm")
+    layers = [layer] if make_norm is None else [layer, make_norm(channels, affine=True)]
+    return nn.Sequential(*layers, pick(ACTIVATIONS, activation, "activation")())
+
+
+def pick(table: dict[str, T], name: str, what: str) -> T:
+    """Look a name up in a table.
+
+    Raises:
+        ValueError: unknown; the message lists the known names.
+    """
+    if name not in table:
+        raise ValueError(f"unknown {what} {name!r}; known: {', '.join(table)}")
+    return table[name]
+
+
+def draw_weights(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw all convolution weights anew, without touching the global random state.
+
+    He's uniform initialisation for rectifiers; biases 0. Not stated in the source.
+
+    Args:
+        network: changed in place, on the CPU.
+        generator: where the numbers come from.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and module.weight.requires_grad:
+            fan_in = module.in_channels * math.prod(module.kernel_size)
+            bound = math.sqrt(3.0 / fan_in)
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Count the numbers that training changes."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def join(*features: Tensor) -> Tensor:
+    """Concatenate feature maps ``(N, C, H, W)`` along their channels."""
+    return torch.cat(features, dim=1)

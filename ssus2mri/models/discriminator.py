@@ -1,0 +1,46 @@
+"""Discriminator: images, edges or latents in, a map of scores out (real high, fake low)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ssus2mri.models.blocks import conv
+
+
+class Discriminator(nn.Module):
+    """Five convolutions: three of stride 2, one of stride 1, one to a single channel.
+
+    Padding 1 lets it take latents of 5 x 5 and smaller. The mean of the map is the score.
+
+    Source: TMI 2020, Sec. III-E.4, Table I (64, 128, 256, 512, 1 channels).
+
+    Args:
+        channels_in: channels of the input.
+        channels: of the first four convolutions.
+        norm: of all but the first and last, a key of `blocks.NORMS`.
+        activation: a key of `blocks.ACTIVATIONS`.
+    """
+
+    def __init__(
+        self, channels_in: int, channels: Sequence[int], *, norm: str, activation: str
+    ) -> None:
+        super().__init__()
+        first, second, third, fourth = channels
+        self.layers = nn.Sequential(
+            conv(channels_in, first, stride=2, norm="none", activation=activation),
+            conv(first, second, stride=2, norm=norm, activation=activation),
+            conv(second, third, stride=2, norm=norm, activation=activation),
+            conv(third, fourth, norm=norm, activation=activation),
+            nn.Conv2d(fourth, 1, 3, padding=1),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Score.
+
+        Args:
+            image: ``(N, channels_in, H, W)``.
+
+        Returns:
+            ``(N, 1, H / 8, W / 8)``, rounded up.
+        """
+        return self.layers(image)

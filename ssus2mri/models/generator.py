@@ -1,0 +1,220 @@
+"""The generator: a US slice in, synthetic MR out, with what its losses need.
+
+Encoder A and decoders B (reconstructs the US) and C (synthesises MR) with the attention between
+them are the forward path; encoder D and decoder E infer the US back from the synthetic MR.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ssus2mri.models.attention import CrossModalAttention
+from ssus2mri.models.blocks import OUTPUTS, conv, join, pick, up_conv
+
+LEVELS = 5
+"""Blocks of an encoder: each halves the size."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Numbers of Table I, and what it leaves open; the section ``network`` describes them."""
+
+    encoder_channels: int
+    decoder_channels: int
+    final_channels: Sequence[int]
+    norm: str
+    activation: str
+    output: str
+
+
+class Encoder(nn.Module):
+    """enc1 = conv, conv, maxpool 2; enc2 to enc5 = conv, maxpool 2.
+
+    Source: TMI 2020, Sec. III-E.1, Table I.
+    """
+
+    def __init__(self, channels_in: int, shape: Shape) -> None:
+        super().__init__()
+        c = shape.encoder_channels
+        layer = partial(conv, norm=shape.norm, activation=shape.activation)
+        first = nn.Sequential(layer(channels_in, c), layer(c, c))
+        self.blocks = nn.ModuleList([first, *(layer(c, c) for _ in range(LEVELS - 1))])
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Encode.
+
+        Args:
+            image: ``(N, channels_in, H, W)``, H and W multiples of 32.
+
+        Returns:
+            The image, then the features of enc1 to enc5; the last, ``(N, C, H / 32, W / 32)``, is
+            the latent.
+        """
+        features = [image]
+        for block in self.blocks:
+            features.append(F.max_pool2d(block(features[-1]), 2))
+        return features
+
+
+class Decoder(nn.Module):
+    """dec1 = conv, up-conv; dec2 to dec5 = conv, conv, up-conv; dec6 = conv, conv; output = conv.
+
+    dec2 to dec5 also read enc4 to enc1, and dec6 the encoder's input image.
+
+    Source: TMI 2020, Sec. III-E.1, Table I.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, shape: Shape) -> None:
+        super().__init__()
+        e, d = shape.encoder_channels, shape.decoder_channels
+        layer = partial(conv, norm=shape.norm, activation=shape.activation)
+        up_layer = partial(up_conv, norm=shape.norm, activation=shape.activation)
+        wide, narrow = shape.final_channels
+        self.blocks = nn.ModuleList(
+            [nn.Sequential(layer(e, e), up_layer(e, e))]
+            + [
+                nn.Sequential(
+                    layer((e if level == 2 else d) + e, d),
+                    layer(d, d),
+                    up_layer(d, d),
+                )
+                for level in range(2, LEVELS + 1)
+            ]
+            + [
+                nn.Sequential(
+                    layer(d + channels_in, wide),
+                    layer(wide, narrow),
+                    nn.Conv2d(narrow, channels_out, 3, padding=1),
+                    pick(OUTPUTS, shape.output, "output")(),
+                )
+            ]
+        )
+
+    def start(self, features: list[Tensor], level: int) -> Tensor:
+        """Run the blocks before a level.
+
+        Args:
+            features: what `Encoder` returns.
+            level: 2 to 6.
+
+        Returns:
+            The concatenated input of dec ``level``.
+        """
+        return self._run(features[-1], features, 1, level)
+
+    def finish(self, value: Tensor, features: list[Tensor], level: int) -> Tensor:
+        """Run a level and all that follow.
+
+        Args:
+            value: the concatenated input of dec ``level``.
+            features: what `Encoder` returns.
+            level: 2 to 6.
+
+        Returns:
+            ``(N, channels_out, H, W)``.
+        """
+        return self.blocks[-1](self._run(value, features, level, LEVELS + 1))
+
+    def _run(self, value: Tensor, features: list[Tensor], first: int, stop: int) -> Tensor:
+        for level in range(first, stop):
+            value = join(self.blocks[level - 1](value), features[LEVELS - level])
+        return value
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Decode what `Encoder` returns to ``(N, channels_out, H, W)``."""
+        return self.finish(self.start(features, 2), features, 2)
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What the forward path gives: MR, reconstructed US (if asked for) and A's latent."""
+
+    mr: Tensor
+    us: Tensor | None
+    latent: Tensor
+
+
+class Generator(nn.Module):
+    """Encoders A and D, decoders B, C and E, attention from B to C; only those asked for.
+
+    Source: TMI 2020, Sec. III, Fig. 2.
+
+    Args:
+        shape: sizes of encoders and decoders.
+        attention_level: decoder level whose input the attention changes; 0 for none.
+        attention_channels: of the attention's embeddings.
+        reconstruct: whether decoder B is needed by a loss; the attention always needs it.
+        infer_back: whether the backward path (D, E) is needed.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        *,
+        attention_level: int,
+        attention_channels: int,
+        reconstruct: bool,
+        infer_back: bool,
+    ) -> None:
+        super().__init__()
+        self.level = attention_level or LEVELS
+        width = shape.encoder_channels + shape.decoder_channels
+        self.encoder_a = Encoder(1, shape)
+        self.decoder_b = Decoder(1, 1, shape) if reconstruct or attention_level else None
+        self.decoder_c = Decoder(1, 1, shape)
+        self.attention = CrossModalAttention(width, attention_channels) if attention_level else None
+        self.encoder_d = Encoder(1, shape) if infer_back else None
+        self.decoder_e = Decoder(1, 1, shape) if infer_back else None
+
+    def translate(self, us: Tensor, *, reconstruct: bool) -> Forward:
+        """Run the forward path.
+
+        Args:
+            us: ``(N, 1, H, W)`` in [0, 1].
+            reconstruct: whether to run decoder B to its end.
+
+        Returns:
+            See `Forward`.
+        """
+        features = self.encoder_a(us)
+        mr = self.decoder_c.start(features, self.level)
+        us_output = None
+        if self.decoder_b is not None and (reconstruct or self.attention is not None):
+            guide = self.decoder_b.start(features, self.level)
+            if self.attention is not None:
+                mr = self.attention(guide, mr)
+            if reconstruct:
+                us_output = self.decoder_b.finish(guide, features, self.level)
+        mr = self.decoder_c.finish(mr, features, self.level)
+        return Forward(mr=mr, us=us_output, latent=features[-1])
+
+    def infer_back(self, mr: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the backward path.
+
+        Args:
+            mr: ``(N, 1, H, W)``, synthetic.
+
+        Returns:
+            The US inferred back, ``(N, 1, H, W)``, and D's latent.
+        """
+        if self.encoder_d is None or self.decoder_e is None:
+            raise ValueError("this generator was made without a backward path")
+        features = self.encoder_d(mr)
+        return self.decoder_e(features), features[-1]
+
+    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Tensor:
+        """Synthesise MR; of decoder B only what the attention reads is run.
+
+        Args:
+            us: ``(N, 1, H, W)`` in [0, 1].
+            plane: ``(N,)``, an index into `slices.PLANES`; not used.
+            index: ``(N,)``, the slice's index in atlas space; not used.
+            ga_weeks: ``(N,)``; not used.
+
+        Returns:
+            ``(N, 1, H, W)``.
+        """
+        return self.translate(us, reconstruct=False).mr

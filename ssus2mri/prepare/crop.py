@@ -1,0 +1,98 @@
+"""Image -> image cut to the head, and the head's mask."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ssus2mri import volume
+from ssus2mri.config.prepare import CropSettings
+from ssus2mri.errors import InputError
+from ssus2mri.prepare.ellipsoid import solidity
+from ssus2mri.prepare.head import find_mask
+
+logger = logging.getLogger(__name__)
+
+
+def crop(
+    image: sitk.Image, mask: sitk.Image, margin_mm: float
+) -> tuple[sitk.Image, sitk.Image]:
+    """Cut an image and its mask to the mask's bounding box and a margin.
+
+    Args:
+        image: 2D or 3D.
+        mask: on the grid of ``image``, above 0 inside, not empty.
+        margin_mm: kept around the box, mm, rounded up to voxels; less at the image's border.
+
+    Returns:
+        Image and mask with the same intensities at the same world coordinates.
+    """
+    inside = sitk.GetArrayViewFromImage(mask) > 0
+    box = []
+    for axis, (edge_mm, size) in enumerate(
+        zip(image.GetSpacing(), image.GetSize(), strict=True)
+    ):
+        others = tuple(a for a in range(inside.ndim) if a != inside.ndim - 1 - axis)
+        used = np.flatnonzero(inside.any(axis=others))
+        margin = int(np.ceil(margin_mm / edge_mm))
+        box.append(slice(max(int(used[0]) - margin, 0), min(int(used[-1]) + margin + 1, size)))
+    return image[tuple(box)], mask[tuple(box)]
+
+
+def run_crop(
+    image: Path,
+    *,
+    modality: str,
+    ga_weeks: float,
+    mask: Path | None,
+    pixel_mm: float | None,
+    out: Path,
+    out_mask: Path,
+    settings: CropSettings,
+) -> None:
+    """Read an image, find its head unless a mask is given, cut, and write image and mask.
+
+    Args:
+        image: a volume, a DICOM folder, or a plane.
+        modality: ``us`` or ``mr``.
+        ga_weeks: gestational age, weeks.
+        mask: head (US) or brain (MR) mask; None: found.
+        pixel_mm: edge of a pixel of a plane, mm; None: a volume.
+        out: image to write.
+        out_mask: mask to write.
+        settings: section ``crop``.
+
+    Raises:
+        InputError: unreadable image or mask, or no head found.
+    """
+    picture = volume.read(image) if pixel_mm is None else volume.read_plane(image, pixel_mm)
+    head = None if mask is None else _given(mask, picture, settings)
+    if head is None:
+        head = find_mask(picture, modality=modality, ga_weeks=ga_weeks, settings=settings)
+        if not sitk.GetArrayViewFromImage(head).any():
+            raise InputError(
+                str(image),
+                expected="a head within the image",
+                found="none",
+                do="Look at the image; give a `mask` in its manifest row.",
+            )
+    cut, cut_mask = crop(picture, head, settings.margin_mm)
+    volume.write(cut, out)
+    volume.write(cut_mask, out_mask)
+
+
+def _given(path: Path, like: sitk.Image, settings: CropSettings) -> sitk.Image | None:
+    """Read a mask; None if it cannot be a head."""
+    mask = volume.read_mask(path, like)
+    filled = solidity(mask)
+    if filled >= settings.min_solidity:
+        return mask
+    logger.warning(
+        "%s: expected one filled region; found scattered pieces or a shell (solidity %.2f, least"
+        " %.2f). The mask is not used: the head is found from the image.",
+        path,
+        filled,
+        settings.min_solidity,
+    )
+    return None

@@ -1,0 +1,249 @@
+"""Aligned image -> slices in [0, 1]: the file that every later stage reads.
+
+The source (TMI 2020, Sec. IV-A) gives about 300 slices of 160 x 160 a volume; which slices are left
+out and how intensities are scaled is not stated in the source.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ssus2mri import geometry, slices
+from ssus2mri.config.prepare import ExtractSettings
+from ssus2mri.errors import InputError
+from ssus2mri.formats import read_any
+from ssus2mri.slices import PLANES, Header, Slices
+from ssus2mri.tissues import Tissue
+from ssus2mri.volume import read, read_labels
+
+
+def scaled(
+    array: NDArray[np.floating], inside: NDArray[np.bool_], percentiles: list[float]
+) -> tuple[NDArray[np.float32], float, float]:
+    """Scale intensities so that two percentiles within the head become 0 and 1.
+
+    Args:
+        array: any shape, original intensities.
+        inside: same shape, where the head is, somewhere True.
+        percentiles: of the voxels inside, shown as 0 and 1.
+
+    Returns:
+        float32 in [0, 1], 0 outside the head; the intensities shown as 0 and as 1.
+
+    Raises:
+        ValueError: the two percentiles are equal.
+    """
+    low, high = (float(v) for v in np.percentile(array[inside], percentiles))
+    if not high > low:
+        raise ValueError(f"percentiles {percentiles} both at intensity {low:g}")
+    unit = np.clip((array.astype(np.float32) - low) / (high - low), 0.0, 1.0)
+    return np.where(inside, unit, np.float32(0.0)), low, high
+
+
+def chosen(inside: NDArray[np.bool_], settings: ExtractSettings) -> list[tuple[int, int]]:
+    """Choose the slices of a volume.
+
+    Args:
+        inside: ``[z, y, x]``, where the head is.
+        settings: section ``extract``.
+
+    Returns:
+        (plane, index) of each slice with enough head, ordered by plane, then index; the plane is a
+        position in `ssus2mri.slices.PLANES`.
+    """
+    pairs = []
+    for plane, name in enumerate(PLANES):
+        if name not in settings.planes:
+            continue
+        share = np.moveaxis(inside, plane, 0).mean(axis=(1, 2))
+        first, last = getattr(settings.index_range, name)
+        edge = len(share) - 1
+        pairs += [
+            (plane, k)
+            for k in range(int(np.ceil(first * edge)), int(np.floor(last * edge)) + 1)
+            if share[k] >= settings.min_head_fraction and share[k] > 0
+        ]
+    return pairs
+
+
+def cut(array: NDArray, pairs: list[tuple[int, int]]) -> NDArray:
+    """Cut slices ``(S, H, W)`` out of an atlas array ``[z, y, x]`` at (plane, index) pairs."""
+    return np.stack([np.take(array, index, axis=plane) for plane, index in pairs])
+
+
+def extract(
+    image: sitk.Image,
+    head: sitk.Image,
+    *,
+    header: Header,
+    pairs: list[tuple[int, int]],
+    percentiles: list[float],
+    labels: sitk.Image | None = None,
+    truth: sitk.Image | None = None,
+    truth_percentiles: list[float],
+) -> Slices:
+    """Slice an aligned image; see `ssus2mri.slices` for the layout.
+
+    Args:
+        image: in atlas space; a plane is 2D.
+        head: its mask, same grid.
+        header: what is known already; ``low`` and ``high`` are filled in.
+        pairs: (plane, index) of the slices; one for a plane.
+        percentiles: within the head, shown as 0 and 1.
+        labels: tissues, same grid; None: not known.
+        truth: true MR, same grid, 0 outside the brain; None: not known.
+        truth_percentiles: within its brain, shown as 0 and 1.
+
+    Returns:
+        The slices.
+
+    Raises:
+        ValueError: the image is constant within the head.
+    """
+    inside = sitk.GetArrayFromImage(head) > 0
+    unit, low, high = scaled(sitk.GetArrayFromImage(image), inside, percentiles)
+
+    def sliced(array: NDArray) -> NDArray:
+        return array[None] if array.ndim == 2 else cut(array, pairs)
+
+    true_unit = None
+    if truth is not None:
+        true_array = sitk.GetArrayFromImage(truth)
+        true_unit = scaled(true_array, true_array > 0, truth_percentiles)[0].astype(np.float16)
+    return Slices(
+        header=replace(header, low=low, high=high),
+        image=sliced(unit.astype(np.float16)),
+        plane=np.array([plane for plane, _ in pairs], np.uint8),
+        index=np.array([index for _, index in pairs], np.int16),
+        head=sliced(inside),
+        truth=None if true_unit is None else sliced(true_unit),
+        labels=None if labels is None else sliced(sitk.GetArrayFromImage(labels)),
+    )
+
+
+def run_extract(
+    image: Path,
+    *,
+    mask: Path,
+    transform: Path,
+    volume: str,
+    subject: str,
+    modality: str,
+    ga_weeks: float,
+    split: str,
+    plane: str,
+    labels: Path | None,
+    truth: Path | None,
+    out: Path,
+    settings: ExtractSettings,
+) -> None:
+    """Read an aligned image and what belongs to it, slice, and write the slice file.
+
+    The index of a 2D plane is ``index`` of the quality file (``.json``) beside the aligned image:
+    the level that `align` found it nearest to.
+
+    Args:
+        image: aligned image.
+        mask: mask of the cropped image.
+        transform: image -> atlas.
+        volume: name of the volume.
+        subject: the person.
+        modality: ``us`` or ``mr``.
+        ga_weeks: gestational age, weeks.
+        split: ``train``, ``val`` or ``test``.
+        plane: plane of a 2D image; empty: a volume.
+        labels: tissues in the image's own space; None: not known.
+        truth: true MR in the image's own space; None: not known.
+        out: ``.h5`` to write.
+        settings: section ``extract``.
+
+    Raises:
+        InputError: no head or no slice left after alignment, or a constant image.
+    """
+    picture, head, to_atlas = _aligned(image, mask, transform, plane)
+    percentiles = getattr(settings, f"{modality}_percentiles")
+    inside = sitk.GetArrayViewFromImage(head) > 0
+    pairs = [(PLANES.index(plane), _level(image))] if plane else chosen(inside, settings)
+    if not inside.any() or not pairs:
+        raise InputError(
+            str(image),
+            expected="a head in atlas space, and slices of it within `index_range`",
+            found="no head" if not inside.any() else "no slice with enough head",
+            do=f"Look at the alignment in {image_base(image).with_suffix('.png')}; give a"
+            " `transform` or a `mask`, or change section `extract`.",
+        )
+    header = Header(
+        volume=volume,
+        subject=subject,
+        modality=modality,
+        ga_weeks=ga_weeks,
+        split=split,
+        spacing_mm=picture.GetSpacing()[0],
+        size=picture.GetSize()[0],
+        low=0.0,
+        high=0.0,
+        origin_mm=picture.GetOrigin(),
+    )
+    try:
+        result = extract(
+            picture,
+            head,
+            header=header,
+            pairs=pairs,
+            percentiles=percentiles,
+            labels=_labels(labels, picture, to_atlas),
+            truth=_truth(truth, picture, to_atlas),
+            truth_percentiles=settings.mr_percentiles,
+        )
+    except ValueError as error:
+        raise InputError(
+            str(image),
+            expected="contrast within the head",
+            found=str(error),
+            do="Look at the image and its mask.",
+        ) from error
+    slices.write(result, out)
+
+
+def image_base(path: Path) -> Path:
+    """Path of an image without ``.nii.gz`` or other ending, for the files beside it."""
+    return path.with_name(path.name.removesuffix(".gz").rsplit(".", 1)[0])
+
+
+def _aligned(
+    image: Path, mask: Path, transform: Path, plane: str
+) -> tuple[sitk.Image, sitk.Image, sitk.Transform]:
+    """Read the aligned image, its head on the same grid, and the transform that leads there."""
+    picture = read_any(image)
+    to_atlas = geometry.read_transform(transform, 2 if plane else 3)
+    head = geometry.resample(read_any(mask), picture, to_atlas, nearest=True)
+    return picture, head, to_atlas
+
+
+def _level(image: Path) -> int:
+    """Read the axial index that `align` found a plane nearest to."""
+    quality = image_base(image).with_suffix(".json")
+    try:
+        return int(json.loads(quality.read_text(encoding="utf-8"))["index"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            str(quality),
+            expected="the quality file of `align`, with `index`",
+            found=f"{type(error).__name__}: {error}",
+            do="Run `align` again.",
+        ) from error
+
+
+def _labels(path: Path | None, like: sitk.Image, to_atlas: sitk.Transform) -> sitk.Image | None:
+    if path is None:
+        return None
+    labels = read_labels(path, tuple(Tissue))
+    return geometry.resample(labels, like, to_atlas, nearest=True)
+
+
+def _truth(path: Path | None, like: sitk.Image, to_atlas: sitk.Transform) -> sitk.Image | None:
+    return None if path is None else geometry.resample(read(path), like, to_atlas)

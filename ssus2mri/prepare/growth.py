@@ -1,0 +1,58 @@
+"""Head size by gestational age, for size priors and growth ratios.
+
+Source: Hadlock et al., *Radiology* 1984, 152:497-501: GA = 8.96 + 0.540 HC + 0.0003 HC^3, with the
+head circumference HC in cm and the gestational age GA in weeks. Its coefficients are the formula,
+not settings.
+"""
+
+import numpy as np
+
+_CONSTANT, _LINEAR, _CUBIC = 8.96, 0.540, 0.0003
+
+
+def ga_of_circumference(hc_mm: float) -> float:
+    """Gestational age of a head circumference.
+
+    Args:
+        hc_mm: head circumference, mm.
+
+    Returns:
+        Weeks.
+    """
+    hc_cm = hc_mm / 10.0
+    return _CONSTANT + _LINEAR * hc_cm + _CUBIC * hc_cm**3
+
+
+def head_circumference_mm(ga_weeks: float) -> float:
+    """Mean head circumference at a gestational age: the formula's inverse.
+
+    Args:
+        ga_weeks: gestational age, weeks, above 9.
+
+    Returns:
+        Head circumference (outer skull border), mm.
+    """
+    roots = np.roots([_CUBIC, 0.0, _LINEAR, _CONSTANT - ga_weeks])
+    # The formula rises everywhere, so exactly one root is real.
+    return float(10.0 * roots[np.argmin(np.abs(roots.imag))].real)
+
+
+def axial_axes_mm(hc_mm: float, aspect: float) -> tuple[float, float]:
+    """Diameters of the ellipse with a circumference and an aspect.
+
+    Args:
+        hc_mm: circumference, mm.
+        aspect: short diameter / long diameter (the cephalic index), in (0, 1].
+
+    Returns:
+        Long (occipito-frontal) and short (biparietal) diameter, mm.
+    """
+    unit = ellipse_circumference(1.0, aspect)
+    return hc_mm / unit, aspect * hc_mm / unit
+
+
+def ellipse_circumference(long: float, short: float) -> float:
+    """Circumference of an ellipse of two diameters, by Ramanujan's second approximation."""
+    a, b = long / 2, short / 2
+    h = ((a - b) / (a + b)) ** 2
+    return float(np.pi * (a + b) * (1 + 3 * h / (10 + np.sqrt(4 - 3 * h))))

@@ -1,0 +1,192 @@
+"""One axial plane and the template in; its 2D transform to the template's axial grid out.
+
+The head's ellipse gives place, size and direction; correlation with the template's axial slices
+around the thalami refines it a little and says which end is anterior and which level is nearest.
+What is left of the midline cannot be told from right in one plane, so it is never mirrored. The
+source treats volumes only: all of this is ours.
+"""
+
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from scipy.optimize import minimize
+
+from ssus2mri.config.prepare import PlaneSettings
+from ssus2mri.prepare.ellipsoid import Ellipsoid, Floats, of_mask
+from ssus2mri.prepare.growth import ellipse_circumference, head_circumference_mm
+from ssus2mri.tissues import HEAD, Tissue
+
+
+def align_plane(
+    image: sitk.Image,
+    mask: sitk.Image,
+    template: sitk.Image,
+    template_labels: sitk.Image,
+    *,
+    ga_weeks: float,
+    settings: PlaneSettings,
+) -> tuple[sitk.Similarity2DTransform, dict[str, Any]]:
+    """Bring an axial plane to the template's axial grid, anterior up.
+
+    The long axis of the mask's ellipse becomes vertical and its centre that of the template's head.
+    The head is scaled (isotropic) so that its circumference is the template's (``scale_to:
+    template``), or that of its age (``age``: Hadlock 1984, so a head of the template's own age gets
+    the template's size only as far as the template follows that chart).
+
+    Args:
+        image: 2D, float32, 0 outside the field of view.
+        mask: its head, same grid.
+        template: 3D ultrasound template, axes along the world's (see `geometry.grid`).
+        template_labels: `Tissue` on the template's grid.
+        ga_weeks: gestational age, weeks.
+        settings: section ``align.plane``.
+
+    Returns:
+        The transform, image -> x and y of the template's grid, and its quality: ``index`` (axial
+        level of the template it is nearest to), ``similarity`` (correlation there, -1 to 1),
+        ``similarity_turned`` (the best by 180 degrees the other way), ``orientation_margin`` (their
+        difference: near 0, front and back are a guess), ``turned``, ``scale``, ``angle_deg``.
+    """
+    labels = sitk.GetArrayViewFromImage(template_labels)
+    level = thalamic_level(labels)
+    like = axial_grid(template)
+    atlas_mask = sitk.GetImageFromArray(np.isin(labels[level], HEAD).astype(np.uint8))
+    atlas_mask.CopyInformation(like)
+    head, atlas_head = _world(of_mask(mask), mask), _world(of_mask(atlas_mask), like)
+    wanted_mm = _circumference(atlas_head)
+    if settings.scale_to == "age":
+        wanted_mm = head_circumference_mm(ga_weeks)
+    scale = wanted_mm / _circumference(head)
+    half = round(settings.level_mm / template.GetSpacing()[2])
+    first, last = max(level - half, 0), min(level + half, len(labels) - 1)
+    slices = sitk.GetArrayFromImage(template)[first : last + 1]
+    match = _Match(image, mask, like, slices, settings.blur_mm)
+    tried = [
+        _refined(match, head, atlas_head.center, scale, turned, settings)
+        for turned in (False, True)
+    ]
+    turned = tried[1][1] > tried[0][1]
+    transform, similarity, nearest = tried[turned]
+    return transform, {
+        "index": first + nearest,
+        "similarity": similarity,
+        "similarity_turned": tried[not turned][1],
+        "orientation_margin": similarity - tried[not turned][1],
+        "turned": bool(turned),
+        "scale": scale,
+        "angle_deg": float(np.rad2deg(transform.GetAngle())),
+    }
+
+
+def thalamic_level(labels: NDArray[np.uint8]) -> int:
+    """Axial index with the most deep grey matter (thalami and basal ganglia).
+
+    Args:
+        labels: ``[z, y, x]``, `Tissue`.
+
+    Returns:
+        Index along z; the middle of the head where there is no deep grey matter.
+    """
+    for tissues in ((Tissue.DEEP_GREY,), HEAD):
+        area = np.isin(labels, tissues).sum(axis=(1, 2))
+        if area.any():
+            break
+    # The middle of the plateau, so that one voxel more or less does not decide.
+    return round(float(np.flatnonzero(area >= 0.95 * area.max()).mean()))
+
+
+def axial_grid(template: sitk.Image) -> sitk.Image:
+    """Empty 2D image on x and y of a template whose axes are the world's."""
+    like = sitk.Image(template.GetSize()[:2], sitk.sitkFloat32)
+    like.SetSpacing(template.GetSpacing()[:2])
+    like.SetOrigin(template.GetOrigin()[:2])
+    return like
+
+
+class _Match:
+    """Correlation of a moved plane with template slices within the plane's head."""
+
+    def __init__(
+        self,
+        image: sitk.Image,
+        mask: sitk.Image,
+        like: sitk.Image,
+        slices: NDArray[np.float32],
+        blur_mm: float,
+    ) -> None:
+        sigma = blur_mm / like.GetSpacing()[0]
+        self._image = sitk.SmoothingRecursiveGaussian(image, blur_mm)
+        self._mask, self._like = mask, like
+        self._slices = gaussian_filter(slices, (0, sigma, sigma))
+
+    def correlations(self, transform: sitk.Transform) -> Floats:
+        """Pearson correlation with each slice, ``(levels,)``."""
+        inverse = transform.GetInverse()
+        moved = sitk.Resample(self._image, self._like, inverse)
+        mask = sitk.Resample(self._mask, self._like, inverse, sitk.sitkNearestNeighbor)
+        inside = sitk.GetArrayViewFromImage(mask) > 0
+        if np.count_nonzero(inside) < 16:
+            return np.full(len(self._slices), -1.0)
+        values = sitk.GetArrayViewFromImage(moved)[inside].astype(float)
+        others = self._slices[:, inside].astype(float)
+        values = values - values.mean()
+        others = others - others.mean(axis=1, keepdims=True)
+        norms = np.linalg.norm(values) * np.linalg.norm(others, axis=1)
+        correlations: Floats = others @ values / np.maximum(norms, 1e-9)
+        return correlations
+
+
+def _refined(
+    match: _Match,
+    head: Ellipsoid,
+    center: Floats,
+    scale: float,
+    turned: bool,
+    settings: PlaneSettings,
+) -> tuple[sitk.Similarity2DTransform, float, int]:
+    """Refine angle and shift, kept near the ellipse's by a penalty; transform, match, level."""
+    angle = _upright(head.rotation[:, 0]) + (np.pi if turned else 0.0)
+    spread = np.array([np.deg2rad(settings.angle_deg), settings.shift_mm, settings.shift_mm])
+
+    def moved(values: Floats) -> sitk.Similarity2DTransform:
+        transform = sitk.Similarity2DTransform()
+        transform.SetCenter(head.center.tolist())
+        transform.SetScale(scale)
+        transform.SetAngle(angle + values[0] * spread[0])
+        transform.SetTranslation((center - head.center + values[1:] * spread[1:]).tolist())
+        return transform
+
+    def cost(values: Floats) -> float:
+        penalty = settings.penalty * float(np.sum(values**2))
+        return penalty - float(match.correlations(moved(values)).max())
+
+    start = np.vstack([np.zeros(3), np.eye(3)])
+    best = minimize(
+        cost,
+        np.zeros(3),
+        method="Nelder-Mead",
+        options={"initial_simplex": start, "maxfev": settings.steps, "xatol": 0.02, "fatol": 1e-4},
+    )
+    transform = moved(best.x)
+    correlations = match.correlations(transform)
+    return transform, float(correlations.max()), int(correlations.argmax())
+
+
+def _upright(direction: Floats) -> float:
+    """Angle, rad within +-90 degrees, that turns a direction (x, y) to the vertical."""
+    angle = np.pi / 2 - np.arctan2(direction[1], direction[0])
+    return float((angle + np.pi / 2) % np.pi - np.pi / 2)
+
+
+def _world(ellipse: Ellipsoid, image: sitk.Image) -> Ellipsoid:
+    """Turn local mm in array order [y, x] into world x, y."""
+    direction = np.array(image.GetDirection()).reshape(2, 2)
+    center = direction @ ellipse.center[::-1] + np.array(image.GetOrigin())
+    return Ellipsoid(center, ellipse.axes, direction @ ellipse.rotation[::-1])
+
+
+def _circumference(ellipse: Ellipsoid) -> float:
+    return ellipse_circumference(2 * float(ellipse.axes[0]), 2 * float(ellipse.axes[1]))

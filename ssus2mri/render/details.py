@@ -1,0 +1,141 @@
+"""How scans were aligned, what was trained on and with which settings, as tables."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from ssus2mri.render.gather import Results
+from ssus2mri.render.views import Cell, Column, Row, View, plain, run_columns
+from ssus2mri.slices import Header
+
+_LEFT_OUT = ("run", "settings.label", "seconds_per_epoch")  # said elsewhere, or too long
+
+
+def alignment_table(results: Results) -> View:
+    """Quality of every alignment as `align` wrote it, the least similar first.
+
+    Args:
+        results: what the folder holds.
+
+    Returns:
+        The table; ``names`` are the volumes in its order.
+    """
+
+    def similarity(volume: str) -> tuple[float, str]:
+        value = results.align[volume].get("similarity")
+        return (-2.0 if value is None else float(value), volume)
+
+    names = sorted(results.align, key=similarity)
+    keys = list(dict.fromkeys(key for name in names for key in results.align[name]))
+    keys = [key for key in keys if any(_is_plain(results.align[name].get(key)) for name in names)]
+    rows = [
+        Row([Cell(name), *(Cell(plain(results.align[name].get(key), digits=3)) for key in keys)])
+        for name in names
+    ]
+    numbers = [any(_is_number(results.align[name].get(key)) for name in names) for key in keys]
+    heads = [Column(_words(key), number) for key, number in zip(keys, numbers, strict=True)]
+    return View([Column("Scan", number=False), *heads], rows, names=names)
+
+
+def scan_table(results: Results) -> View:
+    """Count volumes and subjects of each modality and split.
+
+    Args:
+        results: what the folder holds.
+
+    Returns:
+        The table.
+    """
+    groups: dict[tuple[str, str], list[Header]] = {}
+    for header in results.headers:
+        groups.setdefault((header.modality, header.split), []).append(header)
+    order = {"train": 0, "val": 1, "test": 2}
+    rows = []
+    for (modality, split), headers in sorted(
+        groups.items(), key=lambda item: (item[0][0] != "us", order.get(item[0][1], 3))
+    ):
+        weeks = [header.ga_weeks for header in headers]
+        subjects = sorted({header.subject for header in headers})
+        names = ", ".join(subjects[:12]) + (", …" if len(subjects) > 12 else "")
+        rows.append(
+            Row(
+                [
+                    Cell(f"{modality.upper()}, {split}"),
+                    Cell(str(len(headers))),
+                    Cell(str(len(subjects))),
+                    Cell(
+                        f"{min(weeks):g} to {max(weeks):g}"
+                        if len(set(weeks)) > 1
+                        else f"{weeks[0]:g}"
+                    ),
+                    Cell(names),
+                ]
+            )
+        )
+    grid = Counter((header.size, header.spacing_mm) for header in results.headers)
+    sizes = "; ".join(
+        f"{size} voxels of {spacing:g} mm along each edge" for size, spacing in sorted(grid)
+    )
+    versions = ", ".join(sorted({header.version for header in results.headers}))
+    heads = ["Images", "Volumes", "Subjects", "Weeks", "Names"]
+    return View(
+        [Column(head, number=head in heads[1:4]) for head in heads],
+        rows,
+        caption=f"Atlas grid: {sizes}. Sliced by version {versions}.",
+    )
+
+
+def run_table(results: Results) -> View:
+    """Lay what every run's train.json says side by side; settings that differ stand out.
+
+    Args:
+        results: what the folder holds.
+
+    Returns:
+        The table, a column a run.
+    """
+    flat = [dict(_flat(run.info)) for run in results.runs]
+    keys = list(dict.fromkeys(key for values in flat for key in values))
+    rows = []
+    for key in (key for key in keys if key not in _LEFT_OUT):
+        texts = [values.get(key, "–") for values in flat]
+        known = {text for text, run in zip(texts, results.runs, strict=True) if run.trained}
+        setting = key.startswith("settings.")
+        name = key.removeprefix("settings.")
+        rows.append(
+            Row(
+                [Cell(name), *(Cell(text) for text in texts)],
+                marked=setting and len(known) > 1,
+            )
+        )
+    return View(
+        [Column("", number=False), *run_columns(results.runs)],
+        rows,
+        caption="Settings and circumstances of training; settings in which the trained runs differ"
+        " are tinted.",
+    )
+
+
+def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
+    """Leaves of nested objects with dotted keys, as text."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{prefix}{key}.")
+    else:
+        yield prefix.removesuffix("."), plain(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, int | float | str)
+
+
+def _words(key: str) -> str:
+    """Column head from a key: ``shift_mm`` becomes ``shift, mm``."""
+    for ending, unit in (("_mm", "mm"), ("_deg", "degrees")):
+        if key.endswith(ending):
+            return f"{key.removesuffix(ending).replace('_', ' ')}, {unit}"
+    return key.replace("_", " ")

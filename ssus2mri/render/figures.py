@@ -1,0 +1,207 @@
+"""Arrays and loss tables in, pictures as text for a page out.
+
+Pictures are upright for a reader: axial slices have anterior at the top, coronal and sagittal ones
+superior. In atlas space (`ssus2mri.slices`) rows of an axial slice go from anterior to posterior
+already; rows of the others go from inferior to superior, so those are turned over. Columns stay:
+the subject's right is at the left (axial, coronal), anterior is at the left (sagittal).
+"""
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.feature import canny
+
+from ssus2mri.errors import InputError
+
+# Okabe and Ito's colours: told apart by colour-blind readers, on light and dark alike.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a")
+_INK = "#010203"  # stands for the colour of the page's text until the figure is in the page
+_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+
+def upright(image: NDArray[Any], plane: str) -> NDArray[Any]:
+    """Turn a slice as a reader expects it; see the module's docstring.
+
+    Args:
+        image: slice in atlas space, ``(H, W)``, any type.
+        plane: axial, coronal or sagittal.
+
+    Returns:
+        View of the slice, ``(H, W)``.
+    """
+    return image if plane == "axial" else image[::-1]
+
+
+def grey(image: NDArray[Any]) -> str:
+    """Encode a slice as a grey PNG, 0 black and 1 white whatever the slice holds.
+
+    Args:
+        image: ``(H, W)``, intensities in [0, 1].
+
+    Returns:
+        Data URI.
+    """
+    scaled = np.clip(np.nan_to_num(image.astype(np.float32)), 0.0, 1.0) * 255.0
+    return _uri(Image.fromarray(np.rint(scaled).astype(np.uint8)), "PNG", optimize=True)
+
+
+def edges(image: NDArray[Any], sigma_px: float) -> str:
+    """Draw the edges of a slice on a transparent picture, to lay over other slices.
+
+    Args:
+        image: ``(H, W)``, intensities in [0, 1].
+        sigma_px: smoothing before Canny's edges, pixels.
+
+    Returns:
+        Data URI of a PNG.
+    """
+    lines = canny(image.astype(np.float32), sigma=sigma_px)
+    picture = Image.fromarray(lines.astype(np.uint8)).convert("P")
+    picture.putpalette([0, 0, 0, 255, 170, 0])
+    return _uri(picture, "PNG", optimize=True, transparency=0)
+
+
+def shrunk(path: Path, longest_px: int) -> str:
+    """Read a picture and make it small enough to travel.
+
+    Args:
+        path: a PNG.
+        longest_px: longest edge afterwards, pixels; smaller pictures keep their size.
+
+    Returns:
+        Data URI of a JPEG.
+
+    Raises:
+        InputError: missing, or no picture.
+    """
+    try:
+        with Image.open(path) as file:
+            picture = file.convert("RGB")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            str(path), expected="a picture (PNG)", found=str(error), do="Run `align` again."
+        ) from error
+    picture.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
+    return _uri(picture, "JPEG", quality=85, optimize=True)
+
+
+def _uri(picture: Image.Image, kind: str, **options: Any) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def losses_svg(losses: pd.DataFrame, title: str, terms: Sequence[str]) -> str:
+    """Plot the losses of a run over the epochs: generator terms, then discriminator terms.
+
+    Args:
+        losses: rows of losses.csv; ``epoch``, one column a term, ``d_...`` for discriminators, the
+            same with prefix ``val_``.
+        title: what the figure shows, for readers who cannot see it; also seeds its identifiers.
+        terms: all terms of all figures, so that each has the same colour everywhere; a
+            discriminator has that of its term.
+
+    Returns:
+        SVG to put into a page, in the colour of the page's text; empty when there is nothing to
+        plot.
+    """
+    panels = [(name, own) for name, own in _panels(losses) if own]
+    if not panels or losses.empty:
+        return ""
+    names = list(dict.fromkeys(term.removeprefix("d_") for term in terms))
+    colours = dict(zip(names, _COLOURS * len(names), strict=False))
+    style: dict[Any, Any] = {
+        "svg.hashsalt": title,
+        "svg.fonttype": "none",
+        "font.family": "sans-serif",
+        "font.size": 10,
+        **dict.fromkeys(
+            ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK
+        ),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+    with matplotlib.rc_context(style):
+        many = len(panels)
+        figure = Figure(figsize=(5.4 * many, 3.0))
+        FigureCanvasSVG(figure)
+        for number, (name, own) in enumerate(panels):
+            # Fixed places, so that the panels of all runs stand under each other.
+            axes = figure.add_axes(((number + 0.12) / many, 0.17, 0.62 / many, 0.72))
+            _plot(axes, losses, name, own, colours)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
+    return _inline(buffer.getvalue(), title)
+
+
+def loss_terms(losses: pd.DataFrame) -> list[str]:
+    """List the columns of losses.csv that are terms and hold a number somewhere."""
+    other = ("epoch", "step", "learning_rate")
+    return [
+        str(name)
+        for name in losses.columns
+        if name not in other and not str(name).startswith("val_") and losses[name].notna().any()
+    ]
+
+
+def _panels(losses: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """Split the terms between the two players."""
+    terms = loss_terms(losses)
+    return [
+        ("Generator", [name for name in terms if not name.startswith("d_")]),
+        ("Discriminators", [name for name in terms if name.startswith("d_")]),
+    ]
+
+
+def _few_labels(value: float, _: float | None = None) -> str:
+    """Label 2 and 5 between powers of ten; more of them would run into each other."""
+    digits = f"{value:.0e}"
+    return f"{value:g}" if digits[0] in "25" and np.isclose(float(digits), value) else ""
+
+
+def _plot(
+    axes: Axes, losses: pd.DataFrame, name: str, terms: list[str], colours: dict[str, str]
+) -> None:
+    marker = "o" if len(losses) < 4 else ""
+    for term in terms:
+        colour = colours[term.removeprefix("d_")]
+        line: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3}
+        axes.plot(losses["epoch"], losses[term], label=term, linewidth=1.6, **line)
+        if f"val_{term}" in losses:
+            axes.plot(losses["epoch"], losses[f"val_{term}"], "--", linewidth=1.1, **line)
+    axes.plot([], [], color=_INK, linewidth=1.6, label="train")
+    axes.plot([], [], "--", color=_INK, linewidth=1.1, label="validation")
+    if np.nanmin(losses[terms].to_numpy()) > 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(FuncFormatter(_few_labels))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("loss (no unit)")
+    axes.grid(alpha=0.25, linewidth=0.5, color=_INK)
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _inline(svg: str, title: str) -> str:
+    """Make a stand-alone SVG fit to stand in a page beside others."""
+    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # repeated in every figure; nothing refers to them
+    svg = re.sub(r'(<svg[^>]*?) width="([\d.]+pt)"', r'\1 style="max-width: \2"', svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1).strip()

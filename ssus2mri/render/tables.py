@@ -1,0 +1,202 @@
+"""Tables of `score` in, the paper's tables as the page shows them out."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ssus2mri.errors import InputError
+from ssus2mri.render.gather import Results, Run, read_table
+from ssus2mri.render.views import Cell, Column, Row, View, data_uri, plain, run_columns
+
+_STATISTICS = ("mean", "std", "ci_low", "ci_high")
+_UNTRAINED_WINS = (
+    "{name}: the best value belongs to a reference row that learned nothing (slanted), so this"
+    " measure alone does not show that anatomy was translated."
+)
+_INTERVAL = (
+    " Small print: confidence interval of the mean, by resampling whole volumes (setting"
+    " score.confidence). The best value is bold."
+)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a measure is shown: column in the tables, name, digits, whether more is better."""
+
+    column: str
+    name: str
+    digits: int
+    more_is_better: bool
+    unit: str = ""
+
+    @property
+    def heading(self) -> str:
+        """Name with the paper's arrow."""
+        return f"{self.name} {'↑' if self.more_is_better else '↓'}{self.unit and f' ({self.unit})'}"
+
+    def text(self, value: float) -> str:
+        """Number with the measure's digits; a dash when there is none."""
+        return "–" if math.isnan(value) else f"{value:.{self.digits}f}"
+
+
+_DEFORMATION = (
+    Measure("deformation", "Deformation", 2, more_is_better=False),
+    Measure("similarity_after", "Similarity after it", 2, more_is_better=True),
+)
+_PAIR = (Measure("ssim_registered", "SSIM", 4, more_is_better=True),)
+_TRUTH = (
+    Measure("ssim", "SSIM", 3, more_is_better=True),
+    Measure("psnr", "PSNR", 1, more_is_better=True, unit="dB"),
+    Measure("mae", "Mean absolute error", 3, more_is_better=False),
+)
+
+
+def paper_tables(results: Results) -> list[View]:
+    """Lay the scores out as the paper does, a column a run.
+
+    Source: TMI 2020, Tables II and IV; likeness to the exact truth has no counterpart there.
+
+    Args:
+        results: what the folder holds.
+
+    Returns:
+        Table II, and Table IV for each kind of reference that some scan has.
+
+    Raises:
+        InputError: a table of `score` is missing, or lacks a column or a run.
+    """
+    table2 = results.root / "score" / "table2.csv"
+    table4 = results.root / "score" / "table4.csv"
+    likeness = _scores(table4, results.runs, (*_PAIR, *_TRUTH), "kind")
+    views = [
+        _paper_table(
+            results.runs,
+            _scores(table2, results.runs, _DEFORMATION),
+            _DEFORMATION,
+            title="Table II: deformation",
+            reading="How far synthetic MR must be bent to lie on real MR of the same place: mean"
+            " ± standard deviation over slices, lower is better (↓). A low deformation means little"
+            " where the similarity after it is low too." + _INTERVAL,
+        )
+    ]
+    for kind, measures, title, reading in (
+        (
+            "pair",
+            _PAIR,
+            "Table IV: likeness to MR of the same subject",
+            "SSIM with real MR of the same subject, after registration to it: mean ± standard"
+            " deviation over slices, higher is better (↑), 1 is identical." + _INTERVAL,
+        ),
+        (
+            "truth",
+            _TRUTH,
+            "Likeness to the true MR (simulated scans)",
+            "Against the exact MR of the same anatomy at the same place, inside the head, without"
+            " registration: mean ± standard deviation over slices; arrows say which way is better."
+            " The paper has no such table." + _INTERVAL,
+        ),
+    ):
+        rows = [row for row in likeness if row["kind"] == kind]
+        if any(row["n_slices"] > 0 for row in rows):
+            view = _paper_table(results.runs, rows, measures, title=title, reading=reading)
+            views.append(view)
+    files = [table2, *[table4] * (len(views) - 1)]
+    return [
+        replace(view, file=path.name, data=data_uri(path))
+        for view, path in zip(views, files, strict=True)
+    ]
+
+
+def summary_table(results: Results) -> View:
+    """Give all measures of all runs over all planes, and the file they are in.
+
+    Args:
+        results: what the folder holds.
+
+    Returns:
+        The table, a row a measure and a column a run.
+
+    Raises:
+        InputError: summary.csv is missing or lacks a column.
+    """
+    path = results.root / "score" / "summary.csv"
+    keys = ["stage", "kind", "measure"]
+    table = read_table(path, "run", *keys, "plane", "n_slices", "mean")
+    table = table[(table["plane"] == "all") & (table["n_slices"].astype(int) > 0)]
+    rows = []
+    for key, part in table.groupby(keys, sort=False):
+        means = dict(zip(part["run"], part["mean"], strict=True))
+        counts = dict(zip(part["run"], part["n_slices"], strict=True))
+        cells = [
+            Cell(
+                plain(float(means[run.name])) if means.get(run.name) else "–",
+                f"n = {counts[run.name]}" if run.name in counts else "",
+            )
+            for run in results.runs
+        ]
+        rows.append(Row([Cell(" · ".join(text for text in map(str, key) if text)), *cells]))
+    return View(
+        [Column("Measure", number=False), *run_columns(results.runs)],
+        rows,
+        caption="Means over slices of all planes; the file also has them by plane.",
+        file=path.name,
+        data=data_uri(path),
+    )
+
+
+def _scores(
+    path: Path, runs: Sequence[Run], measures: Sequence[Measure], *keys: str
+) -> list[dict[str, Any]]:
+    """Rows of a table of `score`; numbers as numbers, NaN where unknown."""
+    numbers = ["n_slices", "n_volumes"]
+    numbers += [f"{measure.column}_{name}" for measure in measures for name in _STATISTICS]
+    table = read_table(path, "run", *keys, *numbers)
+    missing = [run.name for run in runs if run.name not in set(table["run"])]
+    if missing:
+        raise InputError(
+            str(path),
+            expected="a row for every run",
+            found=f"none for {', '.join(missing)}",
+            do="Run `score` again.",
+        )
+    return [
+        {str(k): float(text or "nan") if k in numbers else text for k, text in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def _paper_table(
+    runs: Sequence[Run],
+    scores: Sequence[dict[str, Any]],
+    measures: Sequence[Measure],
+    *,
+    title: str,
+    reading: str,
+) -> View:
+    of_run = {row["run"]: row for row in scores}
+    rows, notes = [], []
+    for number, measure in enumerate(measures):
+        means = {run.name: of_run[run.name][f"{measure.column}_mean"] for run in runs}
+        known = [mean for mean in means.values() if not math.isnan(mean)]
+        best = (max if measure.more_is_better else min)(known, default=math.nan)
+        cells = [_score_cell(measure, of_run[run.name], best) for run in runs]
+        rows.append(Row([Cell(measure.heading), *cells]))
+        if number == 0 and any(means[run.name] == best for run in runs if not run.trained):
+            notes.append(_UNTRAINED_WINS.format(name=measure.name))
+    counts = [
+        f"{of_run[run.name]['n_slices']:.0f} ({of_run[run.name]['n_volumes']:.0f})" for run in runs
+    ]
+    rows.append(Row([Cell("n slices (volumes)"), *map(Cell, counts)]))
+    columns = [Column("Settings", number=False), *run_columns(runs)]
+    return View(columns, rows, title=title, reading=reading, notes=notes)
+
+
+def _score_cell(measure: Measure, row: dict[str, Any], best: float) -> Cell:
+    mean, std, low, high = (row[f"{measure.column}_{name}"] for name in _STATISTICS)
+    if math.isnan(mean):
+        return Cell("–")
+    spread = "" if math.isnan(std) else f" ± {measure.text(std)}"
+    bounds = "" if math.isnan(low) else f"{measure.text(low)} to {measure.text(high)}"
+    return Cell(f"{measure.text(mean)}{spread}", bounds, mean == best)

@@ -1,0 +1,109 @@
+"""The atlas: MR, ultrasound, labels and head on one grid, to which every scan is aligned."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ssus2mri import geometry, volume
+from ssus2mri.config.prepare import AtlasSettings
+from ssus2mri.config.simulate import SimulateSettings, UltrasoundSettings
+from ssus2mri.simulate import mri, ultrasound
+from ssus2mri.simulate.anatomy import Anatomy, head_mask
+from ssus2mri.simulate.cohort import anatomy_of
+from ssus2mri.simulate.pose import lattice, world_of
+from ssus2mri.tissues import Tissue
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Template:
+    """``mr`` float32, 0 outside the skull's inside; ``us`` uint8; ``labels``, ``head`` uint8."""
+
+    mr: sitk.Image
+    us: sitk.Image
+    labels: sitk.Image
+    head: sitk.Image
+
+
+def template(
+    anatomy: Anatomy, atlas: AtlasSettings, settings: SimulateSettings, *, image: sitk.Image | None
+) -> Template:
+    """Make the atlas of an anatomy, in the anatomy's own world.
+
+    Args:
+        anatomy: undeformed head; `ssus2mri.simulate.anatomy` states the rule of spaces.
+        atlas: grid, centred on the head's centre.
+        settings: contrast of MR and ultrasound.
+        image: MR of the anatomy in the same world; None: simulated without noise or texture.
+
+    Returns:
+        The atlas.
+    """
+    x, y, z = anatomy.centre_mm.tolist()
+    grid = geometry.grid(atlas.size, atlas.spacing_mm, (x, y, z))
+    points = lattice(world_of(grid), (atlas.size,) * 3)
+    labels = anatomy.sample(anatomy.array, points, order=0, outside=Tissue.BACKGROUND)
+    inside = mri.intracranial(labels)
+    if image is None:
+        mr = anatomy.sample(
+            mri.contrast(anatomy, settings.mr, rng=None), points, order=1, outside=0.0
+        )
+    else:
+        mr = sitk.GetArrayFromImage(
+            sitk.Resample(image, grid, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32)
+        )
+    us = anatomy.sample(_idealised(anatomy, settings.ultrasound), points, order=1, outside=0.0)
+    return Template(
+        geometry.from_array(np.where(inside, mr, 0).astype(np.float32), grid),
+        geometry.from_array(np.rint(us).astype(np.uint8), grid),
+        geometry.from_array(labels, grid),
+        geometry.from_array(head_mask(labels).astype(np.uint8), grid),
+    )
+
+
+def run_template(
+    atlas: AtlasSettings,
+    settings: SimulateSettings,
+    *,
+    out: Path,
+    labels: Path | None,
+    image: Path | None,
+) -> None:
+    """Make the atlas and write it.
+
+    Args:
+        atlas: section ``atlas``: grid, and age of the built-in anatomy.
+        settings: section ``simulate``.
+        out: folder; gets ``mr``, ``us``, ``labels`` and ``head``, each ``.nii.gz``.
+        labels: label atlas instead of the built-in anatomy; the atlas is then in its world.
+        image: its MR instead of a simulated one; only with ``labels``.
+
+    Raises:
+        InputError: a file cannot be used.
+    """
+    real = volume.read(image) if image is not None and labels is not None else None
+    anatomy = anatomy_of(atlas.ga_weeks, labels, settings)
+    made = template(anatomy, atlas, settings, image=real)
+    for name in ("us", "labels", "head", "mr"):
+        volume.write(getattr(made, name), out / f"{name}.nii.gz")
+    logger.info("template of %s", labels or f"the built-in head of {atlas.ga_weeks:g} weeks")
+
+
+def _idealised(anatomy: Anatomy, settings: UltrasoundSettings) -> NDArray[np.float32]:
+    """Ultrasound without probe, 0 to 255: mean echoes, every border and all bone, no shadow."""
+    spacing = anatomy.spacing_zyx
+    maps = ultrasound.echo_maps(anatomy, settings, blur_mm=1.0)
+    slope = np.gradient(maps.impedance, *spacing)
+    wall = np.sqrt(sum(part**2 for part in slope)) / np.sqrt(3) * (maps.outside_mm < 1)
+    bone = ultrasound.decibel(settings.skull_db) * maps.skull
+    tissue = np.where(maps.outside_mm > 0, 0, maps.echo)
+    shown = ultrasound.compress(
+        tissue + ultrasound.decibel(settings.wall_db) * wall + bone, settings
+    )
+    return ndimage.gaussian_filter(shown.astype(np.float32), 0.5 / spacing)

@@ -1,0 +1,235 @@
+"""`align`: a known pose comes back, a given one is used, and files say how good it is."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from ssus2mri import geometry, volume
+from ssus2mri.config.base import load_section
+from ssus2mri.config.prepare import AlignSettings
+from ssus2mri.errors import InputError
+from ssus2mri.prepare import picture, rigid
+from ssus2mri.prepare.align import align, describe, run_align
+from ssus2mri.tissues import Tissue
+
+SETTINGS = load_section(AlignSettings, "config/config.yaml", "align").model_copy(
+    update={"coarse_mm": 4.0, "fine_mm": 2.5, "starts": 3, "steps": 40}
+)
+SIZE, SPACING = 48, 2.0
+FILES = (".nii.gz", ".tfm", ".json", ".png")
+
+
+@pytest.fixture(scope="module")
+def labels() -> sitk.Image:
+    """A head without any symmetry but left-right: skull, brain, ventricles, cerebellum, thalami."""
+    grid = geometry.grid(SIZE, SPACING, (0.0, 0.0, 0.0))
+    z, y, x = (np.indices([SIZE] * 3) - (SIZE - 1) / 2) * SPACING
+    out = np.zeros([SIZE] * 3, np.uint8)
+    out[_ball(x, y, z, (0, 0, 0), (29, 36, 28))] = Tissue.SKULL
+    out[_ball(x, y, z, (0, 0, 0), (26, 33, 25))] = Tissue.WHITE_MATTER
+    for side in (-1, 1):
+        out[_ball(x, y, z, (side * 9, 4, 6), (4, 16, 5))] = Tissue.VENTRICLES
+        out[_ball(x, y, z, (side * 6, 2, -5), (5, 7, 5))] = Tissue.DEEP_GREY
+    out[_ball(x, y, z, (0, 20, -13), (14, 7, 7))] = Tissue.CEREBELLUM
+    return geometry.from_array(out, grid)
+
+
+@pytest.fixture(scope="module")
+def template(labels: sitk.Image) -> sitk.Image:
+    echo = np.zeros(16)
+    tissues = [Tissue.SKULL, Tissue.WHITE_MATTER, Tissue.VENTRICLES]
+    echo[tissues] = 200.0, 60.0, 20.0
+    echo[[Tissue.DEEP_GREY, Tissue.CEREBELLUM]] = 40.0, 130.0
+    values = ndimage.gaussian_filter(echo[sitk.GetArrayFromImage(labels)], 0.7)
+    return geometry.from_array(values.astype(np.float32), labels)
+
+
+def _ball(x, y, z, center, radii):
+    return sum(((a - c) / r) ** 2 for a, c, r in zip((x, y, z), center, radii, strict=True)) <= 1
+
+
+def _pose(degrees: tuple[float, float, float], shift=(0.0, 0.0, 0.0), scale=1.0):
+    transform = sitk.Similarity3DTransform()
+    turn = Rotation.from_rotvec(np.radians(degrees)).as_matrix()
+    transform.SetMatrix((scale * turn).ravel().tolist(), 1e-8)
+    transform.SetTranslation(shift)
+    return transform
+
+
+def _scan(template: sitk.Image, labels: sitk.Image, pose: sitk.Transform, oblique: bool = False):
+    """The template as a scan at a pose (image -> atlas), with speckle; and its head's mask."""
+    grid = geometry.grid(SIZE + 12, SPACING, (0.0, 0.0, 0.0))
+    if oblique:
+        turn = Rotation.from_rotvec([0.4, -0.3, 0.5]).as_matrix() @ np.diag([-1.0, 1.0, -1.0])
+        grid.SetDirection(turn.ravel().tolist())
+        middle = (SIZE + 11) / 2 * SPACING
+        grid.SetOrigin((-turn @ np.full(3, middle)).tolist())
+    image = sitk.Resample(template, grid, pose, sitk.sitkLinear, 0.0)
+    speckle = np.random.default_rng(3).rayleigh(0.8, [SIZE + 12] * 3)
+    noisy = (sitk.GetArrayFromImage(image) * speckle).astype(np.float32)
+    head = sitk.Resample(labels > 0, grid, pose, sitk.sitkNearestNeighbor, 0)
+    return geometry.from_array(noisy, grid), head
+
+
+def _error(transform: sitk.Transform, pose: sitk.Transform) -> tuple[float, float]:
+    a, b = geometry.matrix(transform), geometry.matrix(pose)
+    turn = a @ np.linalg.inv(b) / np.cbrt(np.linalg.det(a) / np.linalg.det(b))
+    inside = pose.GetInverse().TransformPoint((0.0, 0.0, 0.0))
+    away = np.linalg.norm(transform.TransformPoint(inside))
+    return float(np.degrees(Rotation.from_matrix(turn).magnitude())), float(away)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "shift", "scale", "oblique"),
+    [
+        ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 1.0, False),
+        ((0.0, 0.0, 29.0), (10.0, -8.0, 6.0), 0.93, False),
+        ((-20.0, 15.0, 10.0), (-5.0, 9.0, -10.0), 1.06, True),
+    ],
+)
+def test_known_pose_comes_back(template, labels, degrees, shift, scale, oblique):
+    pose = _pose(degrees, shift, scale)
+    scan, head = _scan(template, labels, pose, oblique)
+    found, quality = align(scan, head, template, labels, "us", given=None, settings=SETTINGS)
+    angle, away = _error(found, pose)
+    assert angle < 1.5
+    assert away < 0.7
+    assert quality["scale"] == pytest.approx(scale, abs=0.015)
+    assert quality["head_dice"] > 0.95
+    assert quality["agreeing"] == 1.0
+
+
+def test_rigid_does_not_scale(template, labels):
+    pose = _pose((5.0, 0.0, 0.0), scale=1.05)
+    scan, head = _scan(template, labels, pose)
+    settings = SETTINGS.model_copy(update={"transform": "rigid"})
+    found, quality = align(scan, head, template, labels, "us", given=None, settings=settings)
+    assert quality["scale"] == 1.0
+    assert _error(found, pose)[0] < 1.5
+
+
+def test_gradient_is_that_of_the_cost(template, labels):
+    head = labels > 0
+    compared = rigid.features(template, head, 4.0, SETTINGS)
+    start = rigid.first_pose(head, head, SETTINGS)
+    off = start.moved(start.parameters + np.array([2.0, -1.0, 3.0, 1.0, 2.0, -1.0, 1.0]))
+    up, top = rigid.climb(compared, compared, off, SETTINGS)
+    assert top > 0.99
+    assert np.abs(up.parameters).max() < 0.3
+
+
+def test_rotations_fill_the_ball():
+    vectors = np.degrees(rigid.rotations(45.0, 12.0))
+    assert np.linalg.norm(vectors, axis=1).max() <= 45.0
+    assert (vectors == 0).all(axis=1).sum() == 1
+    probes = np.random.default_rng(0).normal(size=(50, 3))
+    probes *= 30.0 / np.linalg.norm(probes, axis=1, keepdims=True)
+    nearest = np.linalg.norm(probes[:, None] - vectors, axis=2).min(axis=1)
+    assert nearest.max() <= 12.0 * np.sqrt(3) / 2
+
+
+@pytest.fixture
+def files(tmp_path: Path, template, labels):
+    """Writes a scan at a pose and the template, as the stages before do; runs `align`."""
+    names = {"template": template, "template_labels": labels}
+    for name, image in names.items():
+        volume.write(image, tmp_path / f"{name}.nii.gz")
+
+    def run(scan: sitk.Image, head: sitk.Image, transform: Path | None = None) -> Path:
+        volume.write(scan, tmp_path / "scan.nii.gz")
+        volume.write(head, tmp_path / "mask.nii.gz")
+        out = tmp_path / "out" / "v1.nii.gz"
+        run_align(
+            tmp_path / "scan.nii.gz",
+            mask=tmp_path / "mask.nii.gz",
+            **{name: tmp_path / f"{name}.nii.gz" for name in names},
+            modality="us",
+            ga_weeks=23.0,
+            plane="",
+            transform=transform,
+            out=out,
+            settings=SETTINGS,
+        )
+        return out
+
+    return run
+
+
+def test_landmark_keeps_its_place_and_files_appear(files, template, labels):
+    pose = _pose((10.0, -12.0, 8.0), (6.0, 4.0, -5.0))
+    scan, head = _scan(template, labels, pose, oblique=True)
+    place = np.array(scan.TransformIndexToPhysicalPoint((35, 22, 31)))
+    scan[35, 22, 31] = 1e5
+    out = files(scan, head)
+    aligned = volume.read(out)
+    assert aligned.GetSize() == template.GetSize()
+    assert aligned.GetPixelID() == sitk.sitkFloat32
+    transform = geometry.read_transform(out.with_name("v1.tfm"))
+    brightest = np.unravel_index(sitk.GetArrayFromImage(aligned).argmax(), [SIZE] * 3)
+    found = aligned.TransformIndexToPhysicalPoint([int(i) for i in brightest[::-1]])
+    assert np.linalg.norm(np.array(transform.TransformPoint(place.tolist())) - found) < SPACING
+    quality = json.loads(out.with_name("v1.json").read_text())
+    assert set(quality) == {
+        "method", "similarity", "agreement_deg", "agreement_mm", "agreeing", "margin",
+        "scale", "rotation_deg", "shift_mm", "head_dice",
+    }  # fmt: skip
+    assert quality["method"] == "found"
+    assert out.with_name("v1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_same_input_same_bytes(files, template, labels):
+    scan, head = _scan(template, labels, _pose((10.0, 0.0, 8.0)))
+    out = files(scan, head)
+    written = [out.with_name(f"v1{ending}") for ending in FILES]
+    first = [path.read_bytes() for path in written]
+    files(scan, head)
+    assert [path.read_bytes() for path in written] == first
+
+
+def test_given_transform_is_used_as_it_is(files, tmp_path, template, labels):
+    pose = sitk.AffineTransform(3)
+    pose.SetMatrix([1.02, 0.05, 0.0, 0.0, 0.98, 0.0, 0.1, 0.0, 1.0])
+    pose.SetTranslation((3.0, -2.0, 1.0))
+    geometry.write_transform(pose, tmp_path / "given.tfm")
+    scan, head = _scan(template, labels, pose)
+    out = files(scan, head, tmp_path / "given.tfm")
+    written = geometry.read_transform(out.with_name("v1.tfm"))
+    for point in [(0.0, 0.0, 0.0), (10.0, 20.0, -30.0)]:
+        assert written.TransformPoint(point) == pytest.approx(pose.TransformPoint(point))
+    quality = json.loads(out.with_name("v1.json").read_text())
+    assert quality["method"] == "given"
+    assert quality["agreeing"] is None
+    assert quality["similarity"] > 0.6
+    expected = sitk.GetArrayFromImage(geometry.resample(scan, template, pose))
+    assert np.allclose(sitk.GetArrayFromImage(volume.read(out)), expected, atol=1e-2)
+
+
+def test_bad_transform_leaves_nothing_behind(files, tmp_path, template, labels):
+    (tmp_path / "bad.tfm").write_text("no transform")
+    scan, head = _scan(template, labels, _pose((0.0, 0.0, 0.0)))
+    with pytest.raises(InputError, match=r"bad\.tfm"):
+        files(scan, head, tmp_path / "bad.tfm")
+    assert not (tmp_path / "out").exists()
+
+
+def test_describe_measures_the_transform(labels):
+    head = labels > 0
+    said = describe(_pose((0.0, 20.0, 0.0), (3.0, 0.0, 4.0), 1.1), head, head)
+    assert said["scale"] == pytest.approx(1.1, abs=1e-3)
+    assert said["rotation_deg"] == pytest.approx(20.0, abs=1e-2)
+    assert said["shift_mm"] == pytest.approx(5.0, abs=0.2)
+    assert describe(_pose((0.0, 0.0, 0.0)), head, head)["head_dice"] == 1.0
+
+
+def test_picture_is_upright(labels):
+    image = sitk.GetArrayFromImage(labels).astype(float)
+    axial, coronal, sagittal = picture.panels(image, sitk.GetArrayFromImage(labels))
+    assert (axial.sides, coronal.sides, sagittal.sides) == ("APRL", "SIRL", "SIAP")
+    rows, columns = np.nonzero(sagittal.labels == Tissue.CEREBELLUM)
+    assert rows.mean() > SIZE / 2  # inferior is down
+    assert columns.mean() > SIZE / 2  # posterior is right

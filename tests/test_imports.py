@@ -1,0 +1,109 @@
+"""The walls between the packages, and the sizes of what stands between them."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+PACKAGE = ROOT / "ssus2mri"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+COMMANDS = ("cli", "check", "flow", "schemas", "__main__")  # tie everything together
+
+# A package may import itself, the modules beside the packages, and these.
+MAY_IMPORT = {
+    "config": set(),
+    "simulate": set(),
+    "prepare": set(),
+    "models": set(),
+    "learn": {"models"},
+    "evaluate": set(),
+    "render": {"evaluate"},
+}
+# Libraries that only some packages may load: an image costs every import of its jobs.
+ONLY_IN = {
+    "torch": {"models", "learn"},
+    "safetensors": {"models", "learn"},
+    "h5py": {"slices"},
+    "matplotlib": {"render", "prepare"},
+    "jinja2": {"render"},
+    "typer": {"cli"},
+}
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def group(module: str) -> str:
+    """The package that a module is in; for a module beside the packages its own name."""
+    return [*module.split("."), ""][1]
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    known = {dotted(module) for module in MODULES}
+    return {name if name in known else name.rpartition(".")[0] or name for name in found}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_imports_go_one_way(path):
+    own = group(dotted(path))
+    if own in COMMANDS:
+        return
+    allowed = MAY_IMPORT.get(own, {"config"}) | ({own, "config"} if own in MAY_IMPORT else set())
+    for name in imports(path):
+        if name.startswith("ssus2mri."):
+            other = group(name)
+            assert other not in COMMANDS, name
+            assert other in allowed or other not in MAY_IMPORT, name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_heavy_libraries_stay_where_they_are_needed(path):
+    libraries = {name.split(".")[0] for name in imports(path)}
+    for library, places in ONLY_IN.items():
+        assert library not in libraries or group(dotted(path)) in places, library
+
+
+def test_no_module_imports_itself_in_a_circle():
+    graph = {
+        dotted(path): {n for n in imports(path) if n.startswith("ssus2mri.")} for path in MODULES
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_module_is_small_and_silent(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    names = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
+    assert "print" not in names or group(dotted(path)) == "cli"
+
+
+def test_command_line_loads_no_library_of_the_stages():
+    script = (
+        "import sys, ssus2mri.cli;"
+        "print(sorted({'torch', 'SimpleITK', 'numpy', 'pandas', 'h5py', 'matplotlib', 'scipy'}"
+        " & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.strip() == "[]", found.stderr
+
+
+@pytest.mark.parametrize("module", ["prepare.crop", "prepare.align", "simulate.cohort"])
+def test_stage_of_a_volume_loads_no_torch(module):
+    script = f"import sys, ssus2mri.{module}; print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.strip() == "False", found.stderr

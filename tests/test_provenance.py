@@ -1,0 +1,87 @@
+import json
+
+import pytest
+
+from ssus2mri import provenance
+from ssus2mri.provenance import certificate, digest, fingerprint
+
+STAGE = '"""A stage."""\n\nfrom ssus2mri.tool import work\n\n\ndef run():\n    return work(2)\n'
+TOOL = (
+    '"""A tool."""\n\nfrom ssus2mri import errors\n\n\ndef work(x):\n    """Do."""\n    return x\n'
+)
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of its own: a stage, a tool that it imports, and a stranger."""
+    files = {"stage": STAGE, "tool": TOOL, "stranger": "A = 1\n", "errors": "B = 1\n"}
+    for name, text in files.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    return tmp_path
+
+
+def stamp() -> str:
+    provenance.imported.cache_clear()
+    provenance._meaning.cache_clear()
+    return fingerprint("ssus2mri.stage")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("stage", "work(2)", "work(3)"),
+        ("tool", "return x", "return x + 1"),
+        ("stage", "def run():", "def run(more=0):"),
+    ],
+)
+def test_code_counts(package, name, old, new):
+    before = stamp()
+    path = package / f"{name}.py"
+    path.write_text(path.read_text().replace(old, new))
+    assert stamp() != before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("stage", "A stage.", "The stage."),
+        ("tool", "Do.", "Do it."),
+        ("tool", "return x", "return x  # as it is"),
+        ("stage", "\n\n\n", "\n\n\n\n"),
+        ("stranger", "A = 1", "A = 2"),
+        ("errors", "B = 1", "B = 2"),
+    ],
+)
+def test_comments_layout_and_strangers_do_not_count(package, name, old, new):
+    before = stamp()
+    path = package / f"{name}.py"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    assert stamp() == before
+
+
+def test_imports_inside_functions_count(package):
+    (package / "stage.py").write_text("def run():\n    from ssus2mri import stranger\n")
+    before = stamp()
+    (package / "stranger.py").write_text("A = 2\n")
+    assert stamp() != before
+
+
+def test_templates_count(package):
+    before = stamp()
+    (package / "templates").mkdir()
+    (package / "templates" / "page.html").write_text("<p>")
+    assert stamp() != before
+
+
+def test_digest_knows_values_not_the_order_of_keys():
+    assert digest({"a": 1, "b": [2, 3]}) == digest({"b": [2, 3], "a": 1})
+    assert digest({"b": [2, 3]}) != digest({"b": [3, 2]})
+
+
+def test_certificate_names_every_subject_once():
+    text = certificate(["b", "a", "b"])
+    assert json.loads(text["subjects"]) == ["a", "b"]
+    assert text["subjects_hash"] == certificate(["a", "b"])["subjects_hash"]
+    assert text["subjects_hash"] != certificate(["a"])["subjects_hash"]

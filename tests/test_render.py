@@ -1,0 +1,274 @@
+"""The report: complete, whole in one file, the same twice, upright, honest about who wins."""
+
+import base64
+import io
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import phantom_render as phantom
+import pytest
+from PIL import Image
+
+from ssus2mri import slices
+from ssus2mri.config.base import load_section
+from ssus2mri.config.evaluate import RenderSettings
+from ssus2mri.errors import InputError
+from ssus2mri.render.choose import RealMr, chosen, spread
+from ssus2mri.render.figures import edges, grey, losses_svg, upright
+from ssus2mri.render.gather import gather
+from ssus2mri.render.report import run_render
+from ssus2mri.render.tables import paper_tables
+from ssus2mri.render.verdict import headline, verdicts
+
+CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+
+
+@pytest.fixture(scope="module")
+def settings() -> RenderSettings:
+    return load_section(RenderSettings, str(CONFIG), "render")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return phantom.build(tmp_path_factory.mktemp("render") / "results")
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path, settings: RenderSettings) -> str:
+    return _render(folder, settings)
+
+
+def _render(folder: Path, settings: RenderSettings) -> str:
+    out = folder.parent / "report.html"
+    labels = json.dumps(phantom.LABELS)
+    run_render(folder, labels=labels, volumes=phantom.VOLUMES, out=out, settings=settings)
+    return out.read_text(encoding="utf-8")
+
+
+def _decoded(uri: str) -> Image.Image:
+    picture = Image.open(io.BytesIO(base64.b64decode(uri.split(",", 1)[1])))
+    picture.load()
+    return picture
+
+
+def test_every_run_and_the_numbers_of_the_tables_are_in_the_page(folder: Path, page: str) -> None:
+    for label in ("Ours", "GAN &lt;i&gt;", "Copy of the US", "Atlas MR"):
+        assert page.count(label) > 5
+    assert "GAN <i>" not in page
+    table = pd.read_csv(folder / "score" / "table4.csv").query("kind == 'truth'")
+    for row in table.to_dict("records"):
+        assert f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}" in page
+        assert f"{row['ssim_ci_low']:.3f} to {row['ssim_ci_high']:.3f}" in page
+        assert f"{row['psnr_mean']:.1f} ± {row['psnr_std']:.1f}" in page
+    assert "48 (2)" in page
+
+
+def test_nothing_is_fetched_from_anywhere(page: str) -> None:
+    assert "http:" not in page
+    assert "https:" not in page
+    assert set(re.findall(r'(?:src|href)="([^#"][^:"]*):', page)) == {"data"}
+    assert "@import" not in page
+
+
+def test_every_picture_decodes(page: str) -> None:
+    found = re.findall(r"data:image/\w+;base64,[A-Za-z0-9+/=]+", page)
+    assert len(found) >= 2 * 3 * 3 * 6 + 4
+    for uri in found:
+        assert min(_decoded(uri).size) >= 32
+
+
+def test_every_picture_has_words(page: str) -> None:
+    assert len(re.findall(r"<img [^>]*alt=\"[^\"]+\"", page)) == page.count("<img ")
+    assert page.count('<svg role="img" aria-label="Losses of') == 2
+
+
+def test_same_results_same_bytes(folder: Path, settings: RenderSettings, page: str) -> None:
+    assert _render(folder, settings) == page
+
+
+def test_no_identifier_twice(page: str) -> None:
+    names = re.findall(r'\sid="([^"]+)"', page)
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "score/table2.csv",
+        "score/table4.csv",
+        "score/summary.csv",
+        "register/ours.csv",
+        "compare/copy.csv",
+        "train/gan/losses.csv",
+        "train/gan/train.json",
+        "synthesize/atlas/us-8.h5",
+        "extract/us-7.h5",
+        "align/mr-1.png",
+    ],
+)
+def test_a_missing_piece_is_named(
+    folder: Path, settings: RenderSettings, tmp_path: Path, missing: str
+) -> None:
+    copy = shutil.copytree(folder, tmp_path / "results")
+    (copy / missing).unlink()
+    with pytest.raises(InputError, match=re.escape(missing)):
+        _render(copy, settings)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_broken_piece_is_named(folder: Path, settings: RenderSettings, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "results")
+    (copy / "train" / "ours" / "train.json").write_text("{}")
+    with pytest.raises(InputError, match="settings"):
+        _render(copy, settings)
+    table = copy / "score" / "table2.csv"
+    table.write_text("run,label\nours,Ours\n")
+    with pytest.raises(InputError, match=re.escape("train.json")):
+        _render(copy, settings)
+    with pytest.raises(InputError, match="--labels"):
+        run_render(copy, labels="[]", volumes=[], out=tmp_path / "x.html", settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("plane", "spot", "expected"),
+    [
+        ("axial", (0, 2), (0, 2)),  # anterior: already at the top
+        ("coronal", (9, 2), (0, 2)),  # superior: the last row comes to the top
+        ("sagittal", (9, 2), (0, 2)),
+    ],
+)
+def test_pictures_are_upright(plane: str, spot: tuple[int, int], expected: tuple[int, int]) -> None:
+    image = np.zeros((10, 10), np.float16)
+    image[spot] = 1.0
+    drawn = np.asarray(_decoded(grey(upright(image, plane))))
+    assert np.unravel_index(drawn.argmax(), drawn.shape) == expected
+
+
+def test_superior_is_at_the_top_of_the_page(
+    folder: Path, settings: RenderSettings, tmp_path: Path
+) -> None:
+    """A spot at the superior end of a volume comes out in the top rows of its coronal pictures."""
+    copy = shutil.copytree(folder, tmp_path / "results")
+    path = copy / "extract" / "us-7.h5"
+    us = slices.read(path)
+    volume = np.zeros((32, 32, 32))
+    volume[28:, 4:, :] = 1.0  # superior and not anterior
+    cut = phantom.cut(volume, us.header, 8)
+    slices.write(replace(us, image=cut.image), path)
+    page = _render(copy, settings)
+    for plane in ("coronal", "sagittal"):
+        source = re.search(rf'src="([^"]+)" alt="Ultrasound, us-7, {plane}', page)
+        assert source
+        drawn = np.asarray(_decoded(source.group(1)))
+        assert drawn[:4].mean() > 200
+        assert drawn[4:].max() == 0
+
+
+def test_grey_scale_is_fixed() -> None:
+    image = np.array([[0.0, 0.5], [1.0, 2.0]], np.float32)
+    assert np.asarray(_decoded(grey(image))).tolist() == [[0, 128], [255, 255]]
+    dark = np.asarray(_decoded(grey(np.full((4, 4), 0.25, np.float16))))
+    assert (dark == 64).all()
+
+
+def test_edges_are_a_transparent_overlay() -> None:
+    image = np.zeros((32, 32))
+    image[8:24, 8:24] = 1.0
+    drawn = np.asarray(_decoded(edges(image, 1.0)).convert("RGBA"))
+    assert drawn[16, 16, 3] == 0
+    assert drawn[16, 6:10, 3].max() == 255
+
+
+def test_losses_without_rows_have_no_figure() -> None:
+    table = pd.DataFrame({"epoch": [], "step": [], "learning_rate": []})
+    assert losses_svg(table, "Losses", []) == ""
+
+
+def test_spread_and_chosen() -> None:
+    assert spread([1, 2, 3], 5) == [1, 2, 3]
+    assert spread(list(range(10)), 2) == [2, 7]
+    volume = phantom.cut(np.ones((32, 32, 32)), phantom.header("us-7", "us", "test", 32), 8)
+    places = chosen(volume, [], 3)
+    assert volume.plane[places].tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    assert volume.index[places].min() >= 12  # indices 8 to 24: their middle half
+    assert volume.index[places].max() <= 20
+    known = {("axial", int(index)) for index in volume.index[[3, 4]]}
+    assert chosen(volume, [known], 2)[:2] == [3, 4]
+
+
+def test_real_mr_of_the_same_subject_comes_first(tmp_path: Path) -> None:
+    us = phantom.cut(np.ones((32, 32, 32)), phantom.header("us-7", "us", "test", 32), 8)
+    paths = []
+    for name, split, weeks, each in (
+        ("mr-1", "train", 23.0, 8),
+        ("mr-2", "train", 23.5, 8),
+        ("mr-7", "test", 30.0, 3),
+        ("mr-9", "test", 23.0, 8),
+    ):
+        header = replace(phantom.header(name, "mr", split, 32), ga_weeks=weeks)
+        paths.append(tmp_path / f"{name}.h5")
+        slices.write(phantom.cut(np.ones((32, 32, 32)), header, each), paths[-1])
+    own = RealMr(paths).nearest(us, 3)
+    training = RealMr(paths[:2]).nearest(us, 3)
+    assert own
+    assert own[1] == "MR of the same subject: mr-7, 30 w, slice 16"
+    assert training
+    assert training[1] == "nearest training MR: mr-1, 23 w"
+    assert RealMr(paths[3:]).nearest(us, 3) is None
+
+
+def test_without_truth_the_nearest_mr_is_shown_and_nothing_is_claimed(
+    tmp_path: Path, settings: RenderSettings
+) -> None:
+    page = _render(phantom.build(tmp_path / "results", truth=False), settings)
+    assert "cannot say how near" in page
+    assert "nearest training MR: mr-" in page
+    assert 'id="edges"' not in page
+
+
+def test_the_verdict_is_what_the_rows_say(folder: Path) -> None:
+    runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
+    found = {(one.label, one.reference): one for one in verdicts(runs)}
+    assert len(found) == 4
+    one = found["Ours", "Atlas MR"]
+    assert (one.outcome, one.won, one.volumes, one.slices) == ("nearer", 2, 2, 48)
+    assert one.ssim == pytest.approx(runs[0].compare["ssim"].mean())
+    assert "Ours and GAN <i> are nearer to the true MR" in headline(runs, list(found.values()))
+
+
+@pytest.mark.parametrize(
+    ("shift", "outcome", "words"),
+    [
+        ({"us-7": 1.0, "us-8": 1.0}, "not", "No trained run is nearer"),
+        ({"us-7": 0.9, "us-8": 0.01}, "not", "No trained run is nearer"),
+        ({"us-7": 0.3, "us-8": 0.0}, "mixed", "not in every test volume"),
+    ],
+)
+def test_a_lost_comparison_is_said(
+    folder: Path, shift: dict[str, float], outcome: str, words: str
+) -> None:
+    runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
+    ours, atlas = runs[0], runs[3]
+    better = atlas.compare.assign(
+        ssim=atlas.compare["ssim"] + atlas.compare["volume"].map(shift).astype(float)
+    )
+    pair = [ours, replace(atlas, compare=better)]
+    found = verdicts(pair)
+    assert [one.outcome for one in found] == [outcome]
+    assert words in headline(pair, found)
+
+
+def test_tables_mark_the_best_and_an_untrained_winner(folder: Path) -> None:
+    tables = paper_tables(gather(folder, phantom.LABELS, phantom.VOLUMES))
+    deformation, truth = tables
+    assert [cell.best for cell in deformation.rows[0].cells] == [False] * 4 + [True]
+    assert "learned nothing" in deformation.notes[0]
+    assert [cell.best for cell in truth.rows[0].cells] == [False, True, False, False, False]
+    assert not truth.notes
+    assert deformation.rows[0].cells[0].text == "Deformation ↓"
+    assert truth.rows[1].cells[0].text == "PSNR ↑ (dB)"

@@ -1,0 +1,173 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from phantom_evaluate import score_settings
+
+from ssus2mri.errors import InputError
+from ssus2mri.evaluate import tables
+from ssus2mri.evaluate.compare import COLUMNS
+from ssus2mri.evaluate.score import interval, run_score
+
+LABELS = json.dumps({"ours": "Ours", "copy": "Copy of the US"})
+
+
+def register_rows(run, values):
+    """Rows of deformation scores: volume -> numbers."""
+    return [
+        {
+            "run": run,
+            "volume": volume,
+            "subject": volume,
+            "plane": "axial" if place % 2 else "sagittal",
+            "index": place,
+            "reference": "NA",
+            "similarity_after": 0.5,
+            "deformation": value,
+        }
+        for volume, numbers in values.items()
+        for place, value in enumerate(numbers)
+    ]
+
+
+def compare_rows(run, kind, values):
+    return [
+        {**row, "kind": kind, "ssim": row.pop("deformation")} for row in register_rows(run, values)
+    ]
+
+
+def scored(tmp_path, register, compare=(), labels=LABELS, **settings):
+    paths = {"register": [], "compare": []}
+    for stage, columns, given in (
+        ("register", tables.REGISTER, register),
+        ("compare", COLUMNS, compare),
+    ):
+        for run in json.loads(labels):
+            path = tmp_path / stage / f"{run}.csv"
+            tables.write([row for row in given if row["run"] == run], columns, path)
+            paths[stage].append(path)
+    out = tmp_path / "score"
+    run_score(**paths, labels=labels, out=out, settings=score_settings(**settings))
+    return {name: pd.read_csv(out / f"{name}.csv") for name in ("table2", "table4", "summary")}
+
+
+def test_numbers_of_a_table_by_hand(tmp_path):
+    rows = register_rows("ours", {"007": [0.0, 0.2], "b": [0.4, 0.6]})
+
+    table = scored(tmp_path, rows)["table2"].iloc[0]
+
+    assert table["label"] == "Ours"
+    assert (table["n_slices"], table["n_volumes"]) == (4, 2)
+    assert table["deformation_mean"] == pytest.approx(0.3)
+    assert table["deformation_std"] == pytest.approx(np.std([0, 0.2, 0.4, 0.6], ddof=1), abs=1e-6)
+    assert table["similarity_after_mean"] == pytest.approx(0.5)
+    # Two volumes of means 0.1 and 0.5: resamples give 0.1, 0.3 and 0.5.
+    assert (table["deformation_ci_low"], table["deformation_ci_high"]) == (0.1, 0.5)
+
+
+def test_runs_keep_their_order_and_stay_when_empty(tmp_path):
+    found = scored(tmp_path, register_rows("copy", {"a": [0.5]}))
+
+    assert found["table2"]["run"].tolist() == ["ours", "copy"]
+    assert found["table2"]["n_slices"].tolist() == [0, 1]
+    assert found["table4"]["kind"].tolist() == ["pair", "truth"] * 2
+    assert found["table4"]["n_slices"].tolist() == [0] * 4
+    assert "nan" not in (tmp_path / "score" / "table2.csv").read_text().lower()
+
+
+def test_one_volume_has_no_interval(tmp_path):
+    row = scored(tmp_path, register_rows("ours", {"a": [0.1, 0.2]}))["table2"].iloc[0]
+
+    assert row["deformation_std"] > 0
+    assert np.isnan(row["deformation_ci_low"])
+    assert np.isnan(row["deformation_ci_high"])
+
+
+def test_kinds_stay_apart(tmp_path):
+    rows = [
+        *compare_rows("ours", "truth", {"a": [0.8, 0.8]}),
+        *compare_rows("ours", "pair", {"a": [0.4]}),
+    ]
+
+    found = scored(tmp_path, [], rows)
+
+    pair, truth = found["table4"].iloc[0], found["table4"].iloc[1]
+    assert (pair["ssim_mean"], truth["ssim_mean"]) == (0.4, 0.8)
+    assert (pair["n_slices"], truth["n_slices"]) == (1, 2)
+    assert np.isnan(truth["ssim_registered_mean"])
+
+
+def test_summary_holds_every_measure_and_plane(tmp_path):
+    rows = register_rows("ours", {"a": [0.0, 0.2], "b": [0.4, 0.6]})
+
+    summary = scored(tmp_path, rows, compare_rows("ours", "truth", {"a": [0.5]}))["summary"]
+
+    assert set(COLUMNS) - set(tables.TEXT) <= set(summary["measure"])
+    own = summary[(summary["run"] == "ours") & (summary["measure"] == "deformation")]
+    means = dict(zip(own["plane"], own["mean"], strict=True))
+    assert means == pytest.approx({"all": 0.3, "axial": 0.4, "sagittal": 0.2})
+
+
+def test_same_input_same_bytes(tmp_path):
+    rows = register_rows("ours", {name: [0.1, 0.3, ord(name) / 200] for name in "abcde"})
+
+    for folder in ("one", "two"):
+        scored(tmp_path / folder, rows)
+
+    for name in ("table2", "table4", "summary"):
+        one, two = (tmp_path / f / "score" / f"{name}.csv" for f in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_interval_covers_the_mean_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    settings = score_settings(bootstrap_samples=200)
+    volumes = np.repeat(np.arange(30).astype(str), 4)
+    covered = 0
+    for _ in range(100):
+        # Slices of a volume share nearly all of their deviation.
+        values = np.repeat(generator.standard_normal(30), 4)
+        values += 0.1 * generator.standard_normal(120)
+        low, high = interval(values, volumes, settings=settings)
+        covered += low <= 0 <= high
+
+    assert 85 <= covered <= 100
+
+
+def test_run_without_a_label_is_refused(tmp_path):
+    path = tmp_path / "register" / "old.csv"
+    tables.write(register_rows("old", {"a": [0.1]}), tables.REGISTER, path)
+
+    with pytest.raises(InputError, match=r"old\.csv: expected rows of the runs ours, copy"):
+        run_score(
+            register=[path], compare=[], labels=LABELS, out=tmp_path, settings=score_settings()
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No such file"),
+        ("", "a CSV with columns"),
+        ("run,volume\n", "no column subject"),
+        (",".join(tables.REGISTER) + "\n" + "x," * 11 + "much\n", "a CSV with columns"),
+    ],
+)
+def test_file_that_is_no_table_is_refused(tmp_path, text, message):
+    path = tmp_path / "register" / "ours.csv"
+    path.parent.mkdir()
+    if text is not None:
+        path.write_text(text)
+
+    with pytest.raises(InputError, match=message):
+        run_score(
+            register=[path], compare=[], labels=LABELS, out=tmp_path, settings=score_settings()
+        )
+    assert not (tmp_path / "table2.csv").exists()
+
+
+@pytest.mark.parametrize("labels", ["", "[]", "{", "{}"])
+def test_labels_that_are_no_object_are_refused(tmp_path, labels):
+    with pytest.raises(InputError, match="--labels"):
+        run_score(register=[], compare=[], labels=labels, out=tmp_path, settings=score_settings())

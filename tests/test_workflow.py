@@ -1,0 +1,329 @@
+"""The flow as a user meets it: a whole run, then what an edit makes run again, and nothing else."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+MANIFEST = """\
+volume,subject,modality,image,ga_weeks,split
+us-1,s1,us,results/simulate/us-1.nii.gz,22.5,train
+us-2,s2,us,results/simulate/us-2.nii.gz,23.5,val
+mr-3,s3,mr,results/simulate/mr-3.nii.gz,23.0,train
+mr-4,s4,mr,data/mr-4.nii.gz,23.2,train
+us-5,s5,us,results/simulate/us-5.nii.gz,23.1,test
+mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test
+"""
+VOLUMES, SIMULATED, RUNS = 6, 5, 3
+TINY = "enabled_runs: [ours, gan, copy]\n"
+
+REPORT = {"score": 1, "render": 1}
+EVALUATE = {"register": RUNS, "compare": RUNS, **REPORT}
+SYNTHESIZE = {"synthesize": RUNS, **EVALUATE}
+TRAIN = {"train": RUNS, **SYNTHESIZE}
+EXTRACT = {"extract": VOLUMES, **TRAIN}
+ALIGN = {"align": VOLUMES, **EXTRACT}
+CROP = {"crop": VOLUMES, **ALIGN}
+ONE_RUN = {"train": 1, "synthesize": 1, "register": 1, "compare": 1, **REPORT}
+PREPARE_ONE = {"crop": 1, "align": 1, "extract": 1}
+
+
+class Project:
+    """A folder with all that a user's project holds, the package among it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("config", "workflow", "envs", "ssus2mri"):
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+        (folder / "data_manifest.csv").write_text(MANIFEST)
+        smoke = (ROOT / "tests" / "config" / "smoke.yaml").read_text(encoding="utf-8")
+        (folder / "tiny.yaml").write_text(smoke + TINY)
+        (folder / "edit.yaml").write_text("{}\n")
+
+    def snakemake(self, *arguments: str, manifest: str = "data_manifest.csv") -> str:
+        """Run Snakemake there, on the package there; give all that it says."""
+        bin_folder = str(Path(sys.executable).parent)
+        config = ("--configfile", "tiny.yaml", "edit.yaml", "--config", f"manifest={manifest}")
+        found = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, *config],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(self.folder),
+                "PATH": bin_folder + os.pathsep + os.environ["PATH"],
+            },
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        if found.returncode:
+            logs = [f"{log}:\n{log.read_text()}" for log in self.folder.glob("logs/*/*.log")]
+            pytest.fail("\n".join([found.stdout[-6000:], *logs[-6:]]))
+        return found.stdout
+
+    def plan(self, *arguments: str) -> dict[str, int]:
+        """Ask which rules would run, and how often."""
+        said = self.snakemake("--dry-run", "--quiet", "rules", *arguments)
+        if "Nothing to be done" in said:
+            return {}
+        table = said.split("Job stats:")[1].split("total")[0]
+        jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+        assert jobs.pop("all") == 1
+        return jobs
+
+    @contextmanager
+    def edited(self, name: str, old: str, new: str) -> Iterator[None]:
+        """Replace text in a file for a while; without ``old``, put ``new`` at the end."""
+        path = self.folder / name
+        before, times = path.read_bytes(), path.stat()
+        text = before.decode()
+        assert old in text, f"{old!r} is not in {name}"
+        path.write_text(text.replace(old, new, 1) if old else text + new)
+        try:
+            yield
+        finally:
+            path.write_bytes(before)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    """A project with everything made. One MR is a file of its own, as a real one is."""
+    project = Project(tmp_path_factory.mktemp("project"))
+    (project.folder / "data").mkdir()
+    once = MANIFEST.replace("data/mr-4", "results/simulate/mr-4")
+    (project.folder / "once.csv").write_text(once)
+    project.snakemake("results/simulate/mr-4.nii.gz", manifest="once.csv")
+    made = project.folder / "results" / "simulate"
+    shutil.move(made / "mr-4.nii.gz", project.folder / "data" / "mr-4.nii.gz")
+    for left in made.glob("mr-4*"):
+        left.unlink()
+    project.snakemake()
+    return project
+
+
+def test_whole_run_leaves_what_the_design_promises(project):
+    results = project.folder / "results"
+    for path in (
+        "render/report.html",
+        *(f"score/{table}.csv" for table in ("table2", "table4", "summary")),
+        *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy")),
+        *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy")),
+        "align/us-5.tfm",
+        "align/us-5.json",
+        "align/us-5.png",
+        "benchmark/train/ours.tsv",
+    ):
+        assert (results / path).stat().st_size > 0, path
+    assert not list(results.rglob(".partial-*"))
+
+
+def test_second_run_says_nothing_to_be_done(project):
+    assert "Nothing to be done" in project.snakemake()
+
+
+SETTINGS = {
+    "simulate": ("simulate: {seed: 1}", {"template": 1, "simulate": SIMULATED, **CROP}),
+    "atlas": ("atlas: {spacing_mm: 3.2}", {"template": 1, **ALIGN}),
+    "crop": ("crop: {margin_mm: 7.0}", CROP),
+    "align": ("align: {steps: 9}", ALIGN),
+    "extract": ("extract: {min_head_fraction: 0.25}", EXTRACT),
+    "train": ("train: {learning_rate: 0.0003}", TRAIN),
+    "one run": ("runs: {gan: {weights: {app: 2.0}}}", ONE_RUN),
+    "a run's name in tables": ("runs: {gan: {label: Another}}", REPORT),
+    "a run left out": ("enabled_runs: [ours, copy]", REPORT),
+    "a run more": ("enabled_runs: [ours, gan, copy, atlas]", ONE_RUN),
+    "a run that is not enabled": ("runs: {no_att: {label: Other}}", {}),
+    "synthesize": ("synthesize: {batch_size: 5}", SYNTHESIZE),
+    "register": ("register: {slices_per_volume: 4}", {"register": RUNS, **REPORT}),
+    "compare": ("compare: {slices_per_volume: 4}", {"compare": RUNS, **REPORT}),
+    "score": ("score: {confidence: 0.9}", REPORT),
+    "render": ("render: {title: Another}", {"render": 1}),
+    "split, with no subject to decide": ("split: {test: 0.3}", {}),
+    "the same number, written otherwise": ("crop: {margin_mm: 6}", {}),
+}
+
+
+@pytest.mark.parametrize("edit", SETTINGS)
+def test_setting_reruns_what_depends_on_it(project, edit):
+    text, expected = SETTINGS[edit]
+    with project.edited("edit.yaml", "{}", text):
+        assert project.plan() == expected
+
+
+CODE = {
+    "simulate/template.py": {"template": 1, **ALIGN},
+    "simulate/cohort.py": {"simulate": SIMULATED, **CROP},
+    "prepare/crop.py": CROP,
+    "prepare/align.py": ALIGN,
+    "prepare/extract.py": EXTRACT,
+    "models/generator.py": TRAIN,
+    "learn/train.py": TRAIN,
+    "learn/synthesize.py": SYNTHESIZE,
+    "evaluate/register.py": {"register": RUNS, **REPORT},
+    "evaluate/compare.py": {"compare": RUNS, **REPORT},
+    "evaluate/score.py": REPORT,
+    "render/report.py": {"render": 1},
+}
+
+
+@pytest.mark.parametrize("module", CODE)
+def test_code_reruns_what_uses_it(project, module):
+    with project.edited(f"ssus2mri/{module}", "", "\nEDITED = 1\n"):
+        assert project.plan() == CODE[module]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("config/config.yaml", "", "# a comment\n"),
+        ("workflow/rules/prepare.smk", "rule crop:", "# a comment\nrule crop:"),
+        ("ssus2mri/prepare/crop.py", "", "# a comment\n"),
+        ("ssus2mri/render/report.py", '"""', '"""Now: '),
+        ("data_manifest.csv", MANIFEST, "\n".join(MANIFEST.splitlines()) + "\n"),
+    ],
+)
+def test_comments_rerun_nothing(project, name, old, new):
+    with project.edited(name, old, new):
+        assert project.plan() == {}
+
+
+ROWS = {
+    "training scan added": (
+        "",
+        "us-6,s6,us,results/simulate/us-6.nii.gz,23.4,train\n",
+        {"simulate": 1, **PREPARE_ONE, **TRAIN},
+    ),
+    "test scan added": (
+        "",
+        "us-7,s7,us,results/simulate/us-7.nii.gz,22.8,test\n",
+        {"simulate": 1, **PREPARE_ONE, **SYNTHESIZE},
+    ),
+    "training scan's age changed": (
+        ",22.5,",
+        ",22.6,",
+        {"simulate": 1, **PREPARE_ONE, **TRAIN},
+    ),
+    "test MR's age changed": (
+        "mr-5.nii.gz,23.1",
+        "mr-5.nii.gz,23.3",
+        {"simulate": 1, **PREPARE_ONE, "compare": RUNS, **REPORT},
+    ),
+    "test MR taken away": (
+        "mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test\n",
+        "",
+        {"compare": RUNS, **REPORT},
+    ),
+    "scan moved from training to test": (
+        "mr-4.nii.gz,23.2,train",
+        "mr-4.nii.gz,23.2,test",
+        {"extract": 1, **TRAIN},
+    ),
+}
+
+
+@pytest.mark.parametrize("edit", ROWS)
+def test_row_reruns_what_depends_on_it(project, edit):
+    old, new, expected = ROWS[edit]
+    with project.edited("data_manifest.csv", old, new):
+        assert project.plan() == expected
+
+
+def test_changed_image_reruns_what_depends_on_it(project):
+    path = project.folder / "data" / "mr-4.nii.gz"
+    before, times = path.read_bytes(), path.stat()
+    path.write_bytes(before + b"\0")
+    try:
+        assert project.plan() == {**PREPARE_ONE, **TRAIN}
+    finally:
+        path.write_bytes(before)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_touched_image_reruns_nothing(project):
+    (project.folder / "data" / "mr-4.nii.gz").touch()
+    assert project.plan() == {}
+
+
+def test_lost_output_is_made_again(project):
+    path = project.folder / "results" / "score" / "table2.csv"
+    text, times = path.read_bytes(), path.stat()
+    path.unlink()
+    try:
+        assert project.plan() == REPORT
+    finally:
+        path.write_bytes(text)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_failed_job_says_why_and_leaves_no_output(project):
+    path = project.folder / "data" / "mr-4.nii.gz"
+    before, times = path.read_bytes(), path.stat()
+    path.write_text("not an image")
+    try:
+        with pytest.raises(pytest.fail.Exception) as failure:
+            project.snakemake("results/crop/mr-4.nii.gz")
+        said = str(failure.value)
+        assert "data/mr-4.nii.gz: expected" in said.split("logs/")[0] + said
+        assert "Traceback" not in said
+        assert not (project.folder / "results" / "crop" / "mr-4.nii.gz").exists()
+    finally:
+        path.write_bytes(before)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        project.snakemake()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        (
+            "edit.yaml",
+            "{}",
+            "corp: {margin_mm: 7.0}",
+            "corp: expected a key that config/config.yaml",
+        ),
+        ("edit.yaml", "{}", "crop: {margin_mm: wide}", 'found "wide"'),
+        ("edit.yaml", "{}", "enabled_runs: [theirs]", "found 'theirs'"),
+        ("edit.yaml", "{}", "atlas: {volume: us-1}", "atlas.volume: expected"),
+        (
+            "data_manifest.csv",
+            "us-2,s2,us",
+            "us-2,s2,ct",
+            "data_manifest.csv row 3, column modality",
+        ),
+        ("data_manifest.csv", "us-2,s2", "us-2,s1", "one split for subject 's1'"),
+    ],
+)
+def test_bad_configuration_stops_before_the_first_job(project, name, old, new, message):
+    with project.edited(name, old, new):
+        with pytest.raises(pytest.fail.Exception) as failure:
+            project.plan()
+        assert message in str(failure.value)
+        assert "Traceback" not in str(failure.value)
+
+
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_profile_plans_the_whole_graph(project, profile):
+    said = project.snakemake(
+        "--dry-run",
+        "--forceall",
+        "--quiet",
+        "rules",
+        "--workflow-profile",
+        f"workflow/profiles/{profile}",
+    )
+    assert re.search(r"^train +3$", said, re.MULTILINE)
+
+
+def test_lint_is_clean(project):
+    assert "good condition" in project.snakemake("--lint")

@@ -1,0 +1,90 @@
+"""Load and check configuration and manifest, and answer what the rules ask of them."""
+
+import re
+from pathlib import Path
+
+from ssus2mri import flow
+from ssus2mri.errors import InputError
+from ssus2mri.provenance import fingerprint
+
+try:
+    PROJECT, MANIFEST, ATLAS = flow.load(config)
+except InputError as error:
+    raise WorkflowError(str(error))
+
+RUNS = PROJECT.enabled_runs
+LABELS = flow.run_labels(config)
+TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
+TABLES = expand("results/score/{table}.csv", table=["table2", "table4", "summary"])
+
+
+def one_of(names):
+    """Make a wildcard constraint that matches the names and nothing else."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+wildcard_constraints:
+    volume=one_of(MANIFEST.rows),
+    run=one_of(RUNS),
+
+
+def settings(section):
+    """Give a section as JSON: a rule that gets only its own reruns only for its own."""
+    return getattr(PROJECT, section).model_dump_json()
+
+
+def run_settings(wildcards):
+    """Give a run's settings as JSON."""
+    return flow.run_json(config, wildcards.run)
+
+
+def checkpoints(wildcards):
+    """Name a run's folder of checkpoints by all that they depend on."""
+    grounds = flow.grounds(config, MANIFEST, wildcards.run)
+    return f"results/checkpoints/{wildcards.run}-{grounds}"
+
+
+def folder(wildcards, output):
+    """Give the folder that a stage writes all its outputs to."""
+    return str(Path(output[0]).parent)
+
+
+def column(name, empty=""):
+    """Make a function that gives a column of the volume's row, as a parameter."""
+
+    def value(wildcards):
+        return getattr(MANIFEST.rows[wildcards.volume], name) or empty
+
+    return value
+
+
+def file(name):
+    """Make a function that gives a file of the volume's row as an input; no file, no input."""
+    return column(name, empty=[])
+
+
+def beside(name):
+    """Make a function that gives what `simulate` wrote beside the image, else the row's own."""
+
+    def path(wildcards):
+        row = MANIFEST.rows[wildcards.volume]
+        if row.simulated:
+            return f"results/simulate/{row.volume}_{name}.nii.gz"
+        return getattr(row, name, "") or []
+
+    return path
+
+
+def template(wildcards):
+    """Give the template of the volume's modality."""
+    return f"results/template/{MANIFEST.rows[wildcards.volume].modality}.nii.gz"
+
+
+def extracts(modality, *splits):
+    """List the slice files of a modality in some splits."""
+    rows = [
+        row
+        for split in splits
+        for row in MANIFEST.where(modality=modality, split=split)
+    ]
+    return [f"results/extract/{row.volume}.h5" for row in rows]

@@ -1,0 +1,75 @@
+rule register:
+    """Score how far a run's synthetic MR must deform to become real MR: a row per slice."""
+    input:
+        synthetic=expand("results/synthesize/{{run}}/{volume}.h5", volume=TEST_US),
+        references=extracts("mr", "train"),
+    output:
+        rows="results/register/{run}.csv",
+    log:
+        "logs/register/{run}.log",
+    benchmark:
+        "results/benchmark/register/{run}.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=settings("register_"),
+        code=fingerprint("ssus2mri.evaluate.register"),
+    shell:
+        "ssus2mri register {input.synthetic} --references='{input.references}'"
+        " --out={output.rows} --settings={params.settings:q} &> {log}"
+
+
+rule compare:
+    """Compare a run's synthetic MR with the true or pseudo-paired MR: a row per slice."""
+    input:
+        synthetic=expand("results/synthesize/{{run}}/{volume}.h5", volume=TEST_US),
+        extracts=extracts("us", "test") + extracts("mr", "test"),
+    output:
+        rows="results/compare/{run}.csv",
+    log:
+        "logs/compare/{run}.log",
+    benchmark:
+        "results/benchmark/compare/{run}.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=settings("compare"),
+        code=fingerprint("ssus2mri.evaluate.compare"),
+    shell:
+        "ssus2mri compare {input.synthetic} --extracts='{input.extracts}'"
+        " --out={output.rows} --settings={params.settings:q} &> {log}"
+
+
+rule score:
+    """Derive the tables from the rows of all runs."""
+    input:
+        register=expand("results/register/{run}.csv", run=RUNS),
+        compare=expand("results/compare/{run}.csv", run=RUNS),
+    output:
+        tables=TABLES,
+    log:
+        "logs/score/score.log",
+    benchmark:
+        "results/benchmark/score/score.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        folder=folder,
+        labels=LABELS,
+        settings=settings("score"),
+        code=fingerprint("ssus2mri.evaluate.score"),
+    shell:
+        "ssus2mri score --register='{input.register}' --compare='{input.compare}'"
+        " --labels={params.labels:q} --out={params.folder} --settings={params.settings:q} &> {log}"

@@ -1,0 +1,57 @@
+rule train:
+    """Train one run; when interrupted, the next start resumes from its last checkpoint.
+
+    Checkpoints are a parameter, not an output: outputs of a failed job are deleted.
+    """
+    input:
+        us=extracts("us", "train", "val"),
+        mr=extracts("mr", "train", "val"),
+    output:
+        model="results/train/{run}/model.safetensors",
+        losses="results/train/{run}/losses.csv",
+        summary="results/train/{run}/train.json",
+    log:
+        "logs/train/{run}.log",
+    benchmark:
+        "results/benchmark/train/{run}.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=2880,
+    params:
+        checkpoints=checkpoints,
+        settings=run_settings,
+        code=fingerprint("ssus2mri.learn.train"),
+    shell:
+        "ssus2mri train {input.us} {input.mr} --run={wildcards.run} --out={output.model}"
+        " --checkpoints={params.checkpoints} --settings={params.settings:q}"
+        " --threads={threads} &> {log}"
+
+
+rule synthesize:
+    """Synthesise MR for every slice of every test scan with one run's model."""
+    input:
+        model="results/train/{run}/model.safetensors",
+        us=extracts("us", "test"),
+    output:
+        slices=expand("results/synthesize/{{run}}/{volume}.h5", volume=TEST_US),
+        volumes=expand("results/synthesize/{{run}}/{volume}.nii.gz", volume=TEST_US),
+    log:
+        "logs/synthesize/{run}.log",
+    benchmark:
+        "results/benchmark/synthesize/{run}.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        folder=folder,
+        settings=settings("synthesize"),
+        code=fingerprint("ssus2mri.learn.synthesize"),
+    shell:
+        "ssus2mri synthesize {input.model} {input.us} --run={wildcards.run} --out={params.folder}"
+        " --settings={params.settings:q} --threads={threads} &> {log}"

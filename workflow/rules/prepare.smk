@@ -1,0 +1,104 @@
+rule crop:
+    """Cut an image to the head, and say where the head is."""
+    input:
+        image=file("image"),
+        mask=file("mask"),
+    output:
+        image="results/crop/{volume}.nii.gz",
+        mask="results/crop/{volume}_mask.nii.gz",
+    log:
+        "logs/crop/{volume}.log",
+    benchmark:
+        "results/benchmark/crop/{volume}.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        modality=column("modality"),
+        ga_weeks=column("ga_weeks"),
+        pixel_mm=column("pixel_mm", empty=0),
+        settings=settings("crop"),
+        code=fingerprint("ssus2mri.prepare.crop"),
+    shell:
+        "ssus2mri crop {input.image:q} --modality={params.modality} --ga-weeks={params.ga_weeks}"
+        " --mask={input.mask:q} --pixel-mm={params.pixel_mm} --out={output.image}"
+        " --out-mask={output.mask} --settings={params.settings:q} &> {log}"
+
+
+rule align:
+    """Bring a cropped image to atlas space, with a quality file and a picture for the eye."""
+    input:
+        image="results/crop/{volume}.nii.gz",
+        mask="results/crop/{volume}_mask.nii.gz",
+        template=template,
+        template_labels="results/template/labels.nii.gz",
+        transform=file("transform"),
+    output:
+        image="results/align/{volume}.nii.gz",
+        transform="results/align/{volume}.tfm",
+        quality="results/align/{volume}.json",
+        picture=report(
+            "results/align/{volume}.png",
+            category="Alignment",
+            labels={"volume": "{volume}"},
+        ),
+    log:
+        "logs/align/{volume}.log",
+    benchmark:
+        "results/benchmark/align/{volume}.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        modality=column("modality"),
+        ga_weeks=column("ga_weeks"),
+        plane=column("plane"),
+        settings=settings("align"),
+        code=fingerprint("ssus2mri.prepare.align"),
+    shell:
+        "ssus2mri align {input.image} --mask={input.mask} --template={input.template}"
+        " --template-labels={input.template_labels} --modality={params.modality}"
+        " --ga-weeks={params.ga_weeks} --plane={params.plane} --transform={input.transform:q}"
+        " --out={output.image} --settings={params.settings:q} &> {log}"
+
+
+rule extract:
+    """Slice an aligned image and scale its intensities."""
+    input:
+        image="results/align/{volume}.nii.gz",
+        mask="results/crop/{volume}_mask.nii.gz",
+        transform="results/align/{volume}.tfm",
+        labels=beside("labels"),
+        truth=beside("truth"),
+    output:
+        slices="results/extract/{volume}.h5",
+    log:
+        "logs/extract/{volume}.log",
+    benchmark:
+        "results/benchmark/extract/{volume}.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        subject=column("subject"),
+        modality=column("modality"),
+        ga_weeks=column("ga_weeks"),
+        split=column("split"),
+        plane=column("plane"),
+        settings=settings("extract"),
+        code=fingerprint("ssus2mri.prepare.extract"),
+    shell:
+        "ssus2mri extract {input.image} --mask={input.mask} --transform={input.transform}"
+        " --volume={wildcards.volume} --subject={params.subject:q} --modality={params.modality}"
+        " --ga-weeks={params.ga_weeks} --split={params.split} --plane={params.plane}"
+        " --labels={input.labels:q} --truth={input.truth:q} --out={output.slices}"
+        " --settings={params.settings:q} &> {log}"

@@ -1,0 +1,35 @@
+rule render:
+    """Put tables, pictures, losses and alignment into one HTML file that opens from disk."""
+    input:
+        tables=TABLES,
+        register=expand("results/register/{run}.csv", run=RUNS),
+        compare=expand("results/compare/{run}.csv", run=RUNS),
+        losses=expand("results/train/{run}/losses.csv", run=RUNS),
+        summaries=expand("results/train/{run}/train.json", run=RUNS),
+        synthetic=expand(
+            "results/synthesize/{run}/{volume}.h5", run=RUNS, volume=TEST_US
+        ),
+        us=extracts("us", "test"),
+        mr=extracts("mr", "train", "test"),
+        alignments=expand("results/align/{volume}.png", volume=MANIFEST.rows),
+        qualities=expand("results/align/{volume}.json", volume=MANIFEST.rows),
+    output:
+        report=report("results/render/report.html", category="Report"),
+    log:
+        "logs/render/report.log",
+    benchmark:
+        "results/benchmark/render/report.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        labels=LABELS,
+        volumes=" ".join(TEST_US),
+        settings=settings("render"),
+        code=fingerprint("ssus2mri.render.report"),
+    shell:
+        "ssus2mri render results --labels={params.labels:q} --volumes={params.volumes:q}"
+        " --out={output.report} --settings={params.settings:q} &> {log}"

@@ -1,0 +1,61 @@
+rule template:
+    """Make the atlas: MR, ultrasound, labels and head on the grid that every scan is brought to."""
+    input:
+        labels=ATLAS.labels if ATLAS else [],
+        image=ATLAS.image if ATLAS else [],
+    output:
+        mr="results/template/mr.nii.gz",
+        us="results/template/us.nii.gz",
+        labels="results/template/labels.nii.gz",
+        head="results/template/head.nii.gz",
+    log:
+        "logs/template/template.log",
+    benchmark:
+        "results/benchmark/template/template.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        folder=folder,
+        atlas=settings("atlas"),
+        settings=settings("simulate"),
+        code=fingerprint("ssus2mri.simulate.template"),
+    shell:
+        "ssus2mri template --out={params.folder} --labels={input.labels:q} --image={input.image:q}"
+        " --atlas={params.atlas:q} --settings={params.settings:q} &> {log}"
+
+
+rule simulate:
+    """Simulate one scan of one subject, with its labels, its true MR and its true pose."""
+    input:
+        labels=file("labels"),
+    output:
+        image="results/simulate/{volume}.nii.gz",
+        labels="results/simulate/{volume}_labels.nii.gz",
+        truth="results/simulate/{volume}_truth.nii.gz",
+        pose="results/simulate/{volume}_pose.tfm",
+    log:
+        "logs/simulate/{volume}.log",
+    benchmark:
+        "results/benchmark/simulate/{volume}.tsv"
+    wildcard_constraints:
+        volume=one_of(row.volume for row in MANIFEST.rows.values() if row.simulated),
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        subject=column("subject"),
+        modality=column("modality"),
+        ga_weeks=column("ga_weeks"),
+        settings=settings("simulate"),
+        code=fingerprint("ssus2mri.simulate.cohort"),
+    shell:
+        "ssus2mri simulate {wildcards.volume} --subject={params.subject:q}"
+        " --modality={params.modality} --ga-weeks={params.ga_weeks} --labels={input.labels:q}"
+        " --out={output.image} --settings={params.settings:q} &> {log}"
