@@ -100,11 +100,12 @@ def run_json(values: dict[str, Any], run: str) -> str:
     return settings.model_copy(update={"label": run}).model_dump_json()
 
 
-def grounds(values: dict[str, Any], rows: Manifest, run: str) -> str:
+def grounds(values: dict[str, Any], settings: Project, rows: Manifest, run: str) -> str:
     """Hash all that a run's training depends on, so that no checkpoint is resumed on other grounds.
 
     Args:
         values: the whole configuration.
+        settings: the same, checked.
         rows: all volumes.
         run: a key of ``runs``.
 
@@ -115,7 +116,7 @@ def grounds(values: dict[str, Any], rows: Manifest, run: str) -> str:
     return digest(
         [
             run_json(values, run),
-            [values[section] for section in upstream],
+            [getattr(settings, section).model_dump() for section in upstream],
             [row.model_dump() for row in rows.rows.values() if row.split != "test"],
             [fingerprint(f"ssus2mri.{module}") for module in (*_BEFORE_TRAINING, "learn.train")],
         ]

@@ -122,9 +122,68 @@ def read_header(path: Path) -> Header:
 
 
 def read_slice(path: Path, number: int) -> NDArray[np.float16]:
-    """Read the image of one slice, ``(H, W)``, without reading the others; see `read`."""
-    with _opened(path) as file:
-        return file["image"][number]
+    """Read the image of one slice, ``(H, W)``, without reading the others; see `read`.
+
+    Opening the file costs more than the slice: for many, keep it open with `Reader`.
+    """
+    with Reader(path) as reader:
+        return reader.slice(number)
+
+
+class Reader:
+    """A slice file kept open, for random reads of single slices.
+
+    One process must not share it with another: open it again there. Use as a context manager, or
+    call `close`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a slice file.
+
+        Args:
+            path: the ``.h5`` file.
+
+        Raises:
+            InputError: as `read`.
+        """
+        self._file = _opened(path)
+        try:
+            self.header = _header(path, self._file)
+            if "image" not in self._file:
+                raise _bad(path, "no dataset image")
+        except InputError:
+            self._file.close()
+            raise
+        self._images: h5py.Dataset = self._file["image"]
+        self._shape = self._images.shape[1:]
+
+    def __len__(self) -> int:
+        return int(self._images.shape[0])
+
+    def slice(self, number: int) -> NDArray[np.float16]:
+        """Read the image of one slice, ``(H, W)``.
+
+        Args:
+            number: 0 to ``len(self) - 1``.
+
+        Raises:
+            IndexError: no such slice.
+        """
+        if not 0 <= number < len(self):
+            raise IndexError(f"slice {number} of {len(self)}")
+        array = np.empty(self._shape, np.float16)
+        self._images.read_direct(array, np.s_[number])
+        return array
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _opened(path: Path) -> h5py.File:

@@ -162,7 +162,7 @@ def _align(folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True)
     for number, name in enumerate(names):
         picture = np.zeros((200, 600, 3), np.uint8)
-        picture[50:150, 100:500] = 40 * (number + 1)
+        picture[50:150, 100:500] = 40 * (number % 6 + 1)
         Image.fromarray(picture).save(folder / f"{name}.png")
         quality = {"method": "found", "similarity": 0.9 - 0.1 * number, "shift_mm": 3.25}
         (folder / f"{name}.json").write_text(json.dumps(quality | {"margin": None}))

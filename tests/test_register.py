@@ -90,7 +90,6 @@ def test_pictures_that_find_no_match_get_the_worst_score():
         found = score_slice(unlike, image, head, spacing_mm=SPACING, settings=settings)
         assert found["similarity_after"] < 0
         assert found["deformation"] == 1.0
-        assert found["abs_log_det"] < 0.1
 
 
 def test_empty_synthetic_slice_gets_the_worst_score(tmp_path):

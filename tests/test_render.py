@@ -132,6 +132,8 @@ def test_a_broken_piece_is_named(folder: Path, settings: RenderSettings, tmp_pat
         _render(copy, settings)
     with pytest.raises(InputError, match="--labels"):
         run_render(copy, labels="[]", volumes=[], out=tmp_path / "x.html", settings=settings)
+    with pytest.raises(InputError, match="--volumes"):
+        gather(copy, phantom.LABELS, [])
 
 
 @pytest.mark.parametrize(
@@ -229,6 +231,17 @@ def test_without_truth_the_nearest_mr_is_shown_and_nothing_is_claimed(
     assert "cannot say how near" in page
     assert "nearest training MR: mr-" in page
     assert 'id="edges"' not in page
+    assert "no Table IV" in page
+
+
+def test_volumes_are_left_out_to_keep_the_page_small(
+    folder: Path, settings: RenderSettings
+) -> None:
+    small = settings.model_copy(update={"example_rows": 9, "alignment_pictures": 1})
+    page = _render(folder, small)
+    assert len(set(re.findall(r'data-volume="([^"]+)"', page))) == 1
+    assert "1 of 2 scans" in page
+    assert "Pictures of the 1 least similar of 4 scans." in page
 
 
 def test_the_verdict_is_what_the_rows_say(folder: Path) -> None:
@@ -241,12 +254,33 @@ def test_the_verdict_is_what_the_rows_say(folder: Path) -> None:
     assert "Ours and GAN <i> are nearer to the true MR" in headline(runs, list(found.values()))
 
 
+def test_a_higher_ssim_with_a_lower_psnr_is_no_win(folder: Path) -> None:
+    runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
+    sharp = replace(runs[3], compare=runs[3].compare.assign(psnr=99.0))
+    pair = [runs[0], sharp]
+    found = verdicts(pair)
+    assert [one.outcome for one in found] == ["mixed"]
+    assert "by every measure" in headline(pair, found)
+
+
+def test_pairs_are_compared_after_registration(folder: Path) -> None:
+    runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
+    pair = [
+        replace(run, compare=run.compare.assign(kind="pair", ssim_registered=value))
+        for run, value in zip(runs[::3], (0.6, 0.5), strict=True)
+    ]
+    (one,) = verdicts(pair)
+    assert (one.ssim, one.reference_ssim, one.outcome) == (pytest.approx(0.6), 0.5, "nearer")
+    assert np.isnan(one.psnr)
+    assert "MR of the same subject" in headline(pair, [one])
+
+
 @pytest.mark.parametrize(
     ("shift", "outcome", "words"),
     [
         ({"us-7": 1.0, "us-8": 1.0}, "not", "No trained run is nearer"),
         ({"us-7": 0.9, "us-8": 0.01}, "not", "No trained run is nearer"),
-        ({"us-7": 0.3, "us-8": 0.0}, "mixed", "not in every test volume"),
+        ({"us-7": 0.3, "us-8": 0.0}, "mixed", "not in every test volume or"),
     ],
 )
 def test_a_lost_comparison_is_said(

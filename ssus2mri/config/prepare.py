@@ -33,9 +33,9 @@ class SkullSettings(Section):
     fine_2d_mm: float = Field(gt=0, description="pixel of the refinement, mm")
     coarse_3d_mm: float = Field(gt=0, description="voxel of the search, mm")
     fine_3d_mm: float = Field(gt=0, description="voxel of the refinement, mm")
-    surface_points_2d: int = Field(ge=12, description="points along the ellipse")
-    hough_angles: int = Field(ge=8, description="directions in 360 degrees, 2D")
-    hough_sizes: int = Field(ge=1, description="circumferences tried")
+    angles_2d: int = Field(ge=8, description="directions tried, over the circle")
+    angles_3d: int = Field(ge=8, description="directions tried, over the sphere")
+    sizes: int = Field(ge=1, description="circumferences tried, within one spread of the prior")
     candidates: int = Field(ge=1, description="best of the search that are refined")
     apart_mm: float = Field(ge=0, description="least difference between these, mm")
     reach_mm: float = Field(gt=0, description="how far the refinement first looks, mm")
@@ -52,6 +52,9 @@ class CropSettings(Section):
     min_solidity: float = Field(
         ge=0, le=1, description="a given mask that fills less of its ellipsoid is not used"
     )
+    extracted_zeros: float = Field(
+        ge=0, le=1, description="an MR with more zeros than this share is brain-extracted"
+    )
     skull: SkullSettings
 
 
@@ -61,6 +64,7 @@ class PlaneSettings(Section):
     scale_to: Literal["age", "template"] = Field(description="size that the head is given")
     level_mm: float = Field(ge=0, description="levels compared above and below the thalami, mm")
     blur_mm: float = Field(gt=0, description="blur before the comparison, std, mm")
+    rim_mm: float = Field(description="left out of the comparison within the head's border, mm")
     angle_deg: float = Field(gt=0, description="usual error of the ellipse's angle, degrees")
     shift_mm: float = Field(gt=0, description="usual error of its centre, mm")
     penalty: float = Field(ge=0, description="correlation that such an error must win")

@@ -19,12 +19,12 @@ from ssus2mri.evaluate.pairs import (
     Pair,
     choose,
     entry,
+    keys,
     load,
     nearest,
     require_same_grid,
     synthetic_entries,
 )
-from ssus2mri.evaluate.register import keys
 from ssus2mri.evaluate.ssim import mae, psnr, ssim
 from ssus2mri.slices import read
 from ssus2mri.tissues import INTRACRANIAL

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
-from ssus2mri.slices import Header, Slices, read
+from ssus2mri.slices import PLANES, Header, Slices, read
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ def nearest(scan: Entry, references: Sequence[Entry], *, tolerance_mm: float) ->
     """Pair every slice of a scan with real MR of the same plane.
 
     Of the references that have the plane, those nearest in gestational age; of their slices the
-    nearest index; of several equals the first in the order given. This is the choice of the model
-    ``atlas``, which therefore deforms by 0 by construction.
+    nearest index; of several equals the first by name. This is the choice of the model ``atlas``,
+    which therefore deforms by 0 by construction.
 
     Source: TMI 2020, Sec. IV-B, "a real MR at a similar imaging plane"; which is not stated.
 
@@ -53,9 +53,10 @@ def nearest(scan: Entry, references: Sequence[Entry], *, tolerance_mm: float) ->
     Returns:
         Pairs in order of the scan's slices; those without a real slice are left out.
     """
+    by_name = sorted(references, key=lambda one: one.header.volume)
     found = []
     for number, (plane, index) in enumerate(zip(scan.plane, scan.index, strict=True)):
-        same = [reference for reference in references if np.any(reference.plane == plane)]
+        same = [reference for reference in by_name if np.any(reference.plane == plane)]
         if not same:
             continue
         ages = [_apart_weeks(reference, scan) for reference in same]
@@ -95,6 +96,18 @@ def choose(pairs: Sequence[Pair], scan: Entry, count: int) -> list[Pair]:
 def load(pairs: Sequence[Pair]) -> dict[Path, Slices]:
     """Read the references that some pairs name, each once."""
     return {path: read(path) for path in dict.fromkeys(pair.reference.path for pair in pairs)}
+
+
+def keys(scan: Entry, pair: Pair) -> dict[str, object]:
+    """Name a row: run, volume, subject, plane, index and reference."""
+    return {
+        "run": scan.header.run,
+        "volume": scan.header.volume,
+        "subject": scan.header.subject,
+        "plane": PLANES[scan.plane[pair.number]],
+        "index": int(scan.index[pair.number]),
+        "reference": pair.reference.header.volume,
+    }
 
 
 def synthetic_entries(paths: Sequence[Path]) -> list[Entry]:

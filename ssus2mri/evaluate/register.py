@@ -8,15 +8,15 @@ from ssus2mri.config.evaluate import RegisterSettings
 from ssus2mri.evaluate import ffd, jacobian, tables
 from ssus2mri.evaluate.pairs import (
     Entry,
-    Pair,
     choose,
+    keys,
     load,
     mr_entries,
     nearest,
     require_same_grid,
     synthetic_entries,
 )
-from ssus2mri.slices import PLANES, read
+from ssus2mri.slices import read
 
 logger = logging.getLogger(__name__)
 
@@ -69,18 +69,6 @@ def score_slice(
     }
 
 
-def keys(scan: Entry, pair: Pair) -> dict[str, object]:
-    """Name a row: run, volume, subject, plane, index and reference."""
-    return {
-        "run": scan.header.run,
-        "volume": scan.header.volume,
-        "subject": scan.header.subject,
-        "plane": PLANES[scan.plane[pair.number]],
-        "index": int(scan.index[pair.number]),
-        "reference": pair.reference.header.volume,
-    }
-
-
 def run_register(
     synthetic: Sequence[Path], *, references: Sequence[Path], out: Path, settings: RegisterSettings
 ) -> None:
@@ -90,7 +78,7 @@ def run_register(
 
     Args:
         synthetic: slice files of one run.
-        references: slice files of real MR; where several fit a slice, the first counts.
+        references: slice files of real MR; `pairs.nearest` says which counts for a slice.
         out: ``register.csv``, columns `tables.REGISTER`.
         settings: section ``register``.
 

@@ -154,6 +154,8 @@ class Loop:
             self.settings.batch_size
         )
         sums: Row = {}
+        if not count:
+            return sums
         with self._evaluating():
             for us, mr in zip(us_rows, mr_rows, strict=True):
                 terms, pairs = self.objective.generator_terms(

@@ -25,10 +25,10 @@ def find_mask(
     """
     if modality == "us":
         return draw(find_head(image, ga_weeks, settings.skull), image)
-    return find_brain(image)
+    return find_brain(image, settings.extracted_zeros)
 
 
-def find_brain(image: sitk.Image) -> sitk.Image:
+def find_brain(image: sitk.Image, extracted_zeros: float) -> sitk.Image:
     """Find the brain in an MR: the largest bright piece, filled.
 
     A brain-extracted volume (0 outside) is cut at 0, any other by Otsu's threshold. A brain within
@@ -36,12 +36,13 @@ def find_brain(image: sitk.Image) -> sitk.Image:
 
     Args:
         image: MR, 2D or 3D.
+        extracted_zeros: share of voxels at 0 above which it counts as brain-extracted.
 
     Returns:
         uint8 image of 0 and 1.
     """
     array = sitk.GetArrayViewFromImage(image)
-    extracted = array.min() == 0 and np.mean(array == 0) > 0.2
+    extracted = array.min() == 0 and np.mean(array == 0) > extracted_zeros
     bright = image > 0 if extracted else sitk.OtsuThreshold(image, 0, 1)
     pieces = sitk.RelabelComponent(sitk.ConnectedComponent(bright), sortByObjectSize=True)
     filled = ndimage.binary_fill_holes(sitk.GetArrayViewFromImage(pieces) == 1)

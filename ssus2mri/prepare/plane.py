@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import minimize
 
 from ssus2mri.config.prepare import PlaneSettings
-from ssus2mri.prepare.ellipsoid import Ellipsoid, Floats, of_mask
+from ssus2mri.prepare.ellipsoid import Ellipsoid, Floats, draw, of_mask
 from ssus2mri.prepare.growth import ellipse_circumference, head_circumference_mm
 from ssus2mri.tissues import HEAD, Tissue
 
@@ -56,27 +56,29 @@ def align_plane(
     atlas_mask = sitk.GetImageFromArray(np.isin(labels[level], HEAD).astype(np.uint8))
     atlas_mask.CopyInformation(like)
     head, atlas_head = _world(of_mask(mask), mask), _world(of_mask(atlas_mask), like)
-    wanted_mm = _circumference(atlas_head)
+    fit = _circumference(atlas_head) / _circumference(head)
+    wanted = fit
     if settings.scale_to == "age":
-        wanted_mm = head_circumference_mm(ga_weeks)
-    scale = wanted_mm / _circumference(head)
+        wanted = head_circumference_mm(ga_weeks) / _circumference(head)
     half = round(settings.level_mm / template.GetSpacing()[2])
     first, last = max(level - half, 0), min(level + half, len(labels) - 1)
     slices = sitk.GetArrayFromImage(template)[first : last + 1]
-    match = _Match(image, mask, like, slices, settings.blur_mm)
+    inner = draw(of_mask(mask).grown(-settings.rim_mm / fit), mask)
+    match = _Match(image, inner, like, slices, settings.blur_mm)
     tried = [
-        _refined(match, head, atlas_head.center, scale, turned, settings)
+        _refined(match, head, atlas_head.center, fit, turned, settings)
         for turned in (False, True)
     ]
     turned = tried[1][1] > tried[0][1]
     transform, similarity, nearest = tried[turned]
+    transform.SetScale(wanted)  # about the head's centre, so that it stays where it is
     return transform, {
         "index": first + nearest,
         "similarity": similarity,
         "similarity_turned": tried[not turned][1],
         "orientation_margin": similarity - tried[not turned][1],
         "turned": bool(turned),
-        "scale": scale,
+        "scale": wanted,
         "angle_deg": float(np.rad2deg(transform.GetAngle())),
     }
 

@@ -305,7 +305,7 @@ def climb(
         return -total, -gradient * free
 
     found = optimize.minimize(
-        cost, start.parameters, jac=True, method="L-BFGS-B", options={"maxiter": settings.steps}
+        cost, start.parameters, jac=True, method="L-BFGS-B", options={"maxiter": settings.steps, "ftol": 1e-6}
     )
     return start.moved(found.x), -float(found.fun)
 

@@ -21,6 +21,12 @@ from ssus2mri.config.prepare import SkullSettings
 from ssus2mri.prepare.ellipsoid import Ellipsoid, Floats, local_spacing
 from ssus2mri.prepare.growth import axial_axes_mm, ellipse_circumference, head_circumference_mm
 
+# Numerical resolution by dimension, no tissue or scanner in it: points on the surface in the search
+# and in the refinement, places along each normal.
+_SEARCH_POINTS = {2: 48, 3: 160}
+_SURFACE_POINTS = {2: 96, 3: 400}
+_STEPS_ALONG = 25
+
 
 @dataclass(frozen=True)
 class Ridges:
@@ -65,7 +71,7 @@ def find_head(image: sitk.Image, ga_weeks: float, settings: SkullSettings) -> El
     prior = _Prior(head_circumference_mm(ga_weeks), settings)
     candidates = _hough(ridges(image, coarse_mm, settings), prior, settings)
     fine = ridges(image, fine_mm, settings)
-    directions = sphere(settings.surface_points_2d if dimension == 2 else 400, dimension)
+    directions = sphere(_SURFACE_POINTS[dimension], dimension)
     refined = [_refine(candidate, fine, prior, directions, settings) for candidate in candidates]
     best = max(refined, key=lambda e: _score(e, fine, prior, directions))
     return best.grown(settings.outward_mm)
@@ -147,14 +153,14 @@ class _Prior:
     def shapes(self, dimension: int) -> list[Floats]:
         """Semi-axes to try."""
         s = self.settings
-        steps = np.linspace(-1.0, 1.0, s.hough_sizes)
+        steps = np.linspace(-1.0, 1.0, s.sizes)
         shapes = []
         for size in np.exp(steps * s.hc_spread) * self.hc_mm:
             for step in (-1.0, 0.0, 1.0) if dimension == 2 else (0.0,):
                 aspect = min(s.aspect * float(np.exp(step * s.aspect_spread)), 1.0)
                 long, wide = axial_axes_mm(float(size), aspect)
                 height = [s.height * long] if dimension == 3 else []
-                shapes.append(np.array([long, wide, *height]) / 2)
+                shapes.append(np.array([long, wide, *height], dtype=np.float64) / 2)
         return shapes
 
 
@@ -163,12 +169,12 @@ def _hough(ridge: Ridges, prior: _Prior, settings: SkullSettings) -> list[Ellips
     dimension = ridge.hessian.shape[0]
     shape = ridge.hessian.shape[2:]
     # Ridges have no sign, so half of the directions are enough.
-    bins = _half(sphere(settings.hough_angles if dimension == 2 else 42, dimension))
+    bins = _half(sphere(settings.angles_2d if dimension == 2 else settings.angles_3d, dimension))
     strengths = [
         np.clip(np.einsum("ij...,i,j->...", ridge.hessian, n, n), 0.0, 1.0).astype(np.float32)
         for n in bins
     ]
-    directions = sphere(48 if dimension == 2 else 160, dimension)
+    directions = sphere(_SEARCH_POINTS[dimension], dimension)
     found: list[tuple[float, Ellipsoid]] = []
     for axes in prior.shapes(dimension):
         factor = prior.factor(axes)
@@ -204,7 +210,7 @@ def _refine(
     dimension = len(start.center)
     for reach_mm in np.geomspace(settings.reach_mm, settings.reach_mm / 3, settings.iterations):
         normals = ellipsoid.normals(directions)
-        steps = np.linspace(-reach_mm, reach_mm, 25)
+        steps = np.linspace(-reach_mm, reach_mm, _STEPS_ALONG)
         points = ellipsoid.points(directions)[:, None] + steps[:, None] * normals[:, None]
         strength = ridge.along(points, np.broadcast_to(normals[:, None], points.shape))
         strength = strength * np.exp(-0.5 * (steps / reach_mm) ** 2)

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ssus2mri.render.gather import Results
-from ssus2mri.render.views import Cell, Column, Row, View, plain, run_columns
+from ssus2mri.render.views import Cell, Column, Row, View, number, plain, run_columns
 from ssus2mri.slices import Header
 
-_LEFT_OUT = ("run", "settings.label", "seconds_per_epoch")  # said elsewhere, or too long
+_LEFT_OUT = ("run", "settings", "seconds_per_epoch")  # said elsewhere, or too long
 
 
 def alignment_table(results: Results) -> View:
@@ -28,8 +28,14 @@ def alignment_table(results: Results) -> View:
     names = sorted(results.align, key=similarity)
     keys = list(dict.fromkeys(key for name in names for key in results.align[name]))
     keys = [key for key in keys if any(_is_plain(results.align[name].get(key)) for name in names)]
+    decimals = {key: _decimals([results.align[name].get(key) for name in names]) for key in keys}
     rows = [
-        Row([Cell(name), *(Cell(plain(results.align[name].get(key), digits=3)) for key in keys)])
+        Row(
+            [
+                Cell(name),
+                *(Cell(_fixed(results.align[name].get(key), decimals[key])) for key in keys),
+            ]
+        )
         for name in names
     ]
     numbers = [any(_is_number(results.align[name].get(key)) for name in names) for key in keys]
@@ -85,8 +91,8 @@ def scan_table(results: Results) -> View:
     )
 
 
-def run_table(results: Results) -> View:
-    """Lay what every run's train.json says side by side; settings that differ stand out.
+def training_table(results: Results) -> View:
+    """Lay side by side what every run's train.json says but for its settings.
 
     Args:
         results: what the folder holds.
@@ -94,26 +100,33 @@ def run_table(results: Results) -> View:
     Returns:
         The table, a column a run.
     """
-    flat = [dict(_flat(run.info)) for run in results.runs]
-    keys = list(dict.fromkeys(key for values in flat for key in values))
+    facts = [
+        {key: value for key, value in run.info.items() if key not in _LEFT_OUT}
+        for run in results.runs
+    ]
+    return _side_by_side(results, facts, marked=False)
+
+
+def settings_table(results: Results) -> View:
+    """Lay every run's settings side by side; those in which trained runs differ are marked.
+
+    Args:
+        results: what the folder holds.
+
+    Returns:
+        The table, a column a run.
+    """
+    return _side_by_side(results, [run.info["settings"] for run in results.runs], marked=True)
+
+
+def _side_by_side(results: Results, values: list[dict[str, Any]], *, marked: bool) -> View:
+    flat = [dict(_flat(of_run)) for of_run in values]
     rows = []
-    for key in (key for key in keys if key not in _LEFT_OUT):
-        texts = [values.get(key, "–") for values in flat]
-        known = {text for text, run in zip(texts, results.runs, strict=True) if run.trained}
-        setting = key.startswith("settings.")
-        name = key.removeprefix("settings.")
-        rows.append(
-            Row(
-                [Cell(name), *(Cell(text) for text in texts)],
-                marked=setting and len(known) > 1,
-            )
-        )
-    return View(
-        [Column("", number=False), *run_columns(results.runs)],
-        rows,
-        caption="Settings and circumstances of training; settings in which the trained runs differ"
-        " are tinted.",
-    )
+    for key in dict.fromkeys(key for texts in flat for key in texts):
+        texts = [of_run.get(key, "–") for of_run in flat]
+        trained = {text for text, run in zip(texts, results.runs, strict=True) if run.trained}
+        rows.append(Row([Cell(key), *map(Cell, texts)], marked=marked and len(trained) > 1))
+    return View([Column("", number=False), *run_columns(results.runs)], rows)
 
 
 def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
@@ -123,6 +136,16 @@ def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
             yield from _flat(inner, f"{prefix}{key}.")
     else:
         yield prefix.removesuffix("."), plain(value)
+
+
+def _decimals(values: list[Any]) -> int:
+    """Decimals that suit a column: fewer for large numbers."""
+    largest = max((abs(value) for value in values if _is_number(value)), default=0)
+    return 1 if largest >= 10 else 3
+
+
+def _fixed(value: Any, decimals: int) -> str:
+    return number(value, decimals) if isinstance(value, float) else plain(value)
 
 
 def _is_number(value: Any) -> bool:

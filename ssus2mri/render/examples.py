@@ -10,15 +10,19 @@ from ssus2mri.errors import InputError
 from ssus2mri.render.choose import RealMr, chosen, spread
 from ssus2mri.render.figures import edges, grey, upright
 from ssus2mri.render.gather import SLICE, Results, Run, plane_name
+from ssus2mri.render.views import number
 from ssus2mri.slices import Slices, read
 
 Key = tuple[str, str, int]  # volume, plane, index
 
-# Shown under a picture, in this order: column, name, digits. The first two are always in sight.
+IN_SIGHT = ("SSIM", "deformation")
+"""Scores shown under a picture; all are shown when the reader points at it."""
+
+# Column, name, decimals, in the order shown.
 _SCORES = (
     ("ssim", "SSIM", 2),
     ("deformation", "deformation", 2),
-    ("psnr", "PSNR dB", 1),
+    ("psnr", "PSNR, dB", 1),
     ("mae", "mean abs. error", 3),
     ("ssim_registered", "SSIM registered", 2),
 )
@@ -155,11 +159,11 @@ def _of_run(
     run: Run, image: NDArray[np.float16], values: dict[str, float], plane: str, where: str
 ) -> Picture:
     scores = [
-        (name, f"{values[column]:.{digits}f}")
+        (name, number(values[column], digits))
         for column, name, digits in _SCORES
         if column in values
     ]
-    alt = f"{run.label}, {where}" + "".join(f", {name} {text}" for name, text in scores[:2])
+    alt = f"{run.label}, {where}" + "".join(f", {name} {text}" for name, text in scores)
     return Picture(run.label, "", _drawn(image, plane), alt, scores)
 
 

@@ -185,7 +185,11 @@ def _plot(
             axes.plot(losses["epoch"], losses[f"val_{term}"], "--", linewidth=1.1, **line)
     axes.plot([], [], color=_INK, linewidth=1.6, label="train")
     axes.plot([], [], "--", color=_INK, linewidth=1.1, label="validation")
-    if np.nanmin(losses[terms].to_numpy()) > 0:
+    values = losses[[name for name in losses if str(name).removeprefix("val_") in terms]].to_numpy()
+    low, high = np.nanmin(values), np.nanmax(values)
+    if low > high / 20:
+        axes.set_ylim(0, 1.08 * high)
+    elif low > 0:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(FuncFormatter(_few_labels))

@@ -73,6 +73,13 @@ def gather(root: Path, labels: dict[str, str], volumes: Sequence[str]) -> Result
     Raises:
         InputError: a file is missing or is not what its stage writes.
     """
+    if not volumes:
+        raise InputError(
+            "--volumes",
+            expected="at least one test US volume",
+            found="none",
+            do="Give a subject with ultrasound the split `test` in the manifest.",
+        )
     align = {path.stem: read_json(path) for path in _listed(root / "align", "*.json")}
     headers = {path: read_header(path) for path in _listed(root / "extract", "*.h5")}
     return Results(

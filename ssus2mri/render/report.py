@@ -12,12 +12,18 @@ from ssus2mri import __version__
 from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
-from ssus2mri.render.details import alignment_table, run_table, scan_table
-from ssus2mri.render.examples import examples
+from ssus2mri.render.details import (
+    alignment_table,
+    scan_table,
+    settings_table,
+    training_table,
+)
+from ssus2mri.render.examples import IN_SIGHT, examples
 from ssus2mri.render.figures import loss_terms, losses_svg, shrunk
 from ssus2mri.render.gather import Results, gather
 from ssus2mri.render.tables import paper_tables, summary_table
 from ssus2mri.render.verdict import headline, truth_kind, verdicts
+from ssus2mri.render.views import number
 
 logger = logging.getLogger(__name__)
 
@@ -87,9 +93,12 @@ def page(results: Results, settings: RenderSettings) -> str:
         summary=summary_table(results),
         runs=results.runs,
         test_volumes=len(results.us),
+        drawn=len({row.volume for row in rows}),
         examples=rows,
         columns=max((row.pictures for row in rows), key=len, default=[]),
         rank=_rank_text,
+        number=number,
+        shown_scores=IN_SIGHT,
         losses=[
             (run.label, losses_svg(run.losses, f"Losses of {run.label} over the epochs", terms))
             for run in results.runs
@@ -99,7 +108,8 @@ def page(results: Results, settings: RenderSettings) -> str:
             (name, shrunk(results.root / "align" / f"{name}.png", settings.alignment_px))
             for name in alignment.names[: settings.alignment_pictures]
         ],
-        run_table=run_table(results),
+        training_table=training_table(results),
+        settings_table=settings_table(results),
         scan_table=scan_table(results),
     )
 

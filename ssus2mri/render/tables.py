@@ -8,16 +8,12 @@ from typing import Any
 
 from ssus2mri.errors import InputError
 from ssus2mri.render.gather import Results, Run, read_table
-from ssus2mri.render.views import Cell, Column, Row, View, data_uri, plain, run_columns
+from ssus2mri.render.views import Cell, Column, Row, View, data_uri, number, plain, run_columns
 
 _STATISTICS = ("mean", "std", "ci_low", "ci_high")
 _UNTRAINED_WINS = (
     "{name}: the best value belongs to a reference row that learned nothing (slanted), so this"
     " measure alone does not show that anatomy was translated."
-)
-_INTERVAL = (
-    " Small print: confidence interval of the mean, by resampling whole volumes (setting"
-    " score.confidence). The best value is bold."
 )
 
 
@@ -38,12 +34,12 @@ class Measure:
 
     def text(self, value: float) -> str:
         """Number with the measure's digits; a dash when there is none."""
-        return "–" if math.isnan(value) else f"{value:.{self.digits}f}"
+        return number(value, self.digits)
 
 
 _DEFORMATION = (
     Measure("deformation", "Deformation", 2, more_is_better=False),
-    Measure("similarity_after", "Similarity after it", 2, more_is_better=True),
+    Measure("similarity_after", "Similarity reached", 2, more_is_better=True),
 )
 _PAIR = (Measure("ssim_registered", "SSIM", 4, more_is_better=True),)
 _TRUTH = (
@@ -76,9 +72,8 @@ def paper_tables(results: Results) -> list[View]:
             _scores(table2, results.runs, _DEFORMATION),
             _DEFORMATION,
             title="Table II: deformation",
-            reading="How far synthetic MR must be bent to lie on real MR of the same place: mean"
-            " ± standard deviation over slices, lower is better (↓). A low deformation means little"
-            " where the similarity after it is low too." + _INTERVAL,
+            reading="How far synthetic MR must be bent to lie on real MR of the same place; a low"
+            " deformation means little where the similarity reached by it is low too.",
         )
     ]
     for kind, measures, title, reading in (
@@ -86,16 +81,15 @@ def paper_tables(results: Results) -> list[View]:
             "pair",
             _PAIR,
             "Table IV: likeness to MR of the same subject",
-            "SSIM with real MR of the same subject, after registration to it: mean ± standard"
-            " deviation over slices, higher is better (↑), 1 is identical." + _INTERVAL,
+            "How alike synthetic MR and real MR of the same subject are, after registration; an"
+            " SSIM of 1 is identical.",
         ),
         (
             "truth",
             _TRUTH,
             "Likeness to the true MR (simulated scans)",
-            "Against the exact MR of the same anatomy at the same place, inside the head, without"
-            " registration: mean ± standard deviation over slices; arrows say which way is better."
-            " The paper has no such table." + _INTERVAL,
+            "How alike synthetic MR and the exact MR of the same anatomy at the same place are,"
+            " within the head, without any registration; the paper has no such table.",
         ),
     ):
         rows = [row for row in likeness if row["kind"] == kind]
@@ -177,13 +171,13 @@ def _paper_table(
 ) -> View:
     of_run = {row["run"]: row for row in scores}
     rows, notes = [], []
-    for number, measure in enumerate(measures):
+    for place, measure in enumerate(measures):
         means = {run.name: of_run[run.name][f"{measure.column}_mean"] for run in runs}
         known = [mean for mean in means.values() if not math.isnan(mean)]
         best = (max if measure.more_is_better else min)(known, default=math.nan)
         cells = [_score_cell(measure, of_run[run.name], best) for run in runs]
         rows.append(Row([Cell(measure.heading), *cells]))
-        if number == 0 and any(means[run.name] == best for run in runs if not run.trained):
+        if place == 0 and any(means[run.name] == best for run in runs if not run.trained):
             notes.append(_UNTRAINED_WINS.format(name=measure.name))
     counts = [
         f"{of_run[run.name]['n_slices']:.0f} ({of_run[run.name]['n_volumes']:.0f})" for run in runs

@@ -5,6 +5,7 @@ subject's MR looks, or nothing of the subject. A run that is no nearer to the tr
 has not been shown to translate anything, however good its pictures look.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,15 +18,17 @@ from ssus2mri.render.gather import SLICE, Run
 class Verdict:
     """One trained run against one untrained one, on the slices that both have.
 
-    ``ssim`` and ``reference_ssim`` are means over the slices; in ``won`` of ``volumes`` volumes the
-    run's mean is the higher. ``outcome`` is ``nearer`` (in every volume), ``mixed`` (on average,
-    not in every one) or ``not``.
+    ``ssim`` and ``psnr`` are means over the slices, the latter NaN for pairs, which are registered
+    first; in ``won`` of ``volumes`` volumes the run's mean SSIM is the higher. ``outcome`` is
+    ``nearer`` (in every volume, and by PSNR too), ``mixed`` (by SSIM, not all of that) or ``not``.
     """
 
     label: str
     reference: str
     ssim: float
     reference_ssim: float
+    psnr: float
+    reference_psnr: float
     won: int
     volumes: int
     slices: int
@@ -38,20 +41,21 @@ def truth_kind(runs: Sequence[Run]) -> str:
     return "truth" if "truth" in kinds else "pair" if "pair" in kinds else ""
 
 
-def per_slice(run: Run, kind: str) -> pd.Series:
-    """SSIM of a run's slices with the truth, or with the pair after registration as the paper has.
+def per_slice(run: Run, kind: str) -> pd.DataFrame:
+    """Likeness of a run's slices to the truth, or to the pair after registration as the paper has.
 
     Args:
         run: the run.
         kind: ``truth`` or ``pair``.
 
     Returns:
-        Mean over the references of a slice, indexed by `SLICE`; slices without a number left out.
+        ``ssim`` and ``psnr``, means over the references of a slice, indexed by `SLICE`; slices
+        without an SSIM are left out.
     """
     rows = run.compare[run.compare["kind"] == kind]
-    column = "ssim_registered" if kind == "pair" else "ssim"
-    values: pd.Series = rows.groupby(SLICE)[column].mean().dropna()
-    return values
+    if kind == "pair":
+        rows = rows.assign(ssim=rows["ssim_registered"], psnr=math.nan)
+    return rows.groupby(SLICE)[["ssim", "psnr"]].mean().dropna(subset=["ssim"])
 
 
 def verdicts(runs: Sequence[Run]) -> list[Verdict]:
@@ -74,22 +78,28 @@ def verdicts(runs: Sequence[Run]) -> list[Verdict]:
 
 
 def _verdict(run: Run, reference: Run, kind: str) -> Verdict | None:
-    both = pd.concat([per_slice(run, kind), per_slice(reference, kind)], axis=1, join="inner")
+    both = per_slice(run, kind).join(
+        per_slice(reference, kind).add_suffix("_reference"), how="inner"
+    )
     if both.empty:
         return None
-    both.columns = ["run", "reference"]
-    means = both.groupby(level="volume").mean()
-    won = int((means["run"] > means["reference"]).sum())
-    ahead = both["run"].mean() > both["reference"].mean()
+    mean = {str(name): float(value) for name, value in both.mean().items()}
+    volumes = both.groupby(level="volume").mean()
+    won = int((volumes["ssim"] > volumes["ssim_reference"]).sum())
+    behind = mean["psnr"] <= mean["psnr_reference"]  # not so when unknown
+    sure = won == len(volumes) and not behind
+    ahead = mean["ssim"] > mean["ssim_reference"]
     return Verdict(
         label=run.label,
         reference=reference.label,
-        ssim=float(both["run"].mean()),
-        reference_ssim=float(both["reference"].mean()),
+        ssim=mean["ssim"],
+        reference_ssim=mean["ssim_reference"],
+        psnr=mean["psnr"],
+        reference_psnr=mean["psnr_reference"],
         won=won,
-        volumes=len(means),
+        volumes=len(volumes),
         slices=len(both),
-        outcome="not" if not ahead else "nearer" if won == len(means) else "mixed",
+        outcome="not" if not ahead else "nearer" if sure else "mixed",
     )
 
 
@@ -127,17 +137,24 @@ def headline(runs: Sequence[Run], found: Sequence[Verdict]) -> str:
     if yes:
         parts.append(
             f"{_joined(yes)} {_is(yes)} nearer to the {aim} than every reference row that learned "
-            "nothing, in every test volume."
+            f"nothing, {_where(max(verdict.volumes for verdict in found))}."
         )
     if mixed:
         parts.append(
-            f"{_joined(mixed)} {_is(mixed)} nearer on average, but not in every test volume."
+            f"{_joined(mixed)} {_is(mixed)} nearer to the {aim} on average, but not in every test "
+            "volume or not by every measure."
         )
     if no:
         parts.append(f"{_joined(no)} {_is(no)} not nearer than the best of them.")
     if not yes and not mixed:
         parts = [f"No trained run is nearer to the {aim} than the best row that learned nothing."]
     return " ".join(parts)
+
+
+def _where(volumes: int) -> str:
+    if volumes == 1:
+        return "in the only test volume, which proves little"
+    return f"in each of {volumes} test volumes"
 
 
 def _joined(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """What a table of the page is made of, and how values become text in it."""
 
 import base64
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,14 +56,19 @@ def run_columns(runs: Iterable[Run]) -> list[Column]:
     return [Column(run.label, soft=not run.trained) for run in runs]
 
 
-def plain(value: Any, digits: int = 4) -> str:
-    """Turn a value into text: so many significant digits, lists cut short."""
+def number(value: float, decimals: int) -> str:
+    """Give a number with so many decimals, a true minus and no negative zero; NaN as a dash."""
+    return "–" if math.isnan(value) else f"{value:z.{decimals}f}".replace("-", "−")
+
+
+def plain(value: Any) -> str:
+    """Turn a value into text: four significant digits, lists cut short."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.{digits}g}"
+        return f"{value:.4g}"
     if isinstance(value, list):
         texts = [plain(item) for item in value]
         return ", ".join(texts[:8]) + (f", … ({len(texts)})" if len(texts) > 8 else "")

@@ -174,10 +174,8 @@ def _paint(
     put(_callosum(p) < 0, Tissue.CORPUS_CALLOSUM)
     ventricle = _ventricle(p, scale)
     put(ventricle < 0, Tissue.VENTRICLES)
-    cavum = np.maximum(ellipsoid(p, (0, -13.0, 4.2), (3.0, 7.5, 4.2)), 0.35 * (z - 4) + x - 2.6)
-    leaf = (np.abs(cavum) < 0.45) & (labels != Tissue.CORPUS_CALLOSUM)
-    put(leaf, Tissue.MIDLINE)
-    put(cavum < -0.45, Tissue.CAVUM)
+    cavum = np.maximum(ellipsoid(p, (0, -13.0, 4.2), (3.0, 7.5, 4.2)), 0.3 * (z - 4) + x - 2.8)
+    put((cavum < 0) & (labels != Tissue.CORPUS_CALLOSUM), Tissue.CAVUM)
     choroid = tube(p, [(8.6, 9, 6.2, 1.2), (10.8, 15, 3.4, 2.6), (13, 16.5, -2, 1.6)])
     put((choroid < 0) & (ventricle < -0.4), Tissue.CHOROID_PLEXUS)
     return labels
@@ -188,7 +186,7 @@ def _outer_skull(p: NDArray[np.float32]) -> NDArray[np.float32]:
     width, length = head_diameters_mm(REFERENCE_WEEKS)
     taper = 0.97 + 0.07 * np.tanh(p[1] / 20)
     vault = np.stack([p[0] / taper, p[1], p[2]])
-    vault = ellipsoid(vault, (0, 0, 0), (width / 2 - 0.6, length / 2, 29.0))
+    vault = ellipsoid(vault, (0, 0, 0), (width / 2 + 0.8, length / 2 - 0.2, 29.5))
     # The front of the skull's base lies above the middle, where the temporal lobes rest.
     floor = 6 * np.tanh((-p[1] - 17) / 6) - 16 - p[2]
     vault = -union(-vault, -floor.astype(np.float32), blend_mm=9)
@@ -199,12 +197,14 @@ def _outer_skull(p: NDArray[np.float32]) -> NDArray[np.float32]:
 def _hemisphere(p: NDArray[np.float32], older: float) -> NDArray[np.float32]:
     """One cerebral hemisphere: frontal, parietal, occipital, temporal; Sylvian fossa cut in."""
     lobes = union(
-        ellipsoid(p, (10.5, -6, 2.5), (16.0, 28.5, 21.5)),
-        ellipsoid(p, (11.0, 12, 1.5), (15.5, 21.5, 19.5)),
+        ellipsoid(p, (10.5, -6, 2.5), (16.0, 28.5, 22.8)),
+        ellipsoid(p, (11.0, 12, 1.5), (15.5, 21.5, 21.0)),
         blend_mm=6,
     )
     # Orbital surface in front, tentorium (rising towards the middle) behind.
-    under = np.where(p[1] < 0, -7.5, -7.5 - 0.05 * p[1] + 0.22 * (12 - p[0]))
+    under = np.where(
+        p[1] < 0, -9.0 + 1.5 * np.tanh((p[1] + 9) / 5), -7.5 - 0.05 * p[1] + 0.22 * (12 - p[0])
+    )
     lobes = -union(-lobes, -(under - p[2]).astype(np.float32), blend_mm=3)
     temporal = tube(p, [(17.5, -10.5, -9, 5.6), (18, 1, -10, 6.6), (16.5, 14, -5, 7.0)])
     deep = 19.5 - 0.4 * older

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from ssus2mri.config.simulate import UltrasoundSettings
 from ssus2mri.simulate.pose import Points, Pose, rotation_about
 
-
 _PITCH = 1.3
 
 

@@ -1,6 +1,7 @@
 """Simulate one scan of one subject, with its labels, its true MR and its true pose."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,7 +172,9 @@ def run_simulate(
     logger.info("%s: %s of %s, %g weeks", volume, modality, subject, ga_weeks)
 
 
-def _fit(world, points: Points, labels: NDArray[np.uint8]) -> sitk.Transform:  # type: ignore[no-untyped-def]
+def _fit(
+    world: Callable[[Points], Points], points: Points, labels: NDArray[np.uint8]
+) -> sitk.Transform:
     """Fit the map over the head, on every other voxel."""
     half = (slice(None, None, 2),) * 3
     inside = head_mask(labels[half])

@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from ssus2mri.simulate.pose import Points
 
-_HALF_MM = 66.0
-_STEP_MM = 3.0
+_HALF_MM = 68.0
+_STEP_MM = 4.0
 _NODES = int(2 * _HALF_MM / _STEP_MM) + 1
 _SQUARINGS = 6
 
@@ -19,7 +19,7 @@ class Deformation:
     """Map from a subject's upright head to the canonical one, both centred at 0.
 
     ``scale (3,)`` along x, y, z comes first, then ``displacement_mm (3, N, N, N)``, components
-    x, y, z, on a lattice of 3 mm centred at 0.
+    x, y, z, on a lattice of 4 mm centred at 0.
     """
 
     scale: NDArray[np.float64]

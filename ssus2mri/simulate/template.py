@@ -12,6 +12,7 @@ from scipy import ndimage
 from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import AtlasSettings
 from ssus2mri.config.simulate import SimulateSettings, UltrasoundSettings
+from ssus2mri.errors import InputError
 from ssus2mri.simulate import mri, ultrasound
 from ssus2mri.simulate.anatomy import Anatomy, head_mask
 from ssus2mri.simulate.cohort import anatomy_of
@@ -87,9 +88,24 @@ def run_template(
     Raises:
         InputError: a file cannot be used.
     """
-    real = volume.read(image) if image is not None and labels is not None else None
+    if image is not None and labels is None:
+        raise InputError(
+            str(image),
+            expected="labels of the same atlas beside its image",
+            found="none",
+            do="Give `labels`, or neither for the built-in head.",
+        )
     anatomy = anatomy_of(atlas.ga_weeks, labels, settings)
-    made = template(anatomy, atlas, settings, image=real)
+    made = template(
+        anatomy, atlas, settings, image=volume.read(image) if image is not None else None
+    )
+    if not sitk.GetArrayViewFromImage(made.mr).any():
+        raise InputError(
+            str(image),
+            expected=f"an MR in the world of {labels}",
+            found="nothing where the labels lie",
+            do="Give image and labels of one atlas.",
+        )
     for name in ("us", "labels", "head", "mr"):
         volume.write(getattr(made, name), out / f"{name}.nii.gz")
     logger.info("template of %s", labels or f"the built-in head of {atlas.ga_weeks:g} weeks")

@@ -130,7 +130,7 @@ def _envelope(
     diffuse = _surroundings(beams, fan, settings, rng)
     wall = np.abs(np.gradient(beams.impedance, fan.step_mm, axis=0))
     # The pulse is longer than a thin sheet: its two borders give one echo.
-    wall = ndimage.gaussian_filter1d(wall, settings.axial_psf_mm / fan.step_mm, axis=0)
+    wall = ndimage.gaussian_filter1d(wall, max(settings.axial_psf_mm / fan.step_mm, 0.8), axis=0)
     wall *= (beams.outside_mm < 1) * decibel(settings.wall_db)
     floor = settings.skull_floor
     angle = floor + (1 - floor) * cosine**settings.skull_exponent
@@ -161,9 +161,7 @@ def _incidence(skull: Beams, fan: Fan) -> Beams:
     return np.clip(ndimage.gaussian_filter(np.abs(along), 1.5) / (weight + 1e-4), 0, 1)
 
 
-def _transmission(
-    beams: EchoMaps, cosine: Beams, fan: Fan, settings: UltrasoundSettings
-) -> Beams:
+def _transmission(beams: EchoMaps, cosine: Beams, fan: Fan, settings: UltrasoundSettings) -> Beams:
     """Amplitude left after tissue and bone on the way to each depth."""
     bone = settings.skull_loss_db_mm * (1 + settings.grazing_loss * (1 - cosine) ** 2)
     loss = settings.attenuation_db_mm * (beams.outside_mm < 1) + bone * beams.skull

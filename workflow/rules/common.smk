@@ -40,7 +40,7 @@ def run_settings(wildcards):
 
 def checkpoints(wildcards):
     """Name a run's folder of checkpoints by all that they depend on."""
-    grounds = flow.grounds(config, MANIFEST, wildcards.run)
+    grounds = flow.grounds(config, PROJECT, MANIFEST, wildcards.run)
     return f"results/checkpoints/{wildcards.run}-{grounds}"
 
 

@@ -74,6 +74,7 @@ rule extract:
         image="results/align/{volume}.nii.gz",
         mask="results/crop/{volume}_mask.nii.gz",
         transform="results/align/{volume}.tfm",
+        quality="results/align/{volume}.json",
         labels=beside("labels"),
         truth=beside("truth"),
     output:

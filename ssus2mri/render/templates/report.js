@@ -31,6 +31,9 @@
     const wanted = new Set([figures[0], here, figures.find((one) => one.dataset.real)]);
     const large = dialog.querySelector(".large");
     large.replaceChildren(...figures.filter((one) => wanted.has(one)).map((one) => one.cloneNode(true)));
+    large.style.setProperty("--edges", row.style.getPropertyValue("--edges"));
+    large.toggleAttribute("data-edges", "edges" in row.dataset);
+    dialog.classList.toggle("outlined", grid.classList.contains("outlined"));
     dialog.querySelector("p").textContent = row.querySelector(".place").textContent;
     dialog.showModal();
   };

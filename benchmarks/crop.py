@@ -1,0 +1,114 @@
+"""Heads found without a mask: Dice against given masks (planes) and true labels (volumes).
+
+`SSUS2MRI_DATA=... python benchmarks/crop.py [simulated volumes]`. The planes' ``ga_weeks`` was
+derived from the measured head circumference, so it tells the size of each head: the second line
+gives every plane the same 23 weeks. The peer is the ellipse with the second moments of what
+Otsu's threshold leaves. Given masks that are no filled region (solidity below the setting) cannot
+judge and are left out; their number is printed.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ssus2mri import volume
+from ssus2mri.config.base import load_section
+from ssus2mri.config.prepare import CropSettings
+from ssus2mri.config.simulate import SimulateSettings
+from ssus2mri.prepare.ellipsoid import draw, of_mask, solidity
+from ssus2mri.prepare.skull import find_head
+from ssus2mri.simulate.cohort import run_simulate
+from ssus2mri.tissues import HEAD
+
+CONFIG = str(Path(__file__).parent.parent / "config/config.yaml")
+
+
+def dice(a: sitk.Image, b: sitk.Image) -> float:
+    first, second = (sitk.GetArrayViewFromImage(mask) > 0 for mask in (a, b))
+    return float(2 * (first & second).sum() / (first.sum() + second.sum()))
+
+
+def line(name: str, values: list[float], seconds: list[float], peer: NDArray) -> str:
+    found = np.array(values)
+    return (
+        f"{name}: Dice median {np.median(found):.3f}, 10th percentile"
+        f" {np.percentile(found, 10):.3f}, worst {found.min():.3f}, share >= 0.9"
+        f" {np.mean(found >= 0.9):.1%}, {np.median(seconds):.2f} s each; peer (Otsu) median"
+        f" {np.median(peer):.3f}, ratio {np.median(found) / np.median(peer):.2f}"
+    )
+
+
+def otsu(image: sitk.Image) -> sitk.Image:
+    return draw(of_mask(sitk.OtsuThreshold(image, 0, 1)), image)
+
+
+def planes(folder: Path, settings: CropSettings) -> None:
+    table = pd.read_csv(folder / "data_manifest.csv").query("modality == 'us' and plane == 'axial'")
+    scans = []
+    for row in table.itertuples():
+        image = volume.read_plane(folder / row.image, row.pixel_mm)
+        mask = volume.read_mask(folder / row.mask, image)
+        if solidity(mask) >= settings.min_solidity:
+            scans.append((image, mask, row.ga_weeks))
+    print(f"{len(scans)} planes; left out, mask not a filled region: {len(table) - len(scans)}")
+    peer = np.array([dice(otsu(image), mask) for image, mask, _ in scans])
+    for name, constant in (("ga_weeks of the manifest", None), ("23 weeks for all", 23.0)):
+        values, seconds = [], []
+        for image, mask, ga_weeks in scans:
+            start = time.perf_counter()
+            found = draw(find_head(image, constant or ga_weeks, settings.skull), image)
+            seconds.append(time.perf_counter() - start)
+            values.append(dice(found, mask))
+        print(line(name, values, seconds, peer), flush=True)
+
+
+def volumes(count: int, settings: CropSettings) -> None:
+    simulation = load_section(SimulateSettings, CONFIG, "simulate").model_copy(
+        update={"size": 96, "spacing_mm": 1.0}
+    )
+    values, ceiling, peer, seconds = [], [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(count):
+            path = Path(folder, f"v{number}.nii.gz")
+            ga_weeks = 22.0 + number % 3
+            run_simulate(
+                f"v{number}",
+                subject=f"s{number}",
+                modality="us",
+                ga_weeks=ga_weeks,
+                labels=None,
+                out=path,
+                settings=simulation,
+            )
+            image = volume.read(path)
+            labels = sitk.GetArrayFromImage(sitk.ReadImage(f"{folder}/v{number}_labels.nii.gz"))
+            head = sitk.GetImageFromArray(np.isin(labels, HEAD).astype(np.uint8))
+            head.CopyInformation(image)
+            start = time.perf_counter()
+            found = draw(find_head(image, ga_weeks, settings.skull), image)
+            seconds.append(time.perf_counter() - start)
+            values.append(dice(found, head))
+            ceiling.append(dice(draw(of_mask(head), image), head))
+            peer.append(dice(otsu(image), head))
+    print(line(f"{count} simulated volumes", values, seconds, np.array(peer)))
+    print(f"the best that an ellipsoid can: median {np.median(ceiling):.3f}")
+
+
+def main() -> None:
+    settings = load_section(CropSettings, CONFIG, "crop")
+    if "SSUS2MRI_DATA" in os.environ:
+        planes(Path(os.environ["SSUS2MRI_DATA"]), settings)
+    else:
+        print("SSUS2MRI_DATA is not set: no planes")
+    volumes(int(sys.argv[1]) if len(sys.argv) > 1 else 4, settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Settings and slice files small enough to train on in a test."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from ssus2mri import slices
+from ssus2mri.config.base import merge, parse
+from ssus2mri.config.learn import TrainSettings
+from ssus2mri.slices import Header, Slices
+
+CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+SIZE = 64
+TINY = {
+    "network": {
+        "encoder_channels": 3,
+        "decoder_channels": 4,
+        "final_channels": [3, 2],
+        "attention_channels": 2,
+        "discriminator_channels": [2, 3, 3, 4],
+    },
+    "batch_size": 2,
+    "epochs": 2,
+    "steps_per_epoch": 2,
+    "validation_slices": 3,
+}
+
+
+def settings(run: str = "ours", **changes: Any) -> TrainSettings:
+    """Give a run's settings, tiny, with changes."""
+    values = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    values = merge(merge(merge(values["train"], TINY), values["runs"][run]), changes)
+    return parse(TrainSettings, values, run)
+
+
+def some_slices(
+    volume: str, *, modality: str = "us", split: str = "train", count: int = 4, **header: Any
+) -> Slices:
+    """Make slices of noise within a disc, in turn of each plane, index 30, 30, 30, 31, ..."""
+    rng = np.random.default_rng(sum(volume.encode()))
+    y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
+    head = np.repeat(((y**2 + x**2) < 24**2)[None], count, axis=0)
+    known = {"subject": f"person-{volume}", "ga_weeks": 23.0, "origin_mm": (-5.0, -6.0, -7.0)}
+    return Slices(
+        header=Header(
+            volume=volume,
+            modality=modality,
+            split=split,
+            spacing_mm=1.5,
+            size=SIZE,
+            low=0.0,
+            high=255.0,
+            **(known | header),
+        ),
+        image=(rng.random(head.shape) * head).astype(np.float16),
+        plane=np.arange(count, dtype=np.uint8) % 3,
+        index=(30 + np.arange(count) // 3).astype(np.int16),
+        head=head,
+    )
+
+
+def write_cohort(folder: Path) -> list[Path]:
+    """Write three training volumes and one to validate on."""
+    made = [
+        some_slices("us-a"),
+        some_slices("us-b"),
+        some_slices("mr-a", modality="mr", count=3),
+        some_slices("us-v", split="val"),
+    ]
+    for one in made:
+        slices.write(one, folder / f"{one.header.volume}.h5")
+    return [folder / f"{one.header.volume}.h5" for one in made]

@@ -1,0 +1,201 @@
+"""Heads found, masks honoured, and nothing moved by cropping."""
+
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from conftest import ROOT, blob_volume, brightest_point
+
+from ssus2mri import volume
+from ssus2mri.config.base import load_section
+from ssus2mri.config.prepare import CropSettings
+from ssus2mri.errors import InputError
+from ssus2mri.prepare.crop import crop, run_crop
+from ssus2mri.prepare.ellipsoid import Ellipsoid, draw, of_mask, solidity
+from ssus2mri.prepare.growth import (
+    axial_axes_mm,
+    ellipse_circumference,
+    ga_of_circumference,
+    head_circumference_mm,
+)
+from ssus2mri.prepare.head import find_brain
+from ssus2mri.prepare.skull import find_head
+
+SETTINGS = load_section(CropSettings, str(ROOT / "config/config.yaml"), "crop")
+
+
+def rotation(degrees: float) -> np.ndarray:
+    """Rotation whose first column is the long axis, at an angle from the rows' axis."""
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return np.array([[c, -s], [s, c]])
+
+
+def skull(ellipsoid: Ellipsoid, size: tuple[int, ...], spacing: float) -> sitk.Image:
+    """A speckled ultrasound of a bright shell, 2 mm thick within the ellipsoid, with a shadow."""
+    image = sitk.Image(size, sitk.sitkFloat32)
+    image.SetSpacing([spacing] * len(size))
+    outer, inner = (
+        sitk.GetArrayFromImage(draw(e, image)) > 0 for e in (ellipsoid, ellipsoid.grown(-2.0))
+    )
+    speckle = np.random.default_rng(0).rayleigh(1.0, outer.shape)
+    array = speckle * np.where(inner, 15.0, np.where(outer, 120.0, 35.0))
+    middle = outer.shape[-1] // 2
+    array[: outer.shape[0] // 2, ..., middle : middle + outer.shape[-1] // 10] *= 0.1
+    array[-2:] = 0.0
+    result = sitk.GetImageFromArray(np.clip(array, 0, 255).astype(np.float32))
+    result.CopyInformation(image)
+    return result
+
+
+def overlap(a: sitk.Image, b: sitk.Image) -> float:
+    first, second = (sitk.GetArrayViewFromImage(m) > 0 for m in (a, b))
+    return float(2 * (first & second).sum() / (first.sum() + second.sum()))
+
+
+def run(folder: Path, image: Path, **changes: object) -> tuple[Path, Path]:
+    out, out_mask = folder / "out.nii.gz", folder / "out_mask.nii.gz"
+    arguments: dict = {"modality": "us", "ga_weeks": 23.0, "mask": None, "pixel_mm": None}
+    run_crop(image, **(arguments | changes), out=out, out_mask=out_mask, settings=SETTINGS)
+    return out, out_mask
+
+
+@pytest.mark.parametrize(
+    ("hc_mm", "ga_weeks"),
+    # By hand: 8.96 + 0.540 * 18 + 0.0003 * 18^3 and 8.96 + 0.540 * 20 + 0.0003 * 20^3.
+    [(180.0, 20.4296), (200.0, 22.16)],
+)
+def test_hadlock(hc_mm: float, ga_weeks: float) -> None:
+    assert ga_of_circumference(hc_mm) == pytest.approx(ga_weeks, abs=1e-4)
+    assert head_circumference_mm(ga_weeks) == pytest.approx(hc_mm, abs=1e-3)
+
+
+def test_circumference_of_a_circle() -> None:
+    assert ellipse_circumference(10.0, 10.0) == pytest.approx(10 * np.pi)
+    long, short = axial_axes_mm(200.0, 0.78)
+    assert short / long == pytest.approx(0.78)
+    assert ellipse_circumference(long, short) == pytest.approx(200.0)
+
+
+def test_mask_of_an_ellipse_gives_it_back() -> None:
+    ellipse = Ellipsoid(np.array([40.0, 52.0]), np.array([30.0, 22.0]), rotation(25))
+    image = sitk.Image((110, 90), sitk.sitkUInt8)
+    found = of_mask(draw(ellipse, image))
+    np.testing.assert_allclose(found.center, ellipse.center, atol=0.05)
+    np.testing.assert_allclose(found.axes, ellipse.axes, rtol=0.005)
+    assert abs(found.rotation[:, 0] @ ellipse.rotation[:, 0]) > 0.999
+    assert solidity(draw(ellipse, image)) == pytest.approx(1.0, abs=0.01)
+    shell = draw(ellipse, image) - draw(ellipse.grown(-2.0), image)
+    assert solidity(shell) < 0.3
+
+
+@pytest.mark.parametrize("degrees", [0.0, 65.0, 130.0])
+def test_finds_an_ellipse(degrees: float) -> None:
+    long, short = axial_axes_mm(head_circumference_mm(22.0), 0.8)
+    truth = Ellipsoid(
+        np.array([46.0, 61.0]), np.array([long, short]) / 2, rotation(degrees)
+    )
+    image = skull(truth, (260, 200), 0.5)
+    found = find_head(image, 23.0, SETTINGS.skull)
+    assert np.linalg.norm(found.center - truth.center) < 1.0
+    np.testing.assert_allclose(np.sort(found.axes), np.sort(truth.axes), rtol=0.03)
+    assert overlap(draw(found, image), draw(truth, image)) > 0.96
+
+
+def test_finds_an_ellipsoid() -> None:
+    truth = Ellipsoid(np.array([44.0, 52.0, 47.0]), np.array([36.0, 28.0, 27.0]), np.eye(3))
+    # long axis along y, as in a head that lies straight
+    truth = Ellipsoid(truth.center, truth.axes, np.eye(3)[:, [1, 2, 0]])
+    image = skull(truth, (96, 96, 96), 1.0)
+    found = find_head(image, 23.0, SETTINGS.skull)
+    assert np.linalg.norm(found.center - truth.center) < 1.0
+    np.testing.assert_allclose(np.sort(found.axes), np.sort(truth.axes), rtol=0.03)
+
+
+def test_crop_keeps_world_and_intensities(oblique: sitk.Image) -> None:
+    mask = sitk.Image(oblique.GetSize(), sitk.sitkUInt8)
+    mask.CopyInformation(oblique)
+    mask[10:18, 6:12, 9:14] = 1
+    cut, cut_mask = crop(oblique, mask, margin_mm=2.0)
+    # margin 2 mm at spacing 1, 1.2, 1.5 mm: 2 voxels on each side
+    assert cut.GetSize() == cut_mask.GetSize() == (12, 10, 9)
+    np.testing.assert_allclose(brightest_point(cut), brightest_point(oblique), atol=1e-9)
+    assert sitk.GetArrayViewFromImage(cut).max() == 4000
+    assert sitk.GetArrayViewFromImage(cut_mask).sum() == 8 * 6 * 5
+
+
+def test_crop_stops_at_the_border(oblique: sitk.Image) -> None:
+    mask = sitk.Image(oblique.GetSize(), sitk.sitkUInt8)
+    mask[0:3, 0:3, 0:3] = 1
+    assert crop(oblique, mask, margin_mm=100.0)[0].GetSize() == oblique.GetSize()
+
+
+def test_given_mask_is_honoured(tmp_path: Path) -> None:
+    image = blob_volume()
+    mask = sitk.Image(image.GetSize(), sitk.sitkUInt8)
+    mask.CopyInformation(image)
+    mask[8:18, 6:14, 5:15] = 1
+    sitk.WriteImage(image, str(tmp_path / "a.nii.gz"))
+    sitk.WriteImage(mask, str(tmp_path / "m.nii.gz"))
+    out, out_mask = run(tmp_path, tmp_path / "a.nii.gz", mask=tmp_path / "m.nii.gz")
+    assert sitk.GetArrayFromImage(volume.read(out_mask)).sum() == 800
+    np.testing.assert_allclose(brightest_point(volume.read(out)), brightest_point(image), atol=1e-3)
+
+
+def test_mask_that_is_no_head_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    truth = Ellipsoid(np.array([50.0, 64.0]), np.array([34.0, 27.0]), rotation(80))
+    image = skull(truth, (256, 200), 0.5)
+    image = sitk.Cast(image, sitk.sitkUInt8)
+    sitk.WriteImage(image, str(tmp_path / "p.png"))
+    sitk.WriteImage((image > 128) * 255, str(tmp_path / "m.png"))
+    with caplog.at_level(logging.WARNING):
+        _, out_mask = run(
+            tmp_path, tmp_path / "p.png", mask=tmp_path / "m.png", pixel_mm=0.5
+        )
+    assert "m.png" in caplog.text
+    found = sitk.ReadImage(str(out_mask))
+    area_mm2 = sitk.GetArrayFromImage(found).sum() * 0.25
+    assert area_mm2 == pytest.approx(np.pi * 34 * 27, rel=0.06)
+
+
+@pytest.mark.parametrize("outside", [0.0, 20.0], ids=["extracted", "not extracted"])
+def test_finds_the_brain(outside: float) -> None:
+    brain = Ellipsoid(np.array([16.0, 20.0, 18.0]), np.array([13.0, 10.0, 9.0]), np.eye(3))
+    image = sitk.Image((36, 40, 32), sitk.sitkFloat32)
+    inside = sitk.GetArrayFromImage(draw(brain, image)) > 0
+    array = np.where(inside, 200.0, outside).astype(np.float32)
+    array[16, 20, 18] = outside  # a hole
+    array[2, 2, 2] = 200.0  # a second piece
+    found = find_brain(sitk.GetImageFromArray(array), SETTINGS.extracted_zeros)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(found) > 0, inside)
+
+
+def test_empty_mask(tmp_path: Path) -> None:
+    image = blob_volume()
+    empty = sitk.Image(image.GetSize(), sitk.sitkUInt8)
+    empty.CopyInformation(image)
+    sitk.WriteImage(image, str(tmp_path / "a.nii.gz"))
+    sitk.WriteImage(empty, str(tmp_path / "m.nii.gz"))
+    with pytest.raises(InputError, match=r"m\.nii\.gz.*empty"):
+        run(tmp_path, tmp_path / "a.nii.gz", mask=tmp_path / "m.nii.gz")
+    assert not list(tmp_path.glob("*out*"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("SSUS2MRI_DATA" not in os.environ, reason="needs SSUS2MRI_DATA")
+def test_real_planes() -> None:
+    import pandas as pd
+
+    folder = Path(os.environ["SSUS2MRI_DATA"])
+    table = pd.read_csv(folder / "data_manifest.csv").query("modality == 'us'").iloc[::6]
+    overlaps = []
+    for row in table.itertuples():
+        image = volume.read_plane(folder / row.image, row.pixel_mm)
+        mask = volume.read_mask(folder / row.mask, image)
+        if solidity(mask) >= SETTINGS.min_solidity:
+            overlaps.append(overlap(draw(find_head(image, 23.0, SETTINGS.skull), image), mask))
+    assert np.median(overlaps) >= 0.9

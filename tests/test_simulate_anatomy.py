@@ -1,0 +1,141 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from phantom_simulate import label_atlas, small_settings
+
+from ssus2mri.errors import InputError
+from ssus2mri.simulate.anatomy import built_in, head_circumference_mm, head_diameters_mm, head_mask
+from ssus2mri.simulate.atlas import from_labels
+from ssus2mri.simulate.deformation import random_deformation
+from ssus2mri.simulate.pose import (
+    fit_similarity,
+    generator,
+    index_of,
+    lattice,
+    random_pose,
+    rotation_about,
+    world_of,
+)
+from ssus2mri.tissues import INTRACRANIAL, Tissue
+
+SETTINGS = small_settings()
+
+
+def test_growth_is_that_of_the_source():
+    # Hadlock 1984: a head circumference of 21 cm belongs to 23.08 weeks.
+    assert head_circumference_mm(8.96 + 0.540 * 21 + 0.0003 * 21**3) == pytest.approx(210)
+    width, length = head_diameters_mm(23)
+    assert width == pytest.approx(57, rel=0.05)
+    assert length == pytest.approx(72, rel=0.05)
+
+
+@pytest.mark.parametrize("ga_weeks", [20, 23, 26])
+def test_built_in_head_has_the_size_of_its_age(ga_weeks):
+    settings = SETTINGS.anatomy.model_copy(update={"spacing_mm": 0.9})
+    anatomy = built_in(ga_weeks, settings)
+    inside = head_mask(anatomy.array)
+    extent = [
+        (np.ptp(np.nonzero(inside.any(axis=other))[0]) + 1) * 0.9 for other in ((0, 1), (0, 2))
+    ]
+    assert extent == pytest.approx(head_diameters_mm(ga_weeks), rel=0.05)
+
+
+def test_built_in_head_is_whole():
+    anatomy = built_in(23, SETTINGS.anatomy)
+    labels = anatomy.array
+    expected = {*INTRACRANIAL, Tissue.SKULL, Tissue.SCALP, Tissue.BACKGROUND}
+    assert set(np.unique(labels)) == {int(tissue) for tissue in expected}
+    assert np.array_equal(labels, labels[:, :, ::-1])
+    # No brain touches scalp or background: the skull is closed.
+    brain = np.isin(labels, INTRACRANIAL)
+    outside = np.isin(labels, (Tissue.SCALP, Tissue.BACKGROUND))
+    for axis in range(3):
+        near = np.roll(brain, 1, axis) | np.roll(brain, -1, axis)
+        assert not (near & outside).any()
+    ml = {tissue: (labels == tissue).sum() / 1000 for tissue in Tissue}
+    assert 0.5 < ml[Tissue.CAVUM] + ml[Tissue.VENTRICLES] < 8
+    assert 1.2 < ml[Tissue.CEREBELLUM] < 3.5
+    assert ml[Tissue.WHITE_MATTER] > ml[Tissue.CORTEX] > ml[Tissue.DEEP_GREY]
+
+
+def test_label_atlas_stays_in_its_world(tmp_path: Path):
+    path = tmp_path / "labels.nii.gz"
+    label_atlas(path)
+    anatomy = from_labels(path, SETTINGS.anatomy)
+    # The phantom's middle: origin plus half the extent along the reversed axes.
+    assert anatomy.centre_mm == pytest.approx([33 - 30.5, 34 - 37.5, -21 + 31.5], abs=0.3)
+    found = set(np.unique(anatomy.array))
+    assert {Tissue.SKULL, Tissue.SCALP, Tissue.MIDLINE, Tissue.CAVUM} - found <= {Tissue.CAVUM}
+    skull = anatomy.array == Tissue.SKULL
+    middle = skull[skull.shape[0] // 2, skull.shape[1] // 2]
+    assert middle.sum() == pytest.approx(2 * SETTINGS.anatomy.skull_mm, abs=2)
+
+
+def test_label_atlas_without_a_tissue_is_refused(tmp_path: Path):
+    path = tmp_path / "labels.nii.gz"
+    image = sitk.Image(20, 20, 20, sitk.sitkUInt8)
+    image[5:10, 5:10, 5:10] = 1
+    sitk.WriteImage(image, str(path))
+    with pytest.raises(InputError, match="no ventricles, deep_grey"):
+        from_labels(path, SETTINGS.anatomy)
+
+
+def test_deformation_is_invertible_even_when_large():
+    for amount in (1.5, 6.0):
+        deformation = random_deformation(
+            generator(0, "x"),
+            deformation_mm=amount,
+            smoothness_mm=12.0,
+            size_variation=0.03,
+            aspect_variation=0.02,
+        )
+        assert deformation.jacobian().min() > 0
+    assert np.std(deformation.displacement_mm) == pytest.approx(6, rel=0.6)
+
+
+def test_fit_recovers_a_known_similarity():
+    rng = generator(0, "points")
+    start = rng.normal(0, 20, (3, 200))
+    rotation = rotation_about(np.array([0.6, 0.0, 0.8]), 0.7)
+    end = 1.1 * rotation @ start + np.array([[3.0], [-4.0], [5.0]])
+    fitted = fit_similarity(start, end)
+    moved = np.array([fitted.TransformPoint(point.tolist()) for point in start.T]).T
+    assert np.abs(moved - end).max() < 1e-9
+    assert fitted.GetScale() == pytest.approx(1.1)
+    rigid = fit_similarity(start, end, rigid=True)
+    assert rigid.GetScale() == pytest.approx(1)
+    assert np.array(rigid.GetMatrix()).reshape(3, 3) == pytest.approx(rotation)
+
+
+def test_fit_refuses_points_on_a_line():
+    line = np.linspace(0, 1, 9) * np.ones((3, 1))
+    with pytest.raises(InputError, match="not on one line"):
+        fit_similarity(line, line)
+
+
+def test_rotation_turns_counter_clockwise():
+    turned = rotation_about(np.array([0.0, 0.0, 1.0]), np.pi / 2) @ np.array([1.0, 0.0, 0.0])
+    assert turned == pytest.approx([0, 1, 0])
+
+
+def test_pose_stays_within_its_limits_and_leaves_global_state_alone():
+    before = np.random.get_state()[1].copy()
+    for name in map(str, range(50)):
+        pose = random_pose(generator(0, name), rotation_deg=30, shift_mm=15)
+        angle = np.degrees(np.arccos((np.trace(pose.rotation) - 1) / 2))
+        assert angle <= 30 + 1e-6
+        assert np.linalg.norm(pose.shift_mm) <= 15
+    assert np.array_equal(before, np.random.get_state()[1])
+
+
+def test_grids_of_points():
+    image = sitk.Image(7, 6, 5, sitk.sitkUInt8)
+    image.SetSpacing([1.0, 2.0, 3.0])
+    image.SetOrigin([10.0, 20.0, 30.0])
+    image.SetDirection([0, -1, 0, 1, 0, 0, 0, 0, 1])
+    points = lattice(world_of(image), (5, 6, 7))
+    expected = image.TransformIndexToPhysicalPoint((6, 5, 4))
+    assert points[:, 4, 5, 6] == pytest.approx(expected)
+    assert index_of(image)(points)[:, 4, 5, 6] == pytest.approx([4, 5, 6], abs=1e-5)
