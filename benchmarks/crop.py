@@ -4,7 +4,8 @@
 derived from the measured head circumference, so it tells the size of each head: the second line
 gives every plane the same 23 weeks. The peer is the ellipse with the second moments of what
 Otsu's threshold leaves. Given masks that are no filled region (solidity below the setting) cannot
-judge and are left out; their number is printed.
+judge: their planes are left out of the Dice, but not of the error of the head circumference
+against the sonographer's.
 """
 
 import os
@@ -23,6 +24,7 @@ from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.prepare.ellipsoid import draw, of_mask, solidity
+from ssus2mri.prepare.growth import ellipse_circumference
 from ssus2mri.prepare.skull import find_head
 from ssus2mri.simulate.cohort import run_simulate
 from ssus2mri.tissues import HEAD
@@ -50,23 +52,31 @@ def otsu(image: sitk.Image) -> sitk.Image:
 
 
 def planes(folder: Path, settings: CropSettings) -> None:
+    measured = pd.read_csv(folder / "us_planes.csv").set_index("plane")["head_circumference_mm"]
     table = pd.read_csv(folder / "data_manifest.csv").query("modality == 'us' and plane == 'axial'")
     scans = []
     for row in table.itertuples():
         image = volume.read_plane(folder / row.image, row.pixel_mm)
-        mask = volume.read_mask(folder / row.mask, image)
-        if solidity(mask) >= settings.min_solidity:
-            scans.append((image, mask, row.ga_weeks))
-    print(f"{len(scans)} planes; left out, mask not a filled region: {len(table) - len(scans)}")
-    peer = np.array([dice(otsu(image), mask) for image, mask, _ in scans])
+        scans.append((row, image, volume.read_mask(folder / row.mask, image)))
+    sound = np.array([solidity(mask) >= settings.min_solidity for _, _, mask in scans])
+    print(f"{len(scans)} planes; given mask not a filled region, so not used: {sum(~sound)}")
+    peer = np.array([dice(otsu(image), mask) for _, image, mask in scans])[sound]
     for name, constant in (("ga_weeks of the manifest", None), ("23 weeks for all", 23.0)):
-        values, seconds = [], []
-        for image, mask, ga_weeks in scans:
+        values, seconds, errors = [], [], []
+        for row, image, mask in scans:
             start = time.perf_counter()
-            found = draw(find_head(image, constant or ga_weeks, settings.skull), image)
+            found = find_head(image, constant or row.ga_weeks, settings.skull)
             seconds.append(time.perf_counter() - start)
-            values.append(dice(found, mask))
-        print(line(name, values, seconds, peer), flush=True)
+            values.append(dice(draw(found, image), mask))
+            long, short = 2 * found.axes
+            errors.append(ellipse_circumference(long, short) / measured[row.volume] - 1)
+        print(line(name, list(np.array(values)[sound]), seconds, peer))
+        print(
+            f"  all {len(scans)}, faulty masks too: Dice median {np.median(values):.3f}; head"
+            f" circumference off by {np.median(np.abs(errors)):.1%} (median), 90 % within"
+            f" {np.percentile(np.abs(errors), 90):.1%}",
+            flush=True,
+        )
 
 
 def volumes(count: int, settings: CropSettings) -> None:

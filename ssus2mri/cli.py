@@ -320,6 +320,9 @@ def render(
     labels: Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")],
     volumes: Annotated[str, typer.Option(help="Test US volumes, separated by spaces.")],
     out: Out,
+    scans: Annotated[
+        str, typer.Option(help="All volumes, separated by spaces; empty: all there are.")
+    ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Put tables, pictures, losses and alignment into one HTML file."""
@@ -330,6 +333,7 @@ def render(
         results,
         labels=labels,
         volumes=volumes.split(),
+        scans=scans.split(),
         out=out,
         settings=load_section(RenderSettings, settings, "render"),
     )

@@ -6,6 +6,7 @@
 import json
 from pathlib import Path
 
+from ssus2mri.config.base import Section
 from ssus2mri.config.project import Project
 from ssus2mri.files import write_text
 from ssus2mri.manifest import Row
@@ -19,7 +20,7 @@ def schemas() -> dict[str, str]:
     Returns:
         File name -> JSON text.
     """
-    models = {"config": Project, "manifest": Row}
+    models: dict[str, type[Section]] = {"config": Project, "manifest": Row}
     return {
         f"{name}.schema.json": json.dumps(model.model_json_schema(by_alias=True), indent=2) + "\n"
         for name, model in models.items()

@@ -57,3 +57,14 @@ def test_bad_transform(tmp_path: Path, content: object, found: str) -> None:
         sitk.WriteTransform(content, str(path))
     with pytest.raises(InputError, match=found):
         geometry.read_transform(path)
+
+
+def test_speckle_does_not_alias_onto_a_coarser_grid() -> None:
+    noise = np.random.default_rng(0).normal(100, 10, (40, 40, 40)).astype(np.float32)
+    image = geometry.from_array(noise, geometry.grid(40, 0.5, (0.0, 0.0, 0.0)))
+    coarse = geometry.resample(
+        image, geometry.grid(8, 2.0, (0.0, 0.0, 0.0)), sitk.Transform(3, sitk.sitkIdentity)
+    )
+    inner = sitk.GetArrayFromImage(coarse)
+    assert abs(inner.mean() - 100) < 1
+    assert inner.std() < 3  # averaged over about 4^3 voxels, not picked

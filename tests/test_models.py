@@ -5,9 +5,10 @@ from torch import nn
 from ssus2mri.errors import InputError
 from ssus2mri.models.attention import CrossModalAttention, attend
 from ssus2mri.models.baselines import Atlas, Copy
-from ssus2mri.models.blocks import conv, count_parameters, draw_weights
+from ssus2mri.models.blocks import conv, count_parameters
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.generator import Decoder, Encoder, Generator, Shape
+from ssus2mri.models.initialise import draw_weights
 
 TABLE_1 = Shape(48, 96, (64, 32), norm="none", activation="relu", output="none")
 SMALL = Shape(2, 4, (3, 2), norm="none", activation="relu", output="none")

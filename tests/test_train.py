@@ -132,17 +132,20 @@ def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path, monkeypatch):
     assert len(steps) == 4 + 2
     assert same(found[0], expected[0])
     assert found[1] == expected[1]
-    again = train(tmp_path / "parts", paths)
-    assert len(steps) == 6
-    assert same(again[0], expected[0])
+    assert not (tmp_path / "parts" / "checkpoints").exists()
 
 
-def test_checkpoints_of_another_training_are_refused(tmp_path):
+def test_checkpoints_of_another_training_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("ssus2mri.learn.train.remove_checkpoint", lambda folder: None)
     paths = write_cohort(tmp_path)
     train(tmp_path, paths, run="ae")
     train(tmp_path, paths, run="ae", label="another name")
     with pytest.raises(InputError, match=r"other settings.*Delete"):
         train(tmp_path, paths, run="ae", seed=7)
+    made = some_slices("us-a")
+    slices.write(replace(made, image=made.image[::-1].copy()), tmp_path / "changed.h5")
+    with pytest.raises(InputError, match=r"other settings.*Delete"):
+        train(tmp_path, [tmp_path / "changed.h5", *paths[1:]], run="ae")
     (tmp_path / "checkpoints" / "latest.pt").write_bytes(b"PK\3\4 truncated")
     with pytest.raises(InputError, match=r"a damaged file.*Delete"):
         train(tmp_path, paths, run="ae")

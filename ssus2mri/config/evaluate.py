@@ -55,8 +55,8 @@ class SsimSettings(Section):
     """Section ``compare.ssim``."""
 
     sigma_px: float = Field(gt=0, description="Gaussian window, pixels")
-    k1: float = Field(gt=0)
-    k2: float = Field(gt=0)
+    k1: float = Field(gt=0, description="constant of the luminance term")
+    k2: float = Field(gt=0, description="constant of the contrast term")
 
 
 class CompareSettings(Section):
@@ -78,7 +78,7 @@ class ScoreSettings(Section):
 
     confidence: float = Field(gt=0, lt=1, description="level of the intervals")
     bootstrap_samples: int = Field(ge=100, description="resamples of the volumes")
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, description="of the resampling")
 
 
 class RenderSettings(Section):

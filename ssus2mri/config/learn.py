@@ -39,12 +39,12 @@ class NetworkSettings(Section):
 class WeightSettings(Section):
     """One weight per named loss term; 0 skips the term and its network."""
 
-    lat: float = Field(ge=0)
-    app: float = Field(ge=0)
-    stru: float = Field(ge=0)
-    proj: float = Field(ge=0)
-    back_app: float = Field(ge=0)
-    bi: float = Field(ge=0)
+    lat: float = Field(ge=0, description="L1 of reconstructed and given US (Eq. 3)")
+    app: float = Field(ge=0, description="adversarial, MR images (Eq. 4)")
+    stru: float = Field(ge=0, description="adversarial, edges of MR (Eq. 5)")
+    proj: float = Field(ge=0, description="L1 of back-inferred and given US (Eq. 7)")
+    back_app: float = Field(ge=0, description="adversarial, US images (Eq. 8)")
+    bi: float = Field(ge=0, description="adversarial, latents of both encoders (Eq. 9)")
 
 
 class TrainSettings(Section):
@@ -54,14 +54,14 @@ class TrainSettings(Section):
     method: Literal["synthesis", "autoencoder", "copy", "atlas"] = Field(
         description="what is trained; copy and atlas have nothing to learn"
     )
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, description="of the first weights and of the batches")
     network: NetworkSettings
     weights: WeightSettings
     adversarial: Literal["lsgan", "bce", "hinge"] = Field(description="form of adversarial terms")
     batch_size: int = Field(ge=1, description="US slices, and MR slices, of a step")
-    epochs: int = Field(ge=1)
+    epochs: int = Field(ge=1, description="after each: losses, validation, checkpoint")
     steps_per_epoch: int = Field(ge=0, description="0: one pass over the US slices")
-    learning_rate: float = Field(gt=0)
+    learning_rate: float = Field(gt=0, description="of the first epoch")
     halve_every: int = Field(ge=1, description="epochs after which the learning rate halves")
     adam_betas: list[float] = Field(
         min_length=2, max_length=2, description="decay of Adam's two moments"

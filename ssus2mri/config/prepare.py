@@ -71,6 +71,13 @@ class PlaneSettings(Section):
     steps: int = Field(ge=1, description="most comparisons of a refinement")
 
 
+class SkinSettings(Section):
+    """Section ``align.skin_mm``: left out within the head's border; negative: added around it."""
+
+    us: float = Field(ge=-10, le=20, description="head of an ultrasound, mm")
+    mr: float = Field(ge=-10, le=20, description="brain of an MR, mm")
+
+
 class AlignSettings(Section):
     """Section ``align``."""
 
@@ -81,13 +88,18 @@ class AlignSettings(Section):
     steps: int = Field(ge=1, description="most steps of a refinement")
     coarse_mm: float = Field(gt=0, description="grid of the first refinement, mm")
     fine_mm: float = Field(gt=0, description="grid of the last refinement, mm")
-    rim_mm: float = Field(ge=0, description="what is compared around the head, mm")
-    window_mm: float = Field(gt=0, description="Gaussian window of local contrast, mm")
-    shape_weight: float = Field(ge=0, le=1, description="share of the head's shape in the match")
+    skin_mm: SkinSettings
+    slack_mm: float = Field(ge=0, description="how far beyond that the scan is looked at, mm")
+    window_mm: float = Field(gt=0, description="Gaussian window of local contrast, std, mm")
+    scale_cost: float = Field(
+        ge=0, description="correlation that a size 1 % off the mask's must win (as the square)"
+    )
     plane: PlaneSettings
 
 
-Fractions = Annotated[list[float], Field(min_length=2, max_length=2)]
+Fractions = Annotated[
+    list[float], Field(min_length=2, max_length=2, description="first and last, 0 to 1")
+]
 
 
 class IndexRange(Section):

@@ -143,3 +143,14 @@ def read_checkpoint(folder: Path, identity: str) -> dict[str, Any] | None:
         found = "one of other settings, data or code"
         raise InputError(str(path), expected=expected, found=found, do=do)
     return state
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Remove the state of a training that has ended, and its folder if nothing else is in it.
+
+    Args:
+        folder: of this run's checkpoints; may be missing.
+    """
+    (folder / LATEST).unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

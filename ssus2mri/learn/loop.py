@@ -92,47 +92,56 @@ class Loop:
         """
         while self.epoch < self.settings.epochs:
             started = time.perf_counter() - self.spent
-            self.epoch_random = self.random.get_state()
-            count = self.steps * self.settings.batch_size
-            us_rows = draw(len(self.us), count, self.random).view(self.steps, -1)
-            mr_rows = draw(len(self.mr), count, self.random).view(self.steps, -1)
-            rate = learning_rate(self.settings.learning_rate, self.epoch, self.settings.halve_every)
-            for optimiser in self.optimisers:
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
+            at_start = self.random.get_state()
+            us_rows, mr_rows = self._plan(len(self.us)), self._plan(len(self.mr))
+            rate = self._set_learning_rate()
             while self.step < self.steps:
                 if stop():
+                    # The next loop plans this epoch again, and goes on within it.
+                    self.random.set_state(at_start)
                     self.spent = time.perf_counter() - started
-                    self.random.set_state(self.epoch_random)
                     return False
-                us = self.us.images(us_rows[self.step].to(self.device))
-                mr = self.mr.images(mr_rows[self.step].to(self.device))
+                us, mr = _images(self.us, us_rows[self.step]), _images(self.mr, mr_rows[self.step])
                 values = self._update(us, mr)
                 self.step += 1
                 require_finite(values, self.epoch * self.steps + self.step)
                 self.sums = {k: self.sums.get(k, 0.0) + v for k, v in values.items()}
                 on_step(self)
-            self.history.append(
-                {
-                    "epoch": self.epoch + 1,
-                    "step": (self.epoch + 1) * self.steps,
-                    "learning_rate": rate,
-                    **{name: value / self.steps for name, value in self.sums.items()},
-                    **{f"val_{name}": value for name, value in self.validate().items()},
-                }
-            )
+            self.history.append(self._row(rate))
             self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
             self.seconds.append(time.perf_counter() - started)
             self.spent = 0.0
             on_epoch(self)
         return True
 
+    def _plan(self, slices_known: int) -> Tensor:
+        """Draw the rows of an epoch's batches, ``(steps, batch_size)``."""
+        count = self.steps * self.settings.batch_size
+        return draw(slices_known, count, self.random).view(self.steps, -1)
+
+    def _set_learning_rate(self) -> float:
+        settings = self.settings
+        rate = learning_rate(settings.learning_rate, self.epoch, settings.halve_every)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+        return rate
+
+    def _row(self, rate: float) -> Row:
+        """Sum up an epoch: means of all terms, then the same on the validation slices."""
+        return {
+            "epoch": self.epoch + 1,
+            "step": (self.epoch + 1) * self.steps,
+            "learning_rate": rate,
+            **{name: value / self.steps for name, value in self.sums.items()},
+            **{f"val_{name}": value for name, value in self.validate().items()},
+        }
+
     def _update(self, us: Tensor, mr: Tensor) -> Row:
         """Make one step; return every term."""
         terms, pairs = self.objective.generator_terms(us, mr)
-        losses = [weighted_sum(terms, self.objective.weights)]
         self.optimisers[0].zero_grad()
-        losses[0].backward()
+        weighted_sum(terms, self.objective.weights).backward()
         self.optimisers[0].step()
         judged = self.objective.discriminator_terms(pairs)
         if judged:

@@ -108,7 +108,9 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> T
         ValueError: the names differ.
     """
     if set(terms) != set(weights):
-        raise ValueError(f"terms {sorted(terms)} and weights {sorted(weights)} must have one name")
+        raise ValueError(
+            f"terms {sorted(terms)} and weights {sorted(weights)} must have the same names"
+        )
     return torch.stack([weights[name] * value for name, value in terms.items()]).sum()
 
 

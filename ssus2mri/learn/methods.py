@@ -20,10 +20,10 @@ from ssus2mri.learn.objectives import (
     needs_back,
 )
 from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
-from ssus2mri.models.blocks import draw_weights
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.edges import EdgeNet
 from ssus2mri.models.generator import Generator, Shape
+from ssus2mri.models.initialise import draw_weights
 
 
 def synthesis(settings: TrainSettings) -> Objective:

@@ -1,5 +1,6 @@
 """Train one run: slice files and settings in, a model, its losses and its circumstances out."""
 
+import hashlib
 import json
 import logging
 import signal
@@ -15,7 +16,12 @@ from ssus2mri import __version__, provenance
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.files import write_text
 from ssus2mri.learn import device as devices
-from ssus2mri.learn.checkpoint import read_checkpoint, write_checkpoint, write_model
+from ssus2mri.learn.checkpoint import (
+    read_checkpoint,
+    remove_checkpoint,
+    write_checkpoint,
+    write_model,
+)
 from ssus2mri.learn.dataset import Data, load
 from ssus2mri.learn.loop import Loop, Row
 from ssus2mri.learn.methods import UNTRAINED, objective
@@ -71,6 +77,7 @@ def run_train(
     write_text(losses_csv(history), out.with_name("losses.csv"))
     write_text(json.dumps(facts, indent=2) + "\n", out.with_name("train.json"))
     write_model(out, tensors, run=run, settings=settings, subjects=data.subjects)
+    remove_checkpoint(checkpoints)  # or a training on changed images would find it finished
 
 
 def losses_csv(history: list[Row]) -> str:
@@ -109,10 +116,13 @@ def _train(loop: Loop, *, run: str, out: Path, checkpoints: Path, data: Data) ->
 
 def _identity(settings: TrainSettings, data: Data) -> str:
     """Hash what a training must not change on its way; the label may."""
-    sizes = [len(pool) for pool in (data.us, data.mr, data.val_us, data.val_mr)]
+    content = hashlib.sha256()
+    for pool in (data.us, data.mr, data.val_us, data.val_mr):
+        content.update(str(list(pool.image.shape)).encode())
+        content.update(pool.image.contiguous().numpy().data)
     code = provenance.fingerprint("ssus2mri.learn.train")
     values = settings.model_dump(exclude={"label"})
-    return provenance.digest([values, data.subjects, sizes, list(data.us.image.shape), code])
+    return provenance.digest([values, data.subjects, content.hexdigest(), code])
 
 
 @contextmanager

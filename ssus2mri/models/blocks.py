@@ -1,6 +1,5 @@
 """The layers that all networks are made of: a feature map in, a feature map out."""
 
-import math
 from typing import TypeVar
 
 import torch
@@ -76,24 +75,6 @@ def pick(table: dict[str, T], name: str, what: str) -> T:
     if name not in table:
         raise ValueError(f"unknown {what} {name!r}; known: {', '.join(table)}")
     return table[name]
-
-
-def draw_weights(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw all convolution weights anew, without touching the global random state.
-
-    He's uniform initialisation for rectifiers; biases 0. Not stated in the source.
-
-    Args:
-        network: changed in place, on the CPU.
-        generator: where the numbers come from.
-    """
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and module.weight.requires_grad:
-            fan_in = module.in_channels * math.prod(module.kernel_size)
-            bound = math.sqrt(3.0 / fan_in)
-            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from scipy.spatial.transform import Rotation
 
 from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import AlignSettings
 from ssus2mri.files import write_text
 from ssus2mri.formats import read_any
 from ssus2mri.prepare import picture, rigid
+from ssus2mri.prepare.plane import align_plane, thalamic_level
 from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
 
 logger = logging.getLogger(__name__)
+Quality = dict[str, Any]
 
 
 def run_align(
@@ -57,9 +58,19 @@ def run_align(
     head = volume.read_mask(mask, scan)
     atlas = volume.read(template)
     labels = volume.read_labels(template_labels, tuple(Tissue))
-    given = geometry.read_transform(transform) if transform else None
-    to_atlas, quality = align(scan, head, atlas, labels, modality, given=given, settings=settings)
-    aligned = geometry.resample(scan, atlas, to_atlas)
+    given = geometry.read_transform(transform, 2 if plane else 3) if transform else None
+    if plane:
+        to_atlas, quality = align_2d(
+            scan, head, atlas, labels, ga_weeks=ga_weeks, given=given, settings=settings
+        )
+        labels = labels[:, :, quality["index"]]
+    else:
+        to_atlas, quality = align_3d(
+            scan, head, atlas, labels, modality=modality, given=given, settings=settings
+        )
+    quality |= describe(to_atlas, head, head_of(labels, modality))
+    quality = {k: round(v, 4) if isinstance(v, float) else v for k, v in quality.items()}
+    aligned = geometry.resample(scan, labels, to_atlas)
     name = out.name.removesuffix(".gz").removesuffix(".nii")
     caption = summarize(name, quality)
     figure = picture.draw(
@@ -72,16 +83,16 @@ def run_align(
     volume.write(aligned, out)
 
 
-def align(
+def align_3d(
     scan: sitk.Image,
     head: sitk.Image,
     template: sitk.Image,
     template_labels: sitk.Image,
-    modality: str,
     *,
+    modality: str,
     given: sitk.Transform | None,
     settings: AlignSettings,
-) -> tuple[sitk.Transform, dict[str, Any]]:
+) -> tuple[sitk.Transform, Quality]:
     """Find, or take, the transform of a volume to atlas space.
 
     Args:
@@ -95,24 +106,54 @@ def align(
 
     Returns:
         The transform, image -> atlas, and its quality: ``method`` (``given`` or ``found``),
-        ``similarity`` (correlation of image and template, -1 to 1) and the rest of `rigid.Found`
-        (None if given), and what `describe` says.
+        ``similarity`` (correlation of image and template, -1 to 1) and the doubts of `rigid.Found`
+        (None if given).
     """
     template_head = head_of(template_labels, modality)
+    how: rigid.Options = {"modality": modality, "settings": settings}
     if given is None:
-        found = rigid.search(scan, head, template, template_head, settings)
-        transform: sitk.Transform = found.pose.image_to_atlas()
-        quality = {"method": "found", "similarity": found.similarity, **found.doubt()}
-    else:
-        transform = given
-        aligned, aligned_head = (
-            geometry.resample(moved, template, given, nearest=nearest)
-            for moved, nearest in ((scan, False), (head, True))
-        )
-        similarity = rigid.similarity(aligned, aligned_head, template, template_head, settings)
-        quality = {"method": "given", "similarity": similarity, **dict.fromkeys(rigid.DOUBT)}
-    rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in quality.items()}
-    return transform, rounded | describe(transform, head, template_head)
+        found = rigid.search(scan, head, template, template_head, **how)
+        doubts = {name: getattr(found, name) for name in rigid.DOUBTS}
+        quality = {"method": "found", "similarity": found.similarity, **doubts}
+        return found.pose.image_to_atlas(), quality
+    aligned = geometry.resample(scan, template, given)
+    aligned_head = geometry.resample(head, template, given, nearest=True)
+    similarity = rigid.similarity(aligned, aligned_head, template, template_head, **how)
+    return given, {"method": "given", "similarity": similarity, **dict.fromkeys(rigid.DOUBTS)}
+
+
+def align_2d(
+    scan: sitk.Image,
+    head: sitk.Image,
+    template: sitk.Image,
+    template_labels: sitk.Image,
+    *,
+    ga_weeks: float,
+    given: sitk.Transform | None,
+    settings: AlignSettings,
+) -> tuple[sitk.Transform, Quality]:
+    """Find, or take, the transform of an axial plane to the template's axial grid.
+
+    Args:
+        scan: 2D.
+        head: mask on its grid.
+        template: the atlas image of the same modality, 3D.
+        template_labels: `Tissue` on the template's grid.
+        ga_weeks: gestational age, weeks.
+        given: used as it is, if not None; the plane then counts as at the level of the thalami.
+        settings: section ``align``.
+
+    Returns:
+        The transform, and its quality: ``method``, ``index`` (axial level of the template) and
+        what `align_plane` says.
+    """
+    if given is not None:
+        level = thalamic_level(sitk.GetArrayViewFromImage(template_labels))
+        return given, {"method": "given", "similarity": None, "index": level}
+    transform, quality = align_plane(
+        scan, head, template, template_labels, ga_weeks=ga_weeks, settings=settings.plane
+    )
+    return transform, {"method": "found", **quality}
 
 
 def head_of(labels: sitk.Image, modality: str) -> sitk.Image:
@@ -129,32 +170,36 @@ def describe(
 
     Args:
         transform: image -> atlas, linear.
-        head: mask on the image's grid.
-        template_head: mask on the atlas grid.
+        head: mask on the image's grid, 2D or 3D.
+        template_head: mask on the atlas grid, of the same dimension.
 
     Returns:
-        ``scale`` (cube root of the determinant), ``rotation_deg``, ``shift_mm`` (how far the head's
-        centre moves) and ``head_dice`` (overlap of the aligned head with the template's, 0 to 1).
+        ``scale`` (of lengths), ``rotation_deg`` (0 to 180), ``shift_mm`` (how far the head's centre
+        moves) and ``head_dice`` (overlap of the aligned head with the template's, 0 to 1).
     """
     linear = geometry.matrix(transform)
-    scale = float(np.cbrt(np.linalg.det(linear)))
-    rotation = Rotation.from_matrix(linear / scale).magnitude()
-    center = np.array(rigid.middle(head)[0])
+    scale = abs(float(np.linalg.det(linear))) ** (1 / len(linear))
+    # The angle of a rotation follows from its trace; an affine's is that of the nearest one.
+    turn, _, back = np.linalg.svd(linear)
+    cosine = np.trace(turn @ back) / 2 - (0.5 if len(linear) == 3 else 0.0)
+    center = rigid.middle(head)[0]
     shift = np.array(transform.TransformPoint(center.tolist())) - center
     aligned = geometry.resample(head, template_head, transform, nearest=True)
     a, b = (sitk.GetArrayViewFromImage(mask) > 0 for mask in (aligned, template_head))
     return {
-        "scale": round(scale, 4),
-        "rotation_deg": round(float(np.degrees(rotation)), 3),
-        "shift_mm": round(float(np.linalg.norm(shift)), 3),
-        "head_dice": round(float(2 * (a & b).sum() / (a.sum() + b.sum())), 4),
+        "scale": scale,
+        "rotation_deg": float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))),
+        "shift_mm": float(np.linalg.norm(shift)),
+        "head_dice": float(2 * (a & b).sum() / (a.sum() + b.sum())),
     }
 
 
-def summarize(name: str, quality: dict[str, Any]) -> str:
-    """One line: how a volume was aligned, and how well."""
+def summarize(name: str, quality: Quality) -> str:
+    """One line: how an image was aligned, and how well."""
+    similarity = quality["similarity"]
     return (
-        f"{name}: {quality['method']}, similarity {quality['similarity']:.2f}, head overlap"
-        f" {quality['head_dice']:.2f}, turned {quality['rotation_deg']:.1f} deg, shifted"
-        f" {quality['shift_mm']:.1f} mm, scaled {quality['scale']:.3f}"
+        f"{name}: {quality['method']}"
+        + ("" if similarity is None else f", similarity {similarity:.2f}")
+        + f", head overlap {quality['head_dice']:.2f}, turned {quality['rotation_deg']:.1f} deg,"
+        f" shifted {quality['shift_mm']:.1f} mm, scaled {quality['scale']:.3f}"
     )

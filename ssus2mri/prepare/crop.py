@@ -15,9 +15,7 @@ from ssus2mri.prepare.head import find_mask
 logger = logging.getLogger(__name__)
 
 
-def crop(
-    image: sitk.Image, mask: sitk.Image, margin_mm: float
-) -> tuple[sitk.Image, sitk.Image]:
+def crop(image: sitk.Image, mask: sitk.Image, margin_mm: float) -> tuple[sitk.Image, sitk.Image]:
     """Cut an image and its mask to the mask's bounding box and a margin.
 
     Args:
@@ -30,9 +28,7 @@ def crop(
     """
     inside = sitk.GetArrayViewFromImage(mask) > 0
     box = []
-    for axis, (edge_mm, size) in enumerate(
-        zip(image.GetSpacing(), image.GetSize(), strict=True)
-    ):
+    for axis, (edge_mm, size) in enumerate(zip(image.GetSpacing(), image.GetSize(), strict=True)):
         others = tuple(a for a in range(inside.ndim) if a != inside.ndim - 1 - axis)
         used = np.flatnonzero(inside.any(axis=others))
         margin = int(np.ceil(margin_mm / edge_mm))

@@ -173,7 +173,7 @@ def run_extract(
             str(image),
             expected="a head in atlas space, and slices of it within `index_range`",
             found="no head" if not inside.any() else "no slice with enough head",
-            do=f"Look at the alignment in {image_base(image).with_suffix('.png')}; give a"
+            do=f"Look at the alignment in {beside(image, '.png')}; give a"
             " `transform` or a `mask`, or change section `extract`.",
         )
     header = Header(
@@ -209,9 +209,9 @@ def run_extract(
     slices.write(result, out)
 
 
-def image_base(path: Path) -> Path:
-    """Path of an image without ``.nii.gz`` or other ending, for the files beside it."""
-    return path.with_name(path.name.removesuffix(".gz").rsplit(".", 1)[0])
+def beside(image: Path, ending: str) -> Path:
+    """Path of a file beside an image: its name with another ending instead of ``.nii.gz``."""
+    return image.with_name(image.name.removesuffix(".gz").removesuffix(".nii") + ending)
 
 
 def _aligned(
@@ -226,7 +226,7 @@ def _aligned(
 
 def _level(image: Path) -> int:
     """Read the axial index that `align` found a plane nearest to."""
-    quality = image_base(image).with_suffix(".json")
+    quality = beside(image, ".json")
     try:
         return int(json.loads(quality.read_text(encoding="utf-8"))["index"])
     except (OSError, ValueError, KeyError) as error:

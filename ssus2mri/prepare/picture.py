@@ -36,13 +36,15 @@ def panels(image: NDArray[np.floating], labels: NDArray[np.integer]) -> list[Pan
     """Cut the three planes through the middle of the template's head, upright.
 
     Args:
-        image: ``[z, y, x]`` on the atlas grid.
+        image: ``[z, y, x]`` on the atlas grid, or an axial plane ``[y, x]``.
         labels: the template's, `Tissue`, same shape.
 
     Returns:
         Axial with anterior up; coronal and sagittal with superior up; the patient's right is at
-        the left of axial and coronal (radiological).
+        the left of axial and coronal (radiological). Of one plane left and right are not known.
     """
+    if image.ndim == 2:
+        return [Panel("axial plane", image, labels, "AP")]
     inside = np.argwhere(np.isin(labels, HEAD))
     k, j, i = inside.mean(axis=0).round().astype(int)
     return [

@@ -66,8 +66,7 @@ def align_plane(
     inner = draw(of_mask(mask).grown(-settings.rim_mm / fit), mask)
     match = _Match(image, inner, like, slices, settings.blur_mm)
     tried = [
-        _refined(match, head, atlas_head.center, fit, turned, settings)
-        for turned in (False, True)
+        _refined(match, head, atlas_head.center, fit, turned, settings) for turned in (False, True)
     ]
     turned = tried[1][1] > tried[0][1]
     transform, similarity, nearest = tried[turned]

@@ -7,6 +7,7 @@ points are rows (x, y, z) of world mm.
 """
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import SimpleITK as sitk
@@ -19,35 +20,35 @@ from ssus2mri.config.prepare import AlignSettings
 Floats = NDArray[np.float64]
 _LEVER_MM = 30.0  # half a head: makes a step of rotation or scale as long as one of translation
 _BATCH = 64  # rotations scored at once: bounds memory
-DOUBT = ("agreement_deg", "agreement_mm", "agreeing", "margin")
+_BLUR = 0.6  # of the grid's spacing: what a coarser grid can hold
+_CLIP = 3.0  # deviations: one bright spot must not decide
+_FLOOR = 0.2  # of the mean deviation: flat regions stay flat
+_TOLERANCE = 1e-6  # of the correlation: where a climb ends
+DOUBTS = ("agreement_deg", "agreement_mm", "agreeing", "margin")  # of `Found`
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is compared: channels on a grid along the world's axes.
+    """What is compared, on a grid along the world's axes.
 
-    ``channels`` is ``(C, z, y, x)`` float32, zero mean inside ``near`` and 0 outside; ``origin``
-    the world point of voxel 0; ``near`` the head and a rim around it.
+    ``values`` is ``(z, y, x)`` float, 0 far from the head; ``inside`` says where the head is compared,
+    if it is the template's; ``origin`` the world point of voxel 0.
     """
 
-    channels: NDArray[np.float32]
-    near: NDArray[np.bool_]
+    values: Floats
+    inside: NDArray[np.bool_]
     origin: Floats
     spacing_mm: float
 
-    def points(self, step: int) -> tuple[Floats, Floats]:
-        """Every ``step``-th point of ``near``: places ``(N, 3)``, values ``(C, N)``."""
-        every = np.s_[::step, ::step, ::step]
-        inside = np.argwhere(self.near[every]) * step
-        values = self.channels[:, *inside.T].astype(float)
-        return inside[:, ::-1] * self.spacing_mm + self.origin, values
+    def points(self) -> tuple[Floats, Floats]:
+        """Give the voxels inside: places ``(N, 3)`` and values ``(N,)``."""
+        index = np.argwhere(self.inside)
+        return index[:, ::-1] * self.spacing_mm + self.origin, self.values[self.inside]
 
-    def sample(self, channel: NDArray[np.float32], places: Floats) -> Floats:
-        """Linear interpolation of a channel at world points ``(..., 3)``; 0 outside."""
+    def sample(self, values: Floats, places: Floats) -> Floats:
+        """Interpolate an array on the grid at world points ``(..., 3)``; 0 outside."""
         index = (places - self.origin) / self.spacing_mm
-        return ndimage.map_coordinates(
-            channel, np.moveaxis(index[..., ::-1], -1, 0), order=1, output=np.float64
-        )
+        return ndimage.map_coordinates(values, np.moveaxis(index[..., ::-1], -1, 0), order=1)
 
 
 @dataclass(frozen=True)
@@ -106,44 +107,57 @@ class Found:
     agreeing: float
     margin: float
 
-    def doubt(self) -> dict[str, float]:
-        """Give the numbers that say whether another pose would do as well."""
-        return {name: getattr(self, name) for name in DOUBT}
+
+class Options(TypedDict):
+    """What `search` and `similarity` both take: ``us`` or ``mr``, and section ``align``."""
+
+    modality: str
+    settings: AlignSettings
 
 
 def features(
-    image: sitk.Image, head: sitk.Image, spacing_mm: float, settings: AlignSettings
+    image: sitk.Image,
+    head: sitk.Image,
+    spacing_mm: float,
+    *,
+    skin_mm: float,
+    slack_mm: float,
+    window_mm: float,
 ) -> Features:
-    """Turn an image into what is compared: its local contrast, and the shape of its head.
+    """Turn an image into what is compared: its local contrast within the head.
 
-    Local contrast, ``(I - local mean) / local deviation`` in the head, evens out shadow, gain and
-    the difference between subjects; the source aligns by other means and states none of this.
+    ``(I - local mean) / local deviation`` evens out gain, shadow and attenuation. An ultrasound's
+    skull is left out: it is bright where the beam meets it at right angles, so its echo follows the
+    probe and not the head.
 
     Args:
         image: 3D, any direction, any intensities.
         head: mask on the image's grid.
         spacing_mm: of the grid compared on; the image is smoothed accordingly.
-        settings: section ``align``.
+        skin_mm: left out within the mask's border, mm.
+        slack_mm: how far beyond that the image may still be looked at, mm.
+        window_mm: standard deviation of the Gaussian neighbourhood, mm.
 
     Returns:
         The features.
     """
-    grid = _grid_around(head, spacing_mm, settings.rim_mm + 2 * spacing_mm)
-    soft = _on_grid(sitk.Cast(head > 0, sitk.sitkFloat32), grid, spacing_mm)
-    values = _on_grid(image, grid, spacing_mm)
-    distance = ndimage.distance_transform_edt(soft < 0.5, sampling=spacing_mm)
-    near = distance <= settings.rim_mm
-    sigma = settings.window_mm / spacing_mm
-    weight = ndimage.gaussian_filter(near.astype(float), sigma) + 1e-6
-    mean = ndimage.gaussian_filter(values * near, sigma) / weight
-    residual = np.where(near, values - mean, 0.0)
-    deviation = np.sqrt(ndimage.gaussian_filter(residual**2, sigma) / weight)
-    floor = 0.2 * deviation[near].mean() + 1e-12
-    contrast = residual / (deviation + floor)
-    depth = ndimage.distance_transform_edt(soft >= 0.5, sampling=spacing_mm) - distance
-    shape = np.clip(depth, -settings.rim_mm, settings.rim_mm)
-    channels = np.stack([_centred(contrast, near), _centred(shape, near)]).astype(np.float32)
-    return Features(channels, near, np.array(grid.GetOrigin()), spacing_mm)
+    grid = _grid_around(head, spacing_mm)
+    soft = _on_grid(sitk.Cast(head > 0, sitk.sitkFloat32), grid)
+    depth = ndimage.distance_transform_edt(soft >= 0.5, sampling=spacing_mm)
+    depth -= ndimage.distance_transform_edt(soft < 0.5, sampling=spacing_mm)
+    inside, near = depth > skin_mm, depth > skin_mm - slack_mm
+    image_values = _on_grid(image, grid)
+    weight = ndimage.gaussian_filter(inside.astype(float), window_mm / spacing_mm) + 1e-6
+
+    def mean(values: Floats) -> Floats:
+        return ndimage.gaussian_filter(values * inside, window_mm / spacing_mm) / weight
+
+    residual = image_values - mean(image_values)
+    deviation = np.sqrt(mean(residual**2))
+    contrast = residual / (deviation + _FLOOR * deviation[inside].mean() + 1e-12)
+    contrast = np.clip(contrast, -_CLIP, _CLIP)
+    values = np.where(near, contrast - contrast[inside].mean(), 0.0)
+    return Features(values, inside, np.array(grid.GetOrigin()), spacing_mm)
 
 
 def search(
@@ -151,6 +165,8 @@ def search(
     head: sitk.Image,
     template: sitk.Image,
     template_head: sitk.Image,
+    *,
+    modality: str,
     settings: AlignSettings,
 ) -> Found:
     """Find the pose of a head.
@@ -160,23 +176,36 @@ def search(
         head: its mask, on its grid.
         template: 3D image of the atlas, of the same modality.
         template_head: its mask, on its grid.
+        modality: ``us`` or ``mr``.
         settings: section ``align``.
 
     Returns:
         The best pose and its quality.
     """
     start = first_pose(head, template_head, settings)
-    fixed, moving = (
-        features(a, b, settings.coarse_mm, settings)
-        for a, b in ((template, template_head), (image, head))
-    )
+
+    def level(spacing_mm: float) -> tuple[Features, Features]:
+        skin_mm = getattr(settings.skin_mm, modality)
+        pairs = ((template, template_head), (image, head))
+        fixed, moving = (
+            features(
+                *pair,
+                spacing_mm,
+                skin_mm=skin_mm,
+                slack_mm=settings.slack_mm,
+                window_mm=settings.window_mm,
+            )
+            for pair in pairs
+        )
+        return fixed, moving
+
+    fixed, moving = level(settings.coarse_mm)
     starts = _best_rotations(fixed, moving, start, settings)
-    refined = sorted((climb(fixed, moving, pose, settings) for pose in starts), key=lambda r: -r[1])
-    fixed, moving = (
-        features(a, b, settings.fine_mm, settings)
-        for a, b in ((template, template_head), (image, head))
+    refined = sorted(
+        (climb(fixed, moving, pose, start.log_scale, settings) for pose in starts),
+        key=lambda found: -found[1],
     )
-    pose, similarity = climb(fixed, moving, refined[0][0], settings)
+    pose, similarity = climb(*level(settings.fine_mm), refined[0][0], start.log_scale, settings)
     distances = [_distance(refined[0][0], other) for other, _ in refined[1:]]
     same = [degrees <= 5.0 and mm <= 3.0 for degrees, mm in distances]
     elsewhere = [s for (_, s), near in zip(refined[1:], same, strict=True) if not near]
@@ -195,6 +224,8 @@ def similarity(
     head: sitk.Image,
     template: sitk.Image,
     template_head: sitk.Image,
+    *,
+    modality: str,
     settings: AlignSettings,
 ) -> float:
     """Correlation, -1 to 1, of an image that is already in atlas space with the template.
@@ -204,15 +235,25 @@ def similarity(
         head: its mask.
         template: 3D image of the atlas, of the same modality.
         template_head: its mask.
+        modality: ``us`` or ``mr``.
         settings: section ``align``.
 
     Returns:
         What `search` makes as high as it can.
     """
-    fixed = features(template, template_head, settings.fine_mm, settings)
-    moving = features(image, head, settings.fine_mm, settings)
-    places, values = fixed.points(1)
-    return float(_correlations(values, moving, places[None], settings)[0])
+    skin_mm = getattr(settings.skin_mm, modality)
+    fixed, moving = (
+        features(
+            *pair,
+            settings.fine_mm,
+            skin_mm=skin_mm,
+            slack_mm=settings.slack_mm,
+            window_mm=settings.window_mm,
+        )
+        for pair in ((template, template_head), (image, head))
+    )
+    places, values = fixed.points()
+    return float(_correlations(values, moving, places[None])[0])
 
 
 def first_pose(head: sitk.Image, template_head: sitk.Image, settings: AlignSettings) -> Pose:
@@ -236,13 +277,13 @@ def _best_rotations(
 ) -> list[Pose]:
     """Score all rotations of the grid; keep the best ones that are not neighbours."""
     vectors = rotations(settings.reach_deg, settings.step_deg)
-    places, values = fixed.points(2)
+    places, values = fixed.points()
     offsets = (places - start.pivot) * np.exp(start.log_scale)
     scores = []
     for batch in np.array_split(vectors, -(-len(vectors) // _BATCH)):
         matrices = Rotation.from_rotvec(batch).as_matrix()
         targets = start.center + np.einsum("rij,nj->rni", matrices, offsets)
-        scores.append(_correlations(values, moving, targets, settings))
+        scores.append(_correlations(values, moving, targets))
     order = np.argsort(-np.concatenate(scores), kind="stable")
     kept: list[Pose] = []
     for i in order:
@@ -254,77 +295,68 @@ def _best_rotations(
     return kept
 
 
-def _correlations(
-    values: Floats, moving: Features, targets: Floats, settings: AlignSettings
-) -> Floats:
-    """Weighted mean over channels of the correlation, for each row of ``targets (R, N, 3)``."""
-    total = np.zeros(len(targets))
-    for weight, fixed, channel in zip(_weights(settings), values, moving.channels, strict=True):
-        seen = moving.sample(channel, targets)
-        norm = np.linalg.norm(seen, axis=1) * np.linalg.norm(fixed) + 1e-12
-        total += weight * (seen @ fixed) / norm
-    return total
+def _correlations(values: Floats, moving: Features, targets: Floats) -> Floats:
+    """Correlation of template values ``(N,)`` with each row of ``targets (R, N, 3)``."""
+    seen = moving.sample(moving.values, targets)
+    return seen @ values / (np.linalg.norm(seen, axis=1) * np.linalg.norm(values) + 1e-12)
 
 
 def climb(
-    fixed: Features, moving: Features, start: Pose, settings: AlignSettings
+    fixed: Features, moving: Features, start: Pose, log_size: float, settings: AlignSettings
 ) -> tuple[Pose, float]:
-    """Follow the correlation's gradient to its top.
+    """Follow the correlation's gradient to its top, at a scale near that of the masks.
 
     Args:
         fixed: the template's features.
         moving: the image's.
         start: where to begin.
+        log_size: log of the scale that gives both heads the same volume.
         settings: section ``align``.
 
     Returns:
-        The pose and the correlation there, -1 to 1.
+        The pose, and the correlation there less the cost of its scale.
     """
-    places, values = fixed.points(1)
+    places, values = fixed.points()
     offsets = places - start.pivot
-    slopes = [np.gradient(channel, moving.spacing_mm) for channel in moving.channels]
+    unit = values / (np.linalg.norm(values) + 1e-12)
+    slopes = np.gradient(moving.values, moving.spacing_mm)[::-1]
     free = np.ones(7)
     free[6] = settings.transform == "similarity"
 
     def cost(parameters: Floats) -> tuple[float, Floats]:
         pose = start.moved(parameters)
         targets = pose.apply(places)
-        jacobian = _jacobian(pose, offsets)
-        total, gradient = 0.0, np.zeros(7)
-        for weight, t, channel, slope in zip(
-            _weights(settings), values, moving.channels, slopes, strict=True
-        ):
-            seen = moving.sample(channel, targets)
-            size = np.linalg.norm(seen) + 1e-12
-            unit = t / (np.linalg.norm(t) + 1e-12)
-            correlation = unit @ seen / size
-            per_point = (unit - correlation * seen / size) / size
-            along = np.stack([moving.sample(s, targets) for s in slope[::-1]], axis=1)
-            total += weight * correlation
-            gradient += weight * np.einsum("n,nj,jnk->k", per_point, along, jacobian, optimize=True)
-        return -total, -gradient * free
+        seen = moving.sample(moving.values, targets)
+        size = np.linalg.norm(seen) + 1e-12
+        correlation = float(unit @ seen / size)
+        per_point = (unit - correlation * seen / size) / size
+        along = np.stack([moving.sample(slope, targets) for slope in slopes], axis=1)
+        gradient = _gradient(pose, offsets, per_point[:, None] * along)
+        apart = (pose.log_scale - log_size) * 100  # percent
+        gradient[6] -= 2 * settings.scale_cost * apart * 100 / _LEVER_MM
+        return settings.scale_cost * apart**2 - correlation, -gradient * free
 
     found = optimize.minimize(
-        cost, start.parameters, jac=True, method="L-BFGS-B", options={"maxiter": settings.steps, "ftol": 1e-6}
+        cost,
+        start.parameters,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": settings.steps, "ftol": _TOLERANCE},
     )
     return start.moved(found.x), -float(found.fun)
 
 
-def _jacobian(pose: Pose, offsets: Floats) -> Floats:
-    """How targets move with each parameter: ``(3, N, 7)``."""
+def _gradient(pose: Pose, offsets: Floats, forces: Floats) -> Floats:
+    """Derivative by the parameters ``(7,)``, from that by each target point ``(N, 3)``."""
     scale = np.exp(pose.log_scale)
-    columns = []
+    # How a 3 x 3 matrix on the offsets would change the cost; rotation and scale are such.
+    by_matrix = forces.T @ offsets * scale
+    turns = []
     for axis in np.eye(3) * 1e-6:
         ahead, behind = (Rotation.from_rotvec(pose.rotation + d).as_matrix() for d in (axis, -axis))
-        columns.append(scale * offsets @ ((ahead - behind) / 2e-6).T / _LEVER_MM)
-    columns += [np.broadcast_to(axis, offsets.shape) for axis in np.eye(3)]
-    turned = offsets @ Rotation.from_rotvec(pose.rotation).as_matrix().T
-    columns.append(scale * turned / _LEVER_MM)
-    return np.moveaxis(np.stack(columns, axis=-1), 1, 0)
-
-
-def _weights(settings: AlignSettings) -> tuple[float, float]:
-    return 1.0 - settings.shape_weight, settings.shape_weight
+        turns.append(np.sum(by_matrix * (ahead - behind)) / 2e-6 / _LEVER_MM)
+    growth = np.sum(by_matrix * Rotation.from_rotvec(pose.rotation).as_matrix()) / _LEVER_MM
+    return np.array([*turns, *forces.sum(axis=0), growth])
 
 
 def _distance(a: Pose, b: Pose) -> tuple[float, float]:
@@ -340,30 +372,23 @@ def middle(mask: sitk.Image) -> tuple[Floats, float]:
     return np.array(shape.GetCentroid(1)), shape.GetPhysicalSize(1)
 
 
-def _grid_around(mask: sitk.Image, spacing_mm: float, rim_mm: float) -> sitk.Image:
-    """Empty grid along the world's axes that holds a mask of any direction, and a rim."""
+def _grid_around(mask: sitk.Image, spacing_mm: float) -> sitk.Image:
+    """Empty grid along the world's axes that holds a mask of any direction."""
     index = np.argwhere(sitk.GetArrayViewFromImage(mask) > 0)[:, ::-1]
-    low, high = index.min(axis=0), index.max(axis=0)
-    corners = [
-        [(low, high)[bit][axis] for axis, bit in enumerate(bits)] for bits in np.ndindex(2, 2, 2)
-    ]
-    world = np.array(
-        [mask.TransformContinuousIndexToPhysicalPoint([float(v) for v in c]) for c in corners]
-    )
-    first, last = world.min(axis=0) - rim_mm, world.max(axis=0) + rim_mm
-    size = np.ceil((last - first) / spacing_mm).astype(int) + 1
+    ends = np.stack([index.min(axis=0), index.max(axis=0)]).astype(float)
+    corners = [ends[bits, range(3)].tolist() for bits in np.ndindex(2, 2, 2)]
+    world = np.array([mask.TransformContinuousIndexToPhysicalPoint(c) for c in corners])
+    first = world.min(axis=0) - 2 * spacing_mm
+    size = np.ceil((world.max(axis=0) - first) / spacing_mm).astype(int) + 3
     grid = sitk.Image(size.tolist(), sitk.sitkUInt8)
     grid.SetSpacing([spacing_mm] * 3)
     grid.SetOrigin(first.tolist())
     return grid
 
 
-def _on_grid(image: sitk.Image, grid: sitk.Image, spacing_mm: float) -> Floats:
-    """Smooth by what the grid can hold, and resample."""
-    smooth = sitk.SmoothingRecursiveGaussian(sitk.Cast(image, sitk.sitkFloat32), 0.6 * spacing_mm)
+def _on_grid(image: sitk.Image, grid: sitk.Image) -> Floats:
+    """Smooth to what the grid can hold, and resample."""
+    blur_mm = _BLUR * grid.GetSpacing()[0]
+    smooth = sitk.SmoothingRecursiveGaussian(sitk.Cast(image, sitk.sitkFloat32), blur_mm)
     moved = sitk.Resample(smooth, grid, sitk.Transform(), sitk.sitkLinear, 0.0)
     return sitk.GetArrayFromImage(moved).astype(float)
-
-
-def _centred(values: Floats, near: NDArray[np.bool_]) -> Floats:
-    return np.where(near, values - values[near].mean(), 0.0)

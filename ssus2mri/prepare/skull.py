@@ -1,54 +1,28 @@
 """The head in an ultrasound: the ellipse (2D) or ellipsoid (3D) that best follows the skull.
 
-The skull is a bright shell, broken by shadows and by the edge of the field of view. The image is
-normalised by its local contrast; second derivatives then say how much each place looks like a
-bright ridge across a given direction. A generalised Hough transform scores ellipsoids of many
-shapes and directions at every centre; the best ones are refined by pulling their surface to the
-ridges near it. Coordinates are those of `ellipsoid`. The method is ours: the source only says that
-volumes are cropped.
+The skull is a bright shell, broken by shadows and by the edge of the field of view: a ridge (see
+`ridges`). A generalised Hough transform scores ellipsoids of many shapes and directions at every
+centre; the best ones are refined by pulling their surface to the ridges near it. Coordinates are
+those of `ellipsoid`. The method is ours: the source only says that volumes are cropped.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
-from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from ssus2mri.config.prepare import SkullSettings
-from ssus2mri.prepare.ellipsoid import Ellipsoid, Floats, local_spacing
+from ssus2mri.prepare.ellipsoid import Ellipsoid, Floats
 from ssus2mri.prepare.growth import axial_axes_mm, ellipse_circumference, head_circumference_mm
+from ssus2mri.prepare.ridges import Ridges, ridges
 
 # Numerical resolution by dimension, no tissue or scanner in it: points on the surface in the search
 # and in the refinement, places along each normal.
 _SEARCH_POINTS = {2: 48, 3: 160}
 _SURFACE_POINTS = {2: 96, 3: 400}
 _STEPS_ALONG = 25
-
-
-@dataclass(frozen=True)
-class Ridges:
-    """Second derivatives of the normalised image, scaled so that a skull responds with about 1.
-
-    ``hessian``: ``(D, D, ...)`` float32, sign turned so that bright ridges are positive;
-    ``spacing_mm``: edge of a voxel.
-    """
-
-    hessian: NDArray[np.float32]
-    spacing_mm: float
-
-    def along(self, points: Floats, normals: Floats) -> Floats:
-        """Ridge strength, clipped to [0, 1], at ``(..., D)`` local mm across ``(..., D)``."""
-        dimension = points.shape[-1]
-        index = np.moveaxis(points, -1, 0) / self.spacing_mm
-        strength = np.zeros(points.shape[:-1])
-        for i in range(dimension):
-            for j in range(i, dimension):
-                value = ndimage.map_coordinates(self.hessian[i, j], index, order=1, cval=0.0)
-                strength += (1 if i == j else 2) * value * normals[..., i] * normals[..., j]
-        return np.clip(strength, 0.0, 1.0)
 
 
 def find_head(image: sitk.Image, ga_weeks: float, settings: SkullSettings) -> Ellipsoid:
@@ -75,43 +49,6 @@ def find_head(image: sitk.Image, ga_weeks: float, settings: SkullSettings) -> El
     refined = [_refine(candidate, fine, prior, directions, settings) for candidate in candidates]
     best = max(refined, key=lambda e: _score(e, fine, prior, directions))
     return best.grown(settings.outward_mm)
-
-
-def ridges(image: sitk.Image, spacing_mm: float, settings: SkullSettings) -> Ridges:
-    """Find bright ridges on an isotropic grid.
-
-    Args:
-        image: ultrasound, 2D or 3D.
-        spacing_mm: edge of the grid's voxels.
-        settings: section ``crop.skull``.
-
-    Returns:
-        The ridges; 0 outside the field of view.
-    """
-    array = sitk.GetArrayFromImage(image).astype(np.float32)
-    seen = _field_of_view(array).astype(np.float32)
-    spacing = local_spacing(image)
-    sigma_mm = max(settings.ridge_mm, spacing_mm)
-    # Normalised convolution: what is outside the field of view makes no edge at its border.
-    zoom = spacing / spacing_mm
-    anti = 0.4 * np.maximum(1.0 / zoom - 1.0, 0.0)
-    weighted = _resampled(ndimage.gaussian_filter(array * seen, anti), zoom)
-    weight = _resampled(ndimage.gaussian_filter(seen, anti), zoom)
-    smooth = _blurred(weighted, weight, sigma_mm / spacing_mm)
-    far = settings.contrast_mm / spacing_mm
-    inside = (weight > 0.5).astype(np.float32)
-    mean = _blurred(smooth * inside, inside, far)
-    deviation = np.sqrt(_blurred((smooth - mean) ** 2 * inside, inside, far))
-    floor = settings.contrast_floor * float(deviation[inside > 0].mean())
-    normal = (smooth - mean) / (deviation + floor)
-    dimension = array.ndim
-    hessian = np.zeros((dimension, dimension, *normal.shape), np.float32)
-    scale = -((sigma_mm / spacing_mm) ** 2) / settings.ridge_strength
-    for i in range(dimension):
-        first = np.gradient(normal, axis=i)
-        for j in range(i, dimension):
-            hessian[i, j] = hessian[j, i] = np.gradient(first, axis=j) * scale * inside
-    return Ridges(hessian, spacing_mm)
 
 
 def sphere(count: int, dimension: int) -> Floats:
@@ -186,15 +123,18 @@ def _hough(ridge: Ridges, prior: _Prior, settings: SkullSettings) -> list[Ellips
             nearest = np.abs(trial.normals(directions) @ bins.T).argmax(axis=1)
             total = np.zeros(shape, np.float32)
             for offset, which in zip(offsets, nearest, strict=True):
-                total += padded[which][
-                    tuple(slice(o, o + n) for o, n in zip(offset, shape, strict=True))
-                ]
+                box = [slice(o, o + n) for o, n in zip(offset, shape, strict=True)]
+                total += padded[which][tuple(box)]
             best = np.unravel_index(int(total.argmax()), shape)
-            center = np.array(best) * ridge.spacing_mm
+            center = np.array(best, dtype=np.float64) * ridge.spacing_mm
             found.append((factor * float(total[best]), Ellipsoid(center, axes, rotation)))
-    found.sort(key=lambda pair: -pair[0])
+    return _distinct(found, settings)
+
+
+def _distinct(found: list[tuple[float, Ellipsoid]], settings: SkullSettings) -> list[Ellipsoid]:
+    """Keep the best, each apart from all better ones."""
     kept: list[Ellipsoid] = []
-    for _, candidate in found:
+    for _, candidate in sorted(found, key=lambda pair: -pair[0]):
         if all(_apart(candidate, other) > settings.apart_mm for other in kept):
             kept.append(candidate)
         if len(kept) == settings.candidates:
@@ -218,21 +158,24 @@ def _refine(
         rows = np.arange(len(directions))
         target, weight = points[rows, best], strength[rows, best]
         scale = np.sqrt(weight * settings.observations / len(directions)) / settings.noise_mm
-        base = ellipsoid
-
-        def residuals(
-            values: Floats,
-            base: Ellipsoid = base,
-            target: Floats = target,
-            scale: Floats = scale,
-        ) -> Floats:
-            moved = _moved(base, values)
-            return np.append(_distance(moved, target) * scale, prior.deviations(moved.axes))
-
         count = 2 * dimension + (1 if dimension == 2 else 3)
-        solution = least_squares(residuals, np.zeros(count), loss="soft_l1", max_nfev=12)
-        ellipsoid = _moved(base, solution.x)
+        solution = least_squares(
+            _residuals,
+            np.zeros(count),
+            loss="soft_l1",
+            max_nfev=12,
+            args=(ellipsoid, target, scale, prior),
+        )
+        ellipsoid = _moved(ellipsoid, solution.x)
     return ellipsoid
+
+
+def _residuals(
+    values: Floats, base: Ellipsoid, target: Floats, scale: Floats, prior: _Prior
+) -> Floats:
+    """Distances of the targets to the moved surface, scaled, then deviations from the prior."""
+    moved = _moved(base, values)
+    return np.append(_distance(moved, target) * scale, prior.deviations(moved.axes))
 
 
 def _moved(base: Ellipsoid, values: Floats) -> Ellipsoid:
@@ -278,24 +221,3 @@ def _half(directions: Floats) -> Floats:
 
 def _apart(a: Ellipsoid, b: Ellipsoid) -> float:
     return float(np.linalg.norm(a.center - b.center) + np.abs(a.axes - b.axes).max())
-
-
-def _field_of_view(array: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where the scanner put an image: above 0, small gaps closed."""
-    return ndimage.binary_closing(np.pad(array > 0, 3), iterations=3)[
-        tuple(slice(3, -3) for _ in array.shape)
-    ]
-
-
-def _resampled(array: NDArray[np.float32], zoom: Floats) -> NDArray[np.float32]:
-    """Resample so that voxel i of the new grid lies at i * new spacing: index 0 stays."""
-    shape = tuple(int(np.floor((n - 1) * z)) + 1 for n, z in zip(array.shape, zoom, strict=True))
-    return ndimage.affine_transform(array, 1.0 / zoom, output_shape=shape, order=1)
-
-
-def _blurred(
-    weighted: NDArray[np.float32], weight: NDArray[np.float32], sigma: float
-) -> NDArray[np.float32]:
-    """Gaussian mean of the seen part (``weighted`` is already multiplied by ``weight``)."""
-    total = ndimage.gaussian_filter(weight, sigma)
-    return ndimage.gaussian_filter(weighted, sigma) / np.maximum(total, 1e-3)

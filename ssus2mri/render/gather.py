@@ -59,13 +59,17 @@ class Results:
     align: dict[str, dict[str, Any]]
 
 
-def gather(root: Path, labels: dict[str, str], volumes: Sequence[str]) -> Results:
+def gather(
+    root: Path, labels: dict[str, str], volumes: Sequence[str], scans: Sequence[str] = ()
+) -> Results:
     """Read the results folder.
 
     Args:
         root: the folder.
         labels: run -> its name in tables, in their order.
         volumes: test US volumes.
+        scans: all volumes; whatever else an earlier manifest left in the folder is not looked at.
+            None: every file there.
 
     Returns:
         What the report shows, pictures of `align` excepted.
@@ -80,8 +84,8 @@ def gather(root: Path, labels: dict[str, str], volumes: Sequence[str]) -> Result
             found="none",
             do="Give a subject with ultrasound the split `test` in the manifest.",
         )
-    align = {path.stem: read_json(path) for path in _listed(root / "align", "*.json")}
-    headers = {path: read_header(path) for path in _listed(root / "extract", "*.h5")}
+    align = {path.stem: read_json(path) for path in _listed(root / "align", "*.json", scans)}
+    headers = {path: read_header(path) for path in _listed(root / "extract", "*.h5", scans)}
     return Results(
         root=root,
         runs=tuple(_run(root, name, label, volumes) for name, label in labels.items()),
@@ -188,9 +192,13 @@ def plane_name(number: int) -> str:
     return PLANES[int(number)]
 
 
-def _listed(folder: Path, pattern: str) -> list[Path]:
+def _listed(folder: Path, pattern: str, scans: Sequence[str]) -> list[Path]:
     """Files in order of their names; a file still being written starts with a dot."""
-    found = sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+    found = sorted(
+        path
+        for path in folder.glob(pattern)
+        if not path.name.startswith(".") and (not scans or path.stem in scans)
+    )
     if not found:
         raise InputError(
             str(folder),

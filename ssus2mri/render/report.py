@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,13 @@ logger = logging.getLogger(__name__)
 
 
 def run_render(
-    results: Path, *, labels: str, volumes: list[str], out: Path, settings: RenderSettings
+    results: Path,
+    *,
+    labels: str,
+    volumes: list[str],
+    out: Path,
+    settings: RenderSettings,
+    scans: Sequence[str] = (),
 ) -> None:
     """Put tables, pictures, losses and alignment into one HTML file.
 
@@ -41,11 +48,12 @@ def run_render(
         volumes: test US volumes.
         out: the page.
         settings: section ``render``.
+        scans: all volumes; see `gather`.
 
     Raises:
         InputError: a piece is missing or is not what its stage writes; nothing is written then.
     """
-    found = gather(results, _labels(labels), volumes)
+    found = gather(results, _labels(labels), volumes, scans)
     text = page(found, settings)
     write_text(text, out)
     logger.info("%s: %d test scans, %.1f MB", out, len(volumes), len(text) / 1e6)

@@ -9,8 +9,7 @@ rule render:
         synthetic=expand(
             "results/synthesize/{run}/{volume}.h5", run=RUNS, volume=TEST_US
         ),
-        us=extracts("us", "test"),
-        mr=extracts("mr", "train", "test"),
+        extracts=expand("results/extract/{volume}.h5", volume=MANIFEST.rows),
         alignments=expand("results/align/{volume}.png", volume=MANIFEST.rows),
         qualities=expand("results/align/{volume}.json", volume=MANIFEST.rows),
     output:
@@ -28,8 +27,9 @@ rule render:
     params:
         labels=LABELS,
         volumes=" ".join(TEST_US),
+        scans=" ".join(MANIFEST.rows),
         settings=settings("render"),
         code=fingerprint("ssus2mri.render.report"),
     shell:
         "ssus2mri render results --labels={params.labels:q} --volumes={params.volumes:q}"
-        " --out={output.report} --settings={params.settings:q} &> {log}"
+        " --scans={params.scans:q} --out={output.report} --settings={params.settings:q} &> {log}"

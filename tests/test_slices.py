@@ -1,0 +1,110 @@
+"""The slice file: what is written is read, and what is no slice file is refused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from ssus2mri import slices
+from ssus2mri.errors import InputError
+from ssus2mri.slices import Header, Reader, Slices
+
+
+def example(**changes: object) -> Slices:
+    rng = np.random.default_rng(0)
+    header = Header("us-1", "sub-1", "us", 23.4, "train", 0.6, 16, 3.5, 240.0)
+    made = Slices(
+        header,
+        image=rng.random((5, 16, 16)).astype(np.float16),
+        plane=np.array([0, 0, 1, 2, 2], np.uint8),
+        index=np.array([3, 4, 8, 1, 2], np.int16),
+        head=rng.random((5, 16, 16)) > 0.5,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    made = example(
+        truth=rng.random((5, 16, 16)).astype(np.float16),
+        labels=rng.integers(0, 15, (5, 16, 16)).astype(np.uint8),
+        predicted_position=rng.random((5, 2)).astype(np.float32),
+    )
+    slices.write(made, tmp_path / "a.h5")
+    found = slices.read(tmp_path / "a.h5")
+    assert found.header == made.header == slices.read_header(tmp_path / "a.h5")
+    assert len(found) == 5
+    names = ("image", "plane", "index", "head", "truth", "labels", "predicted_position")
+    for name in names:
+        array = getattr(found, name)
+        np.testing.assert_array_equal(array, getattr(made, name))
+        assert array.dtype == getattr(made, name).dtype
+
+
+def test_optional_datasets_stay_away(tmp_path: Path) -> None:
+    slices.write(example(), tmp_path / "a.h5")
+    found = slices.read(tmp_path / "a.h5")
+    assert found.truth is found.labels is found.predicted_position is None
+
+
+def test_floats_are_stored_as_half(tmp_path: Path) -> None:
+    slices.write(example(image=np.full((5, 16, 16), 0.3, np.float32)), tmp_path / "a.h5")  # type: ignore[arg-type]
+    assert slices.read(tmp_path / "a.h5").image.dtype == np.float16
+
+
+def test_reader(tmp_path: Path) -> None:
+    made = example()
+    slices.write(made, tmp_path / "a.h5")
+    with Reader(tmp_path / "a.h5") as reader:
+        assert len(reader) == 5
+        assert reader.header == made.header
+        for number in (4, 0, 2):
+            np.testing.assert_array_equal(reader.slice(number), made.image[number])
+        for number in (-1, 5):
+            with pytest.raises(IndexError, match="of 5"):
+                reader.slice(number)
+    np.testing.assert_array_equal(slices.read_slice(tmp_path / "a.h5", 3), made.image[3])
+
+
+@pytest.mark.parametrize("name", ["image", "plane", "index", "head"])
+def test_missing_dataset(tmp_path: Path, name: str) -> None:
+    slices.write(example(), tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file[name]
+    with pytest.raises(InputError, match=f"no dataset {name}"):
+        slices.read(tmp_path / "a.h5")
+
+
+def test_reader_needs_images(tmp_path: Path) -> None:
+    slices.write(example(), tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file["image"]
+    with pytest.raises(InputError, match="no dataset image"):
+        Reader(tmp_path / "a.h5")
+
+
+def test_missing_attribute(tmp_path: Path) -> None:
+    slices.write(example(), tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file.attrs["subject"]
+    for read in (slices.read, slices.read_header, Reader):
+        with pytest.raises(InputError, match="no attribute subject"):
+            read(tmp_path / "a.h5")
+
+
+def test_no_slice_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        slices.read(tmp_path / "a.h5")
+    (tmp_path / "a.h5").write_text("text")
+    with pytest.raises(InputError, match="HDF5"):
+        slices.read(tmp_path / "a.h5")
+
+
+def test_failed_write_keeps_the_earlier_file(tmp_path: Path) -> None:
+    slices.write(example(), tmp_path / "a.h5")
+    with pytest.raises(TypeError):
+        slices.write(example(plane=object()), tmp_path / "a.h5")
+    assert len(slices.read(tmp_path / "a.h5")) == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
