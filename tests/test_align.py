@@ -13,8 +13,9 @@ from ssus2mri import geometry, volume
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings
 from ssus2mri.errors import InputError
-from ssus2mri.prepare import picture, rigid
+from ssus2mri.prepare import contrast, picture, rigid
 from ssus2mri.prepare.align import align_3d, describe, run_align
+from ssus2mri.prepare.pose import first_pose
 from ssus2mri.tissues import Tissue
 
 SETTINGS = load_section(AlignSettings, "config/config.yaml", "align").model_copy(
@@ -122,8 +123,8 @@ def test_rigid_does_not_scale(template, labels):
 
 def test_climb_comes_back(template, labels):
     head = labels > 0
-    compared = rigid.features(template, head, 3.0, skin_mm=5.0, slack_mm=3.0, window_mm=8.0)
-    start = rigid.first_pose(head, head, SETTINGS)
+    compared = contrast.features(template, head, 3.0, modality="us", settings=SETTINGS)
+    start = first_pose(head, head, SETTINGS)
     off = start.moved(start.parameters + np.array([2.0, -1.0, 3.0, 1.0, 2.0, -1.0, 1.0]))
     up, top = rigid.climb(compared, compared, off, 0.0, SETTINGS)
     assert top > 0.999
@@ -133,7 +134,7 @@ def test_climb_comes_back(template, labels):
 def test_features_ignore_gain(template, labels):
     louder = sitk.Cast(template * 7.0 + 40.0, sitk.sitkFloat32)
     one, other = (
-        rigid.features(image, labels > 0, 3.0, skin_mm=5.0, slack_mm=3.0, window_mm=8.0)
+        contrast.features(image, labels > 0, 3.0, modality="us", settings=SETTINGS)
         for image in (template, louder)
     )
     assert np.allclose(one.values, other.values, atol=1e-3)
@@ -156,7 +157,9 @@ def files(tmp_path: Path, template, labels):
     for name, image in names.items():
         volume.write(image, tmp_path / f"{name}.nii.gz")
 
-    def run(scan: sitk.Image, head: sitk.Image, transform: Path | None = None) -> Path:
+    def run(
+        scan: sitk.Image, head: sitk.Image, transform: Path | None = None, plane: str = ""
+    ) -> Path:
         volume.write(scan, tmp_path / "scan.nii.gz")
         volume.write(head, tmp_path / "mask.nii.gz")
         out = tmp_path / "out" / "v1.nii.gz"
@@ -166,7 +169,7 @@ def files(tmp_path: Path, template, labels):
             **{name: tmp_path / f"{name}.nii.gz" for name in names},
             modality="us",
             ga_weeks=23.0,
-            plane="",
+            plane=plane,
             transform=transform,
             out=out,
             settings=SETTINGS,
@@ -225,12 +228,47 @@ def test_given_transform_is_used_as_it_is(files, tmp_path, template, labels):
     assert np.allclose(sitk.GetArrayFromImage(volume.read(out)), expected, atol=1e-2)
 
 
+def test_plane_is_put_on_an_axial_slice(files, tmp_path, template, labels):
+    pose = sitk.Similarity2DTransform()
+    pose.SetAngle(np.radians(30.0))
+    pose.SetTranslation((4.0, -3.0))
+    level = 22
+    scan, head = (
+        sitk.Resample(image[:, :, level], 2 * [SIZE + 12], pose, sitk.sitkLinear, (-60.0, -60.0),
+                      (SPACING, SPACING))
+        for image in (template, sitk.Cast(labels > 0, sitk.sitkFloat32))
+    )  # fmt: skip
+    head = head > 0.5
+    for given in (None, tmp_path / "given.tfm"):
+        if given:
+            geometry.write_transform(pose, given)
+        out = files(scan, head, given, plane="axial")
+        aligned = sitk.ReadImage(str(out))
+        assert aligned.GetSize() == (SIZE, SIZE)
+        assert aligned.GetOrigin() == pytest.approx(template.GetOrigin()[:2])
+        quality = json.loads(out.with_name("v1.json").read_text())
+        assert quality["method"] == ("given" if given else "found")
+        assert 0 <= quality["index"] < SIZE
+        assert quality["head_dice"] > 0.9
+        assert quality["rotation_deg"] == pytest.approx(30.0, abs=3.0)
+    written = geometry.read_transform(out.with_name("v1.tfm"), 2)
+    assert written.TransformPoint((5.0, 7.0)) == pytest.approx(pose.TransformPoint((5.0, 7.0)))
+
+
 def test_bad_transform_leaves_nothing_behind(files, tmp_path, template, labels):
     (tmp_path / "bad.tfm").write_text("no transform")
     scan, head = _scan(template, labels, _pose((0.0, 0.0, 0.0)))
     with pytest.raises(InputError, match=r"bad\.tfm"):
         files(scan, head, tmp_path / "bad.tfm")
     assert not (tmp_path / "out").exists()
+
+
+def test_head_too_small_to_compare(files, template, labels):
+    scan, head = _scan(template, labels, _pose((0.0, 0.0, 0.0)))
+    tiny = head * 0
+    tiny[30:33, 30:33, 30:33] = 1
+    with pytest.raises(InputError, match="deep"):
+        files(scan, tiny)
 
 
 def test_describe_measures_the_transform(labels):

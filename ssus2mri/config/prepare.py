@@ -89,8 +89,10 @@ class AlignSettings(Section):
     coarse_mm: float = Field(gt=0, description="grid of the first refinement, mm")
     fine_mm: float = Field(gt=0, description="grid of the last refinement, mm")
     skin_mm: SkinSettings
-    slack_mm: float = Field(ge=0, description="how far beyond that the scan is looked at, mm")
     window_mm: float = Field(gt=0, description="Gaussian window of local contrast, std, mm")
+    contrast_floor: float = Field(ge=0, description="least deviation, of the mean deviation")
+    contrast_clip: float = Field(gt=0, description="largest contrast, deviations")
+    tolerance: float = Field(gt=0, lt=1, description="gain of correlation that ends a refinement")
     scale_cost: float = Field(
         ge=0, description="correlation that a size 1 % off the mask's must win (as the square)"
     )

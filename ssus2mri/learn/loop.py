@@ -53,8 +53,10 @@ class Loop:
         self.us, self.mr = data.us.to(device), data.mr.to(device)
         self.val_us = data.val_us.to(device)
         self.val_mr = data.val_mr.to(device) if len(data.val_mr) else self.mr
-        objective.generator.to(device)
-        objective.discriminators.to(device)
+        for network in (objective.generator, objective.discriminators):
+            network.to(device)
+            # A fifth faster on a CPU.
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         betas = (settings.adam_betas[0], settings.adam_betas[1])
         networks = [objective.generator, objective.discriminators]
         self.optimisers = [

@@ -14,6 +14,7 @@ from ssus2mri.files import write_text
 from ssus2mri.formats import read_any
 from ssus2mri.prepare import picture, rigid
 from ssus2mri.prepare.plane import align_plane, thalamic_level
+from ssus2mri.prepare.pose import middle
 from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
 
 logger = logging.getLogger(__name__)
@@ -182,7 +183,7 @@ def describe(
     # The angle of a rotation follows from its trace; an affine's is that of the nearest one.
     turn, _, back = np.linalg.svd(linear)
     cosine = np.trace(turn @ back) / 2 - (0.5 if len(linear) == 3 else 0.0)
-    center = rigid.middle(head)[0]
+    center = middle(head)[0]
     shift = np.array(transform.TransformPoint(center.tolist())) - center
     aligned = geometry.resample(head, template_head, transform, nearest=True)
     a, b = (sitk.GetArrayViewFromImage(mask) > 0 for mask in (aligned, template_head))

@@ -38,6 +38,11 @@ def run_settings(wildcards):
     return flow.run_json(config, wildcards.run)
 
 
+def order(wildcards):
+    """Give the runs that come first the highest priority."""
+    return len(RUNS) - RUNS.index(wildcards.run)
+
+
 def checkpoints(wildcards):
     """Name a run's folder of checkpoints by all that they depend on."""
     grounds = flow.grounds(config, PROJECT, MANIFEST, wildcards.run)

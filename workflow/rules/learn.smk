@@ -1,6 +1,7 @@
 rule train:
     """Train one run; when interrupted, the next start resumes from its last checkpoint.
 
+    Runs start in their order in `enabled_runs`: the longest first ends soonest.
     Checkpoints are a parameter, not an output: outputs of a failed job are deleted.
     """
     input:
@@ -14,6 +15,7 @@ rule train:
         "logs/train/{run}.log",
     benchmark:
         "results/benchmark/train/{run}.tsv"
+    priority: order
     conda:
         "../../envs/ssus2mri.yaml"
     threads: 1

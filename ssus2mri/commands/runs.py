@@ -1,0 +1,143 @@
+"""Stages of a run and of the project: train, synthesize, register, compare, score, render."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssus2mri.commands.options import DEFAULT, Out, Settings
+from ssus2mri.config.base import load_section
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    extracts: Annotated[list[Path], typer.Argument(help="Slice files of train and val.")],
+    run: Annotated[str, typer.Option(help="Name of the run.")],
+    out: Annotated[Path, typer.Option(help="model.safetensors; losses.csv, train.json beside it.")],
+    checkpoints: Annotated[Path, typer.Option(help="Folder to resume from.")],
+    settings: Annotated[str, typer.Option(help="The run's settings: `train` and differences.")],
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+) -> None:
+    """Train one run; the same command resumes it."""
+    from ssus2mri.config.learn import TrainSettings
+    from ssus2mri.learn.train import run_train
+
+    run_train(
+        extracts,
+        run=run,
+        out=out,
+        checkpoints=checkpoints,
+        settings=load_section(TrainSettings, settings, "train"),
+        threads=threads,
+    )
+
+
+@app.command()
+def synthesize(
+    model: Annotated[Path, typer.Argument(help="model.safetensors of the run.")],
+    extracts: Annotated[list[Path], typer.Argument(help="US slice files.")],
+    run: Annotated[str, typer.Option(help="Name of the run.")],
+    out: Annotated[Path, typer.Option(help="Folder: {volume}.h5 and .nii.gz.")],
+    settings: Settings = DEFAULT,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+) -> None:
+    """Synthesise MR for every slice of every US file."""
+    from ssus2mri.config.learn import SynthesizeSettings
+    from ssus2mri.learn.synthesize import run_synthesize
+
+    run_synthesize(
+        model,
+        extracts,
+        run=run,
+        out=out,
+        settings=load_section(SynthesizeSettings, settings, "synthesize"),
+        threads=threads,
+    )
+
+
+@app.command()
+def register(
+    synthetic: Annotated[list[Path], typer.Argument(help="Synthetic slice files of one run.")],
+    references: Annotated[str, typer.Option(help="Slice files of real MR, separated by spaces.")],
+    out: Out,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Score how far synthetic MR must deform to become real MR: a row per slice."""
+    from ssus2mri.config.evaluate import RegisterSettings
+    from ssus2mri.evaluate.register import run_register
+
+    run_register(
+        synthetic,
+        references=[Path(path) for path in references.split()],
+        out=out,
+        settings=load_section(RegisterSettings, settings, "register"),
+    )
+
+
+@app.command()
+def compare(
+    synthetic: Annotated[list[Path], typer.Argument(help="Synthetic slice files of one run.")],
+    extracts: Annotated[
+        str, typer.Option(help="Slice files of the test scans, US and MR, separated by spaces.")
+    ],
+    out: Out,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Compare synthetic MR with the true or pseudo-paired MR: a row per slice."""
+    from ssus2mri.config.evaluate import CompareSettings
+    from ssus2mri.evaluate.compare import run_compare
+
+    run_compare(
+        synthetic,
+        extracts=[Path(path) for path in extracts.split()],
+        out=out,
+        settings=load_section(CompareSettings, settings, "compare"),
+    )
+
+
+@app.command()
+def score(
+    register: Annotated[str, typer.Option(help="CSVs of `register`, separated by spaces.")],
+    compare: Annotated[str, typer.Option(help="CSVs of `compare`, separated by spaces.")],
+    labels: Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")],
+    out: Annotated[Path, typer.Option(help="Folder: table2.csv, table4.csv, summary.csv.")],
+    settings: Settings = DEFAULT,
+) -> None:
+    """Derive the tables from the rows."""
+    from ssus2mri.config.evaluate import ScoreSettings
+    from ssus2mri.evaluate.score import run_score
+
+    run_score(
+        register=[Path(path) for path in register.split()],
+        compare=[Path(path) for path in compare.split()],
+        labels=labels,
+        out=out,
+        settings=load_section(ScoreSettings, settings, "score"),
+    )
+
+
+@app.command()
+def render(
+    results: Annotated[Path, typer.Argument(help="The results folder.")],
+    labels: Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")],
+    volumes: Annotated[str, typer.Option(help="Test US volumes, separated by spaces.")],
+    out: Out,
+    scans: Annotated[
+        str, typer.Option(help="All volumes, separated by spaces; empty: all there are.")
+    ] = "",
+    settings: Settings = DEFAULT,
+) -> None:
+    """Put tables, pictures, losses and alignment into one HTML file."""
+    from ssus2mri.config.evaluate import RenderSettings
+    from ssus2mri.render.report import run_render
+
+    run_render(
+        results,
+        labels=labels,
+        volumes=volumes.split(),
+        scans=scans.split(),
+        out=out,
+        settings=load_section(RenderSettings, settings, "render"),
+    )

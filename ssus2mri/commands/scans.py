@@ -1,0 +1,153 @@
+"""Stages of the atlas and of a scan: template, simulate, crop, align, extract."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssus2mri.commands.options import DEFAULT, Ga, Modality, Out, Plane, Settings, Template
+from ssus2mri.config.base import load_section
+
+app = typer.Typer()
+
+
+@app.command()
+def template(
+    out: Annotated[Path, typer.Option(help="Folder: mr, us, labels and head .nii.gz.")],
+    labels: Annotated[str, typer.Option(help="Label atlas; empty: built-in anatomy.")] = "",
+    image: Annotated[str, typer.Option(help="MR of the label atlas; empty: simulated.")] = "",
+    atlas: Annotated[str, typer.Option(help="Section `atlas`: JSON or file.")] = DEFAULT,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Make the atlas: MR, ultrasound, labels and head on one grid."""
+    from ssus2mri.config.prepare import AtlasSettings
+    from ssus2mri.config.simulate import SimulateSettings
+    from ssus2mri.simulate.template import run_template
+
+    run_template(
+        load_section(AtlasSettings, atlas, "atlas"),
+        load_section(SimulateSettings, settings, "simulate"),
+        out=out,
+        labels=Path(labels) if labels else None,
+        image=Path(image) if image else None,
+    )
+
+
+@app.command()
+def simulate(
+    volume: Annotated[str, typer.Argument(help="Name of the volume; seeds its acquisition.")],
+    subject: Annotated[str, typer.Option(help="The person; seeds the anatomy.")],
+    modality: Modality,
+    ga_weeks: Ga,
+    out: Annotated[Path, typer.Option(help="Image; labels, truth and pose are put beside it.")],
+    labels: Annotated[str, typer.Option(help="Label atlas; empty: built-in anatomy.")] = "",
+    settings: Settings = DEFAULT,
+) -> None:
+    """Simulate one scan of one subject, with its labels, true MR and true pose."""
+    from ssus2mri.config.simulate import SimulateSettings
+    from ssus2mri.simulate.cohort import run_simulate
+
+    run_simulate(
+        volume,
+        subject=subject,
+        modality=modality,
+        ga_weeks=ga_weeks,
+        labels=Path(labels) if labels else None,
+        out=out,
+        settings=load_section(SimulateSettings, settings, "simulate"),
+    )
+
+
+@app.command()
+def crop(
+    image: Annotated[Path, typer.Argument(help="A volume, a DICOM folder or a plane.")],
+    modality: Modality,
+    ga_weeks: Ga,
+    out: Out,
+    out_mask: Out,
+    mask: Annotated[str, typer.Option(help="Head or brain mask; empty: found.")] = "",
+    pixel_mm: Annotated[float, typer.Option(help="Pixel of a 2D plane, mm; 0: volume.")] = 0.0,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Cut an image to the head, and say where the head is."""
+    from ssus2mri.config.prepare import CropSettings
+    from ssus2mri.prepare.crop import run_crop
+
+    run_crop(
+        image,
+        modality=modality,
+        ga_weeks=ga_weeks,
+        mask=Path(mask) if mask else None,
+        pixel_mm=pixel_mm or None,
+        out=out,
+        out_mask=out_mask,
+        settings=load_section(CropSettings, settings, "crop"),
+    )
+
+
+@app.command()
+def align(
+    image: Annotated[Path, typer.Argument(help="A cropped image.")],
+    mask: Annotated[Path, typer.Option(help="Its mask, written by `crop`.")],
+    template: Template,
+    template_labels: Annotated[Path, typer.Option(help="Labels of the atlas.")],
+    modality: Modality,
+    ga_weeks: Ga,
+    out: Annotated[Path, typer.Option(help="Image; .tfm, .json and .png are put beside it.")],
+    plane: Plane = "",
+    transform: Annotated[str, typer.Option(help="ITK file, image -> atlas; empty: found.")] = "",
+    settings: Settings = DEFAULT,
+) -> None:
+    """Bring a cropped image to atlas space."""
+    from ssus2mri.config.prepare import AlignSettings
+    from ssus2mri.prepare.align import run_align
+
+    run_align(
+        image,
+        mask=mask,
+        template=template,
+        template_labels=template_labels,
+        modality=modality,
+        ga_weeks=ga_weeks,
+        plane=plane,
+        transform=Path(transform) if transform else None,
+        out=out,
+        settings=load_section(AlignSettings, settings, "align"),
+    )
+
+
+@app.command()
+def extract(
+    image: Annotated[Path, typer.Argument(help="An aligned image.")],
+    mask: Annotated[Path, typer.Option(help="Mask of the cropped image, written by `crop`.")],
+    transform: Annotated[Path, typer.Option(help="Image -> atlas, written by `align`.")],
+    volume: Annotated[str, typer.Option(help="Name of the volume.")],
+    subject: Annotated[str, typer.Option(help="The person.")],
+    modality: Modality,
+    ga_weeks: Ga,
+    split: Annotated[str, typer.Option(help="train, val or test.")],
+    out: Out,
+    plane: Plane = "",
+    labels: Annotated[str, typer.Option(help="Labels in the image's own space.")] = "",
+    truth: Annotated[str, typer.Option(help="True MR in the image's own space.")] = "",
+    settings: Settings = DEFAULT,
+) -> None:
+    """Slice an aligned image and scale its intensities."""
+    from ssus2mri.config.prepare import ExtractSettings
+    from ssus2mri.prepare.extract import run_extract
+
+    run_extract(
+        image,
+        mask=mask,
+        transform=transform,
+        volume=volume,
+        subject=subject,
+        modality=modality,
+        ga_weeks=ga_weeks,
+        split=split,
+        plane=plane,
+        labels=Path(labels) if labels else None,
+        truth=Path(truth) if truth else None,
+        out=out,
+        settings=load_section(ExtractSettings, settings, "extract"),
+    )
