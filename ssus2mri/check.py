@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ssus2mri import geometry, manifest, volume
+from ssus2mri import flow, geometry, manifest, volume
 from ssus2mri.config import project
 from ssus2mri.errors import InputError
 from ssus2mri.manifest import Manifest, Row
@@ -33,7 +33,11 @@ def run_check(config: list[Path], manifest_path: str = "") -> tuple[list[str], s
     )
     messages += more
     if table is not None:
-        messages += check_images(table) + check_atlas(settings, table)
+        messages += check_images(table)
+        try:
+            flow.choose_atlas(settings.atlas, table)
+        except InputError as error:
+            messages.append(str(error))
     rows = len(table.rows) if table else 0
     return messages, f"configuration, manifest and {rows} images"
 
@@ -51,23 +55,6 @@ def check_images(table: Manifest) -> list[str]:
         return [
             message for found in pool.map(_row_problems, table.rows.values()) for message in found
         ]
-
-
-def check_atlas(settings: project.Project, table: Manifest) -> list[str]:
-    """Check that the atlas named in the configuration is a manifest volume with labels."""
-    name = settings.atlas.volume
-    if name in ("auto", "built-in") or (name in table.rows and table.rows[name].labels):
-        return []
-    return [
-        str(
-            InputError(
-                "atlas.volume",
-                expected="`auto`, `built-in`, or a manifest volume with `labels`",
-                found=repr(name),
-                do="Fill the column `labels` of that volume, or choose `auto`.",
-            )
-        )
-    ]
 
 
 def _row_problems(row: Row) -> list[str]:

@@ -16,7 +16,7 @@ from ssus2mri.simulate.template import run_template
 from ssus2mri.tissues import Tissue
 
 SETTINGS = small_settings()
-ATLAS = AtlasSettings(volume="built-in", ga_weeks=23, size=32, spacing_mm=3.0)
+ATLAS = AtlasSettings(volume="built-in", ga_weeks=23, size=64, spacing_mm=1.5)
 FILES = ("{}.nii.gz", "{}_labels.nii.gz", "{}_truth.nii.gz", "{}_pose.tfm")
 
 

@@ -219,3 +219,9 @@ def test_losses_csv_has_no_noise():
 
 def test_duration():
     assert [duration(s) for s in (45, 720, 12600)] == ["45 s", "12 min", "3.5 h"]
+
+
+def test_a_model_is_as_readable_as_other_files(tmp_path):
+    train(tmp_path, write_cohort(tmp_path), run="copy")
+    modes = [(tmp_path / name).stat().st_mode for name in ("model.safetensors", "losses.csv")]
+    assert modes[0] == modes[1]

@@ -66,6 +66,14 @@ class TrainSettings(Section):
     adam_betas: list[float] = Field(
         min_length=2, max_length=2, description="decay of Adam's two moments"
     )
+    average: float = Field(
+        ge=0,
+        lt=1,
+        description="decay a step of the generator's average weights; 0: the last weights",
+    )
+    mixed_precision: bool = Field(
+        description="convolutions in bfloat16 where the hardware does that"
+    )
     validation_slices: int = Field(ge=1, description="most slices to validate on, evenly spread")
 
 

@@ -14,7 +14,7 @@ class AtlasSettings(Section):
         description="`auto`, `built-in`, or a manifest volume with `labels` that defines the space"
     )
     ga_weeks: float = Field(ge=14, le=42, description="gestational age of the atlas, weeks")
-    size: int = Field(ge=32, le=512, multiple_of=32, description="edge of the grid, voxels")
+    size: int = Field(ge=64, le=512, multiple_of=32, description="edge of the grid, voxels")
     spacing_mm: float = Field(gt=0, le=5, description="edge of a voxel, mm")
 
 

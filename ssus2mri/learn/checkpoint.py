@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ssus2mri import __version__, provenance
@@ -59,7 +59,8 @@ def write_model(
     }
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with whole(path) as partial:
-        save_file(plain, partial, metadata)
+        # Not save_file, whose file only its owner may read.
+        partial.write_bytes(save(plain, metadata))
 
 
 def read_model(path: Path) -> Model:

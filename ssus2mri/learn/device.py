@@ -1,6 +1,7 @@
-"""Where to compute; nothing else names a device."""
+"""Where and how to compute; nothing else names a device."""
 
 import resource
+from contextlib import AbstractContextManager
 
 import torch
 
@@ -16,6 +17,23 @@ def prepare(threads: int) -> torch.device:
     """
     torch.set_num_threads(threads)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def mixed_precision(device: torch.device, *, wanted: bool) -> AbstractContextManager[None]:
+    """Compute convolutions in bfloat16 where the hardware does that.
+
+    Args:
+        device: the device; a CPU needs AMX, anything less is slower than float32.
+        wanted: False: float32 everywhere.
+
+    Returns:
+        A context to compute in.
+    """
+    if device.type == "cuda":
+        able = torch.cuda.is_bf16_supported()
+    else:
+        able = torch.cpu.get_capabilities().get("amx_bf16", False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted and able)
 
 
 def describe(device: torch.device) -> str:

@@ -4,16 +4,19 @@ It knows no files. Its state can be taken at any step and given to a new loop, w
 the same weights, bit by bit.
 """
 
+import copy
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.learn.dataset import Data, Pool, draw, spread
+from ssus2mri.learn.device import mixed_precision
 from ssus2mri.learn.losses import require_finite, weighted_sum
 from ssus2mri.learn.objectives import Objective
 
@@ -57,6 +60,11 @@ class Loop:
             network.to(device)
             # A fifth faster on a CPU.
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = AveragedModel(
+            objective.generator,
+            multi_avg_fn=get_ema_multi_avg_fn(settings.average),
+            use_buffers=True,
+        )
         betas = (settings.adam_betas[0], settings.adam_betas[1])
         networks = [objective.generator, objective.discriminators]
         self.optimisers = [
@@ -141,16 +149,22 @@ class Loop:
 
     def _update(self, us: Tensor, mr: Tensor) -> Row:
         """Make one step; return every term."""
-        terms, pairs = self.objective.generator_terms(us, mr)
+        with self._precision():
+            terms, pairs = self.objective.generator_terms(us, mr)
         self.optimisers[0].zero_grad()
         weighted_sum(terms, self.objective.weights).backward()
         self.optimisers[0].step()
-        judged = self.objective.discriminator_terms(pairs)
+        self.average.update_parameters(self.objective.generator)
+        with self._precision():
+            judged = self.objective.discriminator_terms(pairs)
         if judged:
             self.optimisers[1].zero_grad()
             torch.stack(list(judged.values())).sum().backward()
             self.optimisers[1].step()
         return _numbers({**terms, **judged})
+
+    def _precision(self) -> AbstractContextManager[None]:
+        return mixed_precision(self.device, wanted=self.settings.mixed_precision)
 
     def validate(self) -> Row:
         """Compute every term on the validation slices.
@@ -167,7 +181,7 @@ class Loop:
         sums: Row = {}
         if not count:
             return sums
-        with self._evaluating():
+        with self._evaluating(), self._precision():
             for us, mr in zip(us_rows, mr_rows, strict=True):
                 terms, pairs = self.objective.generator_terms(
                     _images(self.val_us, us), _images(self.val_mr, mr)
@@ -180,18 +194,23 @@ class Loop:
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        networks = (self.objective.generator, self.objective.discriminators)
-        for network in networks:
-            network.eval()
+        """Lend the generator its average weights, which are what `synthesize` gets."""
+        generator, discriminators = self.objective.generator, self.objective.discriminators
+        current = copy.deepcopy(generator.state_dict())
+        generator.load_state_dict(self.average.module.state_dict())
+        generator.eval()
+        discriminators.eval()
         with torch.no_grad():
             yield
-        for network in networks:
-            network.train()
+        generator.load_state_dict(current)
+        generator.train()
+        discriminators.train()
 
     def state(self) -> dict[str, Any]:
         """Give everything that another loop needs to go on from here."""
         return {
             "generator": self.objective.generator.state_dict(),
+            "average": self.average.state_dict(),
             "discriminators": self.objective.discriminators.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "random": self.random.get_state(),
@@ -206,6 +225,7 @@ class Loop:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         self.objective.generator.load_state_dict(state["generator"])
+        self.average.load_state_dict(state["average"])
         self.objective.discriminators.load_state_dict(state["discriminators"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)

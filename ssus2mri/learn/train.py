@@ -65,7 +65,7 @@ def run_train(
     else:
         loop = Loop(objective(settings), data, settings, device)
         _train(loop, run=run, out=out, checkpoints=checkpoints, data=data)
-        tensors = loop.objective.generator.state_dict()
+        tensors = loop.average.module.state_dict()
         parameters = {
             "generator": count_parameters(loop.objective.generator),
             "discriminators": count_parameters(loop.objective.discriminators),

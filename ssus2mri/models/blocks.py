@@ -1,5 +1,6 @@
 """The layers that all networks are made of: a feature map in, a feature map out."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -17,7 +18,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
 }
-OUTPUTS: dict[str, type[nn.Module]] = {"none": nn.Identity, "sigmoid": nn.Sigmoid}
+OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {"none": lambda x: x, "sigmoid": torch.sigmoid}
 
 
 def conv(

@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from ssus2mri.models.blocks import conv
+
+# Up to this many pixels in a row (latents) all is computed in float32: there, bfloat16 convolutions
+# of stride 2 gave gradients that are not finite on a CPU (torch 2.13).
+SMALL = 8
 
 
 class Discriminator(nn.Module):
@@ -43,4 +48,7 @@ class Discriminator(nn.Module):
         Returns:
             ``(N, 1, H / 8, W / 8)``, rounded up.
         """
-        return self.layers(image)
+        if max(image.shape[-2:]) > SMALL:
+            return self.layers(image).float()
+        with torch.autocast(image.device.type, enabled=False):
+            return self.layers(image.float())

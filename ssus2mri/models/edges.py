@@ -53,6 +53,10 @@ class EdgeNet(nn.Module):
         Returns:
             ``(N, 1, H, W)``: gradient magnitude per pixel on edges, 0 elsewhere.
         """
+        with torch.autocast(image.device.type, enabled=False):
+            return self._edges(image.float())
+
+    def _edges(self, image: Tensor) -> Tensor:
         smooth = F.conv2d(F.pad(image, (2, 2, 0, 0), mode="replicate"), self.g_hori)
         smooth = F.conv2d(F.pad(smooth, (0, 0, 2, 2), mode="replicate"), self.g_vert)
         padded = F.pad(smooth, (1, 1, 1, 1), mode="replicate")

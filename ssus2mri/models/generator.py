@@ -73,6 +73,7 @@ class Decoder(nn.Module):
         layer = partial(conv, norm=shape.norm, activation=shape.activation)
         up_layer = partial(up_conv, norm=shape.norm, activation=shape.activation)
         wide, narrow = shape.final_channels
+        self.output = pick(OUTPUTS, shape.output, "output")
         self.blocks = nn.ModuleList(
             [nn.Sequential(layer(e, e), up_layer(e, e))]
             + [
@@ -88,7 +89,6 @@ class Decoder(nn.Module):
                     layer(d + channels_in, wide),
                     layer(wide, narrow),
                     nn.Conv2d(narrow, channels_out, 3, padding=1),
-                    pick(OUTPUTS, shape.output, "output")(),
                 )
             ]
         )
@@ -116,7 +116,8 @@ class Decoder(nn.Module):
         Returns:
             ``(N, channels_out, H, W)``.
         """
-        return self.blocks[-1](self._run(value, features, level, LEVELS + 1))
+        # Images are float32 whatever the features are: bfloat16 has but 8 bits for grey levels.
+        return self.output(self.blocks[-1](self._run(value, features, level, LEVELS + 1)).float())
 
     def _run(self, value: Tensor, features: list[Tensor], first: int, stop: int) -> Tensor:
         for level in range(first, stop):
