@@ -1,0 +1,100 @@
+"""Real images through the whole flow, at the smallest size: 2D planes, and 3D volumes."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("SSUS2MRI_DATA" not in os.environ, reason="SSUS2MRI_DATA is not set"),
+]
+DATA = Path(os.environ.get("SSUS2MRI_DATA", "."))
+PATHS = ("image", "mask", "labels")
+RUNS = ["ours", "copy", "atlas"]
+
+
+def manifest_rows() -> dict[str, dict[str, str]]:
+    """The rows of the real data's own manifest, with absolute paths."""
+    with (DATA / "data_manifest.csv").open(encoding="utf-8") as file:
+        rows = {row["volume"]: row for row in csv.DictReader(file)}
+    for row in rows.values():
+        row.update({name: str(DATA / row[name]) for name in PATHS if row.get(name)})
+    return rows
+
+
+def run(folder: Path, rows: list[dict[str, str]], *configs: Path) -> None:
+    """Run the workflow on some rows in a folder of its own."""
+    with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    (folder / "tiny.yaml").write_text(f"enabled_runs: [{', '.join(RUNS)}]\n")
+    smoke = ROOT / "tests" / "config" / "smoke.yaml"
+    found = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--cores", "2", "--directory", str(folder)),
+            *("--configfile", *map(str, configs), str(smoke), str(folder / "tiny.yaml")),
+            *("--config", f"manifest={folder / 'manifest.csv'}"),
+        ],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        },
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert found.returncode == 0, found.stdout[-6000:]
+
+
+def test_planes(tmp_path: Path) -> None:
+    rows = manifest_rows()
+    planes = [row for row in rows.values() if row["plane"]]
+    chosen = [
+        *({**row, "split": "train"} for row in planes[:2]),
+        *({**row, "split": "test", "mask": ""} for row in planes[60:62]),
+        rows["crl-23w"],
+        rows["wu-23w"],
+    ]
+    run(tmp_path, chosen, ROOT / "config" / "planes.yaml")
+    for row in chosen[:4]:
+        with h5py.File(tmp_path / "results" / "extract" / f"{row['volume']}.h5") as file:
+            assert file["image"].shape == (1, 64, 64)
+            assert file["head"][0].mean() > 0.2
+    table = pd.read_csv(tmp_path / "results" / "score" / "table2.csv")
+    assert table["run"].tolist() == RUNS
+    assert table.set_index("run").loc["atlas", "deformation_mean"] == 0
+    assert (tmp_path / "results" / "render" / "report.html").stat().st_size > 10_000
+
+
+def test_volumes(tmp_path: Path) -> None:
+    rows = manifest_rows()
+
+    def simulated(source: str, split: str) -> dict[str, str]:
+        row = {key: value for key, value in rows[source].items() if key not in ("image", "mask")}
+        image = f"results/simulate/us-{source}.nii.gz"
+        return {**row, "volume": f"us-{source}", "modality": "us", "image": image, "split": split}
+
+    chosen = [
+        {**rows["crl-23w"], "mask": ""},
+        rows["wu-23w"],
+        simulated("crl-22w", "train"),
+        simulated("wu-24w", "train"),
+        rows["crl-24w"],
+        simulated("crl-24w", "test"),
+    ]
+    run(tmp_path, chosen)
+    with h5py.File(tmp_path / "results" / "extract" / "us-crl-24w.h5") as file:
+        assert set(file["plane"][:]) == {0, 1, 2}
+        assert file["truth"].shape == file["image"].shape
+    compared = pd.read_csv(tmp_path / "results" / "compare" / "copy.csv")
+    assert set(compared["kind"]) == {"truth", "pair"}
+    assert set(compared.loc[compared["kind"] == "pair", "reference"]) == {"crl-24w"}
