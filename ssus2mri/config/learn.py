@@ -47,6 +47,15 @@ class WeightSettings(Section):
     bi: float = Field(ge=0, description="adversarial, latents of both encoders (Eq. 9)")
 
 
+class AugmentSettings(Section):
+    """Random changes of training slices, US and MR alike."""
+
+    mirror: bool = Field(description="left-right, every second axial and coronal slice")
+    rotation_deg: float = Field(ge=0, le=45, description="largest turn within the plane, degrees")
+    scale: float = Field(ge=0, lt=0.5, description="largest change of size, as a fraction")
+    shift: float = Field(ge=0, lt=0.5, description="largest shift, as a fraction of the edge")
+
+
 class TrainSettings(Section):
     """Section ``train``, and every entry of ``runs`` once its differences are laid over it."""
 
@@ -57,6 +66,7 @@ class TrainSettings(Section):
     seed: int = Field(ge=0, description="of the first weights and of the batches")
     network: NetworkSettings
     weights: WeightSettings
+    augment: AugmentSettings
     adversarial: Literal["lsgan", "bce", "hinge"] = Field(description="form of adversarial terms")
     batch_size: int = Field(ge=1, description="US slices, and MR slices, of a step")
     epochs: int = Field(ge=1, description="after each: losses, validation, checkpoint")

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ssus2mri.config.learn import TrainSettings
+from ssus2mri.learn.augment import DRAWS, augment
 from ssus2mri.learn.dataset import Data, Pool, draw, spread
 from ssus2mri.learn.device import mixed_precision
 from ssus2mri.learn.losses import require_finite, weighted_sum
@@ -103,7 +104,7 @@ class Loop:
         while self.epoch < self.settings.epochs:
             started = time.perf_counter() - self.spent
             at_start = self.random.get_state()
-            us_rows, mr_rows = self._plan(len(self.us)), self._plan(len(self.mr))
+            us_plan, mr_plan = self._plan(self.us), self._plan(self.mr)
             rate = self._set_learning_rate()
             while self.step < self.steps:
                 if stop():
@@ -111,7 +112,7 @@ class Loop:
                     self.random.set_state(at_start)
                     self.spent = time.perf_counter() - started
                     return False
-                us, mr = _images(self.us, us_rows[self.step]), _images(self.mr, mr_rows[self.step])
+                us, mr = self._batch(self.us, us_plan), self._batch(self.mr, mr_plan)
                 values = self._update(us, mr)
                 self.step += 1
                 require_finite(values, self.epoch * self.steps + self.step)
@@ -124,10 +125,20 @@ class Loop:
             on_epoch(self)
         return True
 
-    def _plan(self, slices_known: int) -> Tensor:
-        """Draw the rows of an epoch's batches, ``(steps, batch_size)``."""
-        count = self.steps * self.settings.batch_size
-        return draw(slices_known, count, self.random).view(self.steps, -1)
+    def _plan(self, known: Pool) -> tuple[Tensor, Tensor]:
+        """Draw all that is random in an epoch: it does not depend on where a stop cuts it.
+
+        Returns:
+            Rows of the batches, ``(steps, batch_size)``, and numbers for `augment`, ``(steps,
+            batch_size, DRAWS)``.
+        """
+        size = self.settings.batch_size
+        rows = draw(len(known), self.steps * size, self.random).view(self.steps, size)
+        return rows, torch.rand(self.steps, size, DRAWS, generator=self.random)
+
+    def _batch(self, known: Pool, plan: tuple[Tensor, Tensor]) -> Tensor:
+        rows, draws = (one[self.step].to(self.device) for one in plan)
+        return augment(known.images(rows), known.plane[rows], draws, self.settings.augment)
 
     def _set_learning_rate(self) -> float:
         settings = self.settings

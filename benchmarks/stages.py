@@ -1,0 +1,34 @@
+"""What each stage of a finished project cost, from the records that its jobs left.
+
+    python benchmarks/stages.py [results]
+
+Prints a row per stage: jobs, wall time of all jobs together and of the longest, peak memory.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+FLOW = ("template", "simulate", "crop", "align", "extract", "train", "synthesize")
+STAGES = (*FLOW, "register", "compare", "score", "render")
+
+
+def main() -> None:
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else "results") / "benchmark"
+    print("| stage | jobs | wall s, all jobs | wall s, longest | peak memory, MB |")
+    print("|---|---|---|---|---|")
+    total = 0.0
+    for stage in STAGES:
+        files = sorted((root / stage).glob("*.tsv"))
+        if not files:
+            sys.exit(f"{root / stage}: no records; run the workflow first")
+        jobs = pd.concat([pd.read_csv(file, sep="\t", na_values="-") for file in files])
+        total += jobs["s"].sum()
+        numbers = f"{jobs['s'].sum():.0f} | {jobs['s'].max():.1f} | {jobs['max_rss'].max():.0f}"
+        print(f"| `{stage}` | {len(jobs)} | {numbers} |")
+    print(f"| all | | {total:.0f} | | |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Known changes of known slices."""
+
+import torch
+
+from ssus2mri.config.learn import AugmentSettings
+from ssus2mri.learn.augment import DRAWS, augment
+from ssus2mri.slices import PLANES
+
+NOTHING = {"mirror": False, "rotation_deg": 0.0, "scale": 0.0, "shift": 0.0}
+AXIAL, SAGITTAL = torch.tensor([PLANES.index("axial")]), torch.tensor([PLANES.index("sagittal")])
+
+
+def slice_with_spot(row: int, column: int, size: int = 32) -> torch.Tensor:
+    image = torch.zeros(1, 1, size, size)
+    image[0, 0, row, column] = 1.0
+    return image
+
+
+def changed(
+    image: torch.Tensor, plane: torch.Tensor, draws: list[float], **settings: float
+) -> torch.Tensor:
+    values = AugmentSettings.model_validate(NOTHING | settings)
+    return augment(image, plane, torch.tensor([draws]), values)
+
+
+def spot(image: torch.Tensor) -> tuple[int, int]:
+    return divmod(int(image.flatten().argmax()), image.shape[-1])
+
+
+def test_nothing_changes_nothing() -> None:
+    image = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(changed(image, AXIAL, [0.9] * DRAWS), image, atol=1e-5, rtol=0)
+
+
+def test_mirror_swaps_columns_but_never_of_a_sagittal_slice() -> None:
+    image, draws = slice_with_spot(5, 9), [0.5, 0.5, 0.5, 0.5, 0.0]
+    assert spot(changed(image, AXIAL, draws, mirror=True)) == (5, 31 - 9)
+    assert spot(changed(image, SAGITTAL, draws, mirror=True)) == (5, 9)
+    assert spot(changed(image, AXIAL, [*draws[:4], 0.9], mirror=True)) == (5, 9)
+
+
+def test_shift_is_a_fraction_of_the_edge() -> None:
+    image = slice_with_spot(16, 16)
+    moved = changed(image, AXIAL, [0.5, 0.5, 1.0, 0.5, 0.9], shift=0.125)
+    assert spot(moved) == (16, 12)
+
+
+def test_rotation_and_scale() -> None:
+    right = slice_with_spot(15, 25)
+    turned = spot(changed(right, AXIAL, [1.0, 0.5, 0.5, 0.5, 0.9], rotation_deg=45.0))
+    assert abs(turned[1] - 22) <= 1  # 9.5 cos 45 = 6.7 to the right of the middle
+    assert abs(abs(turned[0] - 15.5) - 6.7) <= 1
+    larger = spot(changed(right, AXIAL, [0.5, 1.0, 0.5, 0.5, 0.9], scale=0.2))
+    assert larger[1] in (26, 27)  # 9.5 * 1.2 = 11.4
+
+
+def test_draws_decide_alone() -> None:
+    image = torch.rand(4, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    draws = torch.rand(4, DRAWS, generator=torch.Generator().manual_seed(2))
+    settings = AugmentSettings(mirror=True, rotation_deg=10.0, scale=0.1, shift=0.1)
+    plane = torch.tensor([0, 1, 2, 0])
+    state = torch.random.get_rng_state()
+    one = augment(image, plane, draws, settings)
+    assert torch.equal(one, augment(image, plane, draws, settings))
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert not torch.equal(one, image)
