@@ -13,7 +13,7 @@ from ssus2mri import slices
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
 from ssus2mri.learn.checkpoint import read_model
-from ssus2mri.learn.synthesize import assemble, run_synthesize, synthesize
+from ssus2mri.learn.synthesize import assemble, recut, run_synthesize, synthesize
 from ssus2mri.learn.train import run_train
 
 CPU = torch.device("cpu")
@@ -41,8 +41,8 @@ def trained(folder, run):
     return folder / "model.safetensors"
 
 
-def run(model, paths, out, name="some-run"):
-    given = SynthesizeSettings(batch_size=3)
+def run(model, paths, out, name="some-run", fuse=False):
+    given = SynthesizeSettings(batch_size=3, fuse=fuse)
     run_synthesize(model, paths, run=name, out=out, settings=given, threads=1)
 
 
@@ -73,6 +73,28 @@ def test_slices_return_to_their_place():
     assert array[31, 30, 5] == (4 + 2) / 16
     assert array[30, 30, 31] == pytest.approx((1 + 2 + 6) / 24)
     assert array[5, 5, 5] == 0
+
+
+def test_recut_slices_agree_where_planes_cross():
+    us = some_slices("us-t", split="test", count=6)
+    values = np.arange(1, 7, dtype=np.float16)[:, None, None] / 8
+    image = (np.broadcast_to(values, us.image.shape) * us.head).astype(np.float16)
+    made = slices.Slices(us.header, image, us.plane, us.index, us.head)
+    fused = recut(made, assemble(made))
+    assert fused.image[0, 30, 31] == np.float16((1 + 2 + 6) / 24)  # axial 30 at y 30, x 31
+    assert fused.image[1, 30, 31] == fused.image[0, 30, 31]  # coronal 30 at z 30, x 31
+    assert fused.image[5, 30, 30] == fused.image[0, 30, 31]  # sagittal 31 at z 30, y 30
+    assert not fused.image[~us.head].any()
+    assert np.array_equal(recut(fused, assemble(fused)).image, fused.image)
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+def test_fusing_changes_the_slices_only_where_it_is_asked_for(tmp_path, fuse):
+    model = trained(tmp_path, "copy")  # slices of noise: planes disagree where they cross
+    us = some_slices("us-t", split="test")
+    slices.write(us, tmp_path / "us-t.h5")
+    run(model, [tmp_path / "us-t.h5"], tmp_path / "out", fuse=fuse)
+    assert np.array_equal(slices.read(tmp_path / "out" / "us-t.h5").image, us.image) != fuse
 
 
 def test_a_landmark_keeps_its_world_point():

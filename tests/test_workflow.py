@@ -144,7 +144,7 @@ SETTINGS = {
     "a run left out": ("enabled_runs: [ours, copy]", REPORT),
     "a run more": ("enabled_runs: [ours, gan, copy, atlas]", ONE_RUN),
     "a run that is not enabled": ("runs: {no_att: {label: Other}}", {}),
-    "synthesize": ("synthesize: {batch_size: 5}", SYNTHESIZE),
+    "synthesize": ("synthesize: {fuse: false}", SYNTHESIZE),
     "register": ("register: {slices_per_volume: 4}", {"register": RUNS, **REPORT}),
     "compare": ("compare: {slices_per_volume: 4}", {"compare": RUNS, **REPORT}),
     "score": ("score: {confidence: 0.9}", REPORT),

@@ -91,3 +91,4 @@ class SynthesizeSettings(Section):
     """Section ``synthesize``."""
 
     batch_size: int = Field(ge=1, description="slices at a time")
+    fuse: bool = Field(description="cut the slices anew from the volume that all planes make")
