@@ -59,19 +59,19 @@ def draw(planes: list[Panel], title: str) -> Figure:
 
     Args:
         planes: one or more.
-        title: what it shows and how good it is.
+        title: what it shows, a colon, and how good it is.
 
     Returns:
         The figure, not yet written.
     """
     figure = Figure(figsize=(3.2 * max(len(planes), 2), 4.0), dpi=100, facecolor="white")
-    figure.suptitle(title, fontsize=9)
+    figure.suptitle(title.replace(": ", "\n", 1), fontsize=8)
     for axes, panel in zip(figure.subplots(1, len(planes), squeeze=False)[0], planes, strict=True):
         _draw_panel(axes, panel)
     for name, _, colour in OUTLINES:
         figure.axes[0].plot([], [], color=colour, linewidth=1.5, label=f"{name} (template)")
     figure.legend(loc="lower center", ncols=len(OUTLINES), fontsize=7, frameon=False)
-    figure.subplots_adjust(left=0.03, right=0.97, top=0.86, bottom=0.1, wspace=0.1)
+    figure.subplots_adjust(left=0.03, right=0.97, top=0.83, bottom=0.1, wspace=0.1)
     return figure
 
 
