@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 import yaml
 from conftest import ROOT, blob_volume
 from test_volume import BAD, break_image
 
 from ssus2mri import cli, volume
 
+CONFIG = str(ROOT / "config/config.yaml")
 HEADER = "volume,subject,modality,image,ga_weeks,split,mask,transform\n"
 
 
@@ -135,3 +137,93 @@ def test_debug_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.argv", ["ssus2mri", *arguments])
     with pytest.raises(ValueError, match="no such file"):
         cli.main()
+
+
+def refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    *arguments: str,
+) -> str:
+    """Run a stage that must refuse; nothing new may appear and nothing old may change."""
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    code, said = run(monkeypatch, capfd, *arguments)
+    assert (code, "Traceback" in said, len(said.strip().splitlines())) == (1, False, 1), said
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+    return said
+
+
+@pytest.mark.parametrize("how", ["empty mask", "grid"])
+def test_bad_mask_stops_crop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], how: str
+) -> None:
+    scan = blob_volume()
+    mask = sitk.Cast(scan > (1e6 if how == "empty mask" else 100), sitk.sitkUInt8)
+    volume.write(scan, tmp_path / "scan.nii.gz")
+    volume.write(mask if how == "empty mask" else mask[1:, :, :], tmp_path / "mask.nii.gz")
+    arguments = ["crop", str(tmp_path / "scan.nii.gz"), "--modality", "mr", "--ga-weeks", "23"]
+    arguments += ["--mask", str(tmp_path / "mask.nii.gz"), "--settings", CONFIG]
+    arguments += ["--out", str(tmp_path / "v.nii.gz"), "--out-mask", str(tmp_path / "m.nii.gz")]
+    said = refused(tmp_path, monkeypatch, capfd, *arguments)
+    assert how in said
+    assert "mask.nii.gz" in said
+
+
+def test_singular_transform_stops_align(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scan = blob_volume()
+    flat = sitk.AffineTransform([1.0, 0, 0, 0, 1.0, 0, 0, 0, 0], (0.0, 0.0, 0.0))
+    sitk.WriteTransform(flat, str(tmp_path / "flat.tfm"))
+    for name in ("scan", "template"):
+        volume.write(scan, tmp_path / f"{name}.nii.gz")
+    for name in ("mask", "labels"):
+        volume.write(sitk.Cast(scan > 100, sitk.sitkUInt8), tmp_path / f"{name}.nii.gz")
+    arguments = ["align", str(tmp_path / "scan.nii.gz"), "--modality", "mr", "--ga-weeks", "23"]
+    arguments += ["--mask", str(tmp_path / "mask.nii.gz"), "--settings", CONFIG]
+    arguments += ["--template", str(tmp_path / "template.nii.gz")]
+    arguments += ["--template-labels", str(tmp_path / "labels.nii.gz")]
+    arguments += ["--transform", str(tmp_path / "flat.tfm"), "--out", str(tmp_path / "v.nii.gz")]
+    said = refused(tmp_path, monkeypatch, capfd, *arguments)
+    assert "flat.tfm" in said
+    assert "singular" in said
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (b"us1,d,us,us1.nii.gz,23,train,,", "column volume"),
+        (b"a/b,d,us,us1.nii.gz,23,train,,", "column volume"),
+        (b"..,d,us,us1.nii.gz,23,train,,", "column volume"),
+        (b"x,d,ct,us1.nii.gz,23,train,,", "column modality"),
+        (b"x,d,us,us1.nii.gz,23,later,,", "column split"),
+        (b"x,c,us,us1.nii.gz,23,train,,", "one split for subject 'c'"),
+        (b"x,Andr\xe9,us,us1.nii.gz,23,train,,", "not UTF-8"),
+    ],
+)
+def test_bad_manifest(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    row: bytes,
+    expected: str,
+) -> None:
+    with (project / "manifest.csv").open("ab") as file:
+        file.write(row + b"\n")
+    code, said = run(monkeypatch, capfd, "check", str(project / "config.yaml"))
+    assert (code, expected in said, "Traceback" in said) == (1, True, False), said
+
+
+def test_manifest_with_byte_order_mark_or_without_mr(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = project / "manifest.csv"
+    raw = path.read_bytes()
+    for bad, expected in (
+        (b"\xef\xbb\xbf" + raw, "byte-order mark"),
+        (raw.replace(b"mr1,b,mr", b"mr1,b,us"), "at least one mr image in split train"),
+    ):
+        path.write_bytes(bad)
+        code, said = run(monkeypatch, capfd, "check", str(project / "config.yaml"))
+        assert (code, expected in said, "Traceback" in said) == (1, True, False), said

@@ -1,0 +1,54 @@
+"""One picture of what comes out: ultrasound, every run's synthetic MR, and the true MR.
+
+    python benchmarks/showcase.py [results] [docs/results/demo.png]
+
+The middle slice of each plane of every test volume; runs in the order of the table.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ssus2mri import slices
+from ssus2mri.render.figures import upright
+
+CELL_INCHES = 1.15
+
+
+def main() -> None:
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
+    out = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/results/demo.png")
+    table = pd.read_csv(root / "score" / "table2.csv")
+    runs = dict(zip(table["run"], table["label"], strict=True))
+    rows = []
+    for path in sorted((root / "synthesize" / next(iter(runs))).glob("*.h5")):
+        us = slices.read(root / "extract" / path.name)
+        made = [slices.read(root / "synthesize" / run / path.name) for run in runs]
+        for plane in np.unique(us.plane):
+            numbers = np.flatnonzero(us.plane == plane)
+            middle = numbers[len(numbers) // 2]
+            truth = us.image[middle] * 0 if us.truth is None else us.truth[middle]
+            images = [us.image[middle], *(one.image[middle] for one in made), truth]
+            name = slices.PLANES[plane]
+            rows.append((f"{path.stem}\n{name}", [upright(image, name) for image in images]))
+    titles = ["ultrasound", *runs.values(), "true MR"]
+    size = (CELL_INCHES * len(titles), CELL_INCHES * len(rows))
+    figure = Figure(figsize=size, dpi=100, facecolor="white")
+    grid = figure.subplots(len(rows), len(titles), squeeze=False)
+    for line, (name, images) in zip(grid, rows, strict=True):
+        for axes, image in zip(line, images, strict=True):
+            axes.imshow(image.astype(np.float32), cmap="gray", vmin=0, vmax=1)
+            axes.set_xticks([])
+            axes.set_yticks([])
+        line[0].set_ylabel(name, fontsize=8)
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(title, fontsize=9)
+    figure.subplots_adjust(left=0.07, right=0.99, top=0.95, bottom=0.01, wspace=0.03, hspace=0.03)
+    figure.savefig(out, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()
