@@ -1,0 +1,82 @@
+"""A user's project in a folder of its own: small cohort, smallest settings, a copy of the code."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+MANIFEST = """\
+volume,subject,modality,image,ga_weeks,split
+us-1,s1,us,results/simulate/us-1.nii.gz,22.5,train
+us-2,s2,us,results/simulate/us-2.nii.gz,23.5,val
+mr-3,s3,mr,results/simulate/mr-3.nii.gz,23.0,train
+mr-4,s4,mr,data/mr-4.nii.gz,23.2,train
+us-5,s5,us,results/simulate/us-5.nii.gz,23.1,test
+mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test
+"""
+TINY = "enabled_runs: [ours, gan, copy]\n"
+
+
+class Project:
+    """A folder with all that a user's project holds, the package among it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("config", "workflow", "envs", "ssus2mri"):
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+        (folder / "data_manifest.csv").write_text(MANIFEST)
+        smoke = (ROOT / "tests" / "config" / "smoke.yaml").read_text(encoding="utf-8")
+        (folder / "tiny.yaml").write_text(smoke + TINY)
+        (folder / "edit.yaml").write_text("{}\n")
+
+    def snakemake(self, *arguments: str, manifest: str = "data_manifest.csv") -> str:
+        """Run Snakemake there, on the package there; give all that it says."""
+        bin_folder = str(Path(sys.executable).parent)
+        config = ("--configfile", "tiny.yaml", "edit.yaml", "--config", f"manifest={manifest}")
+        found = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, *config],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(self.folder),
+                "PATH": bin_folder + os.pathsep + os.environ["PATH"],
+            },
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        if found.returncode:
+            pytest.fail(found.stdout[-6000:])
+        return found.stdout
+
+    def plan(self, *arguments: str) -> dict[str, int]:
+        """Ask which rules would run, and how often."""
+        said = self.snakemake("--dry-run", "--quiet", "rules", *arguments)
+        if "Nothing to be done" in said:
+            return {}
+        table = said.split("Job stats:")[1].split("total")[0]
+        jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+        assert jobs.pop("all") == 1
+        return jobs
+
+    @contextmanager
+    def edited(self, name: str, old: str, new: str) -> Iterator[None]:
+        """Replace text in a file for a while; without ``old``, put ``new`` at the end."""
+        path = self.folder / name
+        before, times = path.read_bytes(), path.stat()
+        text = before.decode()
+        assert old in text, f"{old!r} is not in {name}"
+        path.write_text(text.replace(old, new, 1) if old else text + new)
+        try:
+            yield
+        finally:
+            path.write_bytes(before)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
