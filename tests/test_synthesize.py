@@ -90,11 +90,16 @@ def test_recut_slices_agree_where_planes_cross():
 
 @pytest.mark.parametrize("fuse", [False, True])
 def test_fusing_changes_the_slices_only_where_it_is_asked_for(tmp_path, fuse):
-    model = trained(tmp_path, "copy")  # slices of noise: planes disagree where they cross
-    us = some_slices("us-t", split="test")
+    us = some_slices("us-t", split="test")  # of noise: planes disagree where they cross
     slices.write(us, tmp_path / "us-t.h5")
-    run(model, [tmp_path / "us-t.h5"], tmp_path / "out", fuse=fuse)
-    assert np.array_equal(slices.read(tmp_path / "out" / "us-t.h5").image, us.image) != fuse
+    for name in ("ours", "copy"):
+        model = trained(tmp_path / name, name)
+        run(model, [tmp_path / "us-t.h5"], tmp_path / name, name=name, fuse=fuse)
+    image = slices.read(tmp_path / "ours" / "us-t.h5").image
+    network = read_model(tmp_path / "ours" / "model.safetensors").network
+    alone = synthesize(network, us, run="ours", batch_size=3, device=CPU).image
+    assert np.array_equal(image, alone) != fuse
+    assert np.array_equal(slices.read(tmp_path / "copy" / "us-t.h5").image, us.image)
 
 
 def test_a_landmark_keeps_its_world_point():

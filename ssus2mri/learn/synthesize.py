@@ -16,6 +16,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.learn import device as devices
 from ssus2mri.learn.checkpoint import Model, read_model
 from ssus2mri.learn.dataset import pool
+from ssus2mri.learn.methods import UNTRAINED
 from ssus2mri.slices import Header, Slices
 
 logger = logging.getLogger(__name__)
@@ -121,12 +122,14 @@ def run_synthesize(
         _check(loaded, model, slices.read_header(path), path)
     device = devices.prepare(threads)
     network = loaded.network.to(device)
+    # What is not learned is cut from a volume already; `atlas` must stay the training MR, exactly.
+    fuse = settings.fuse and loaded.settings.method not in UNTRAINED
     for path in extracts:
         made = synthesize(
             network, slices.read(path), run=run, batch_size=settings.batch_size, device=device
         )
         assembled = assemble(made)
-        if settings.fuse and len(made) > 1:
+        if fuse and len(made) > 1:
             made = recut(made, assembled)
         volume.write(assembled, out / f"{made.header.volume}.nii.gz")
         slices.write(made, out / f"{made.header.volume}.h5")
