@@ -23,7 +23,7 @@ from ssus2mri.render.figures import edges, grey, losses_svg, upright
 from ssus2mri.render.gather import gather
 from ssus2mri.render.report import run_render
 from ssus2mri.render.tables import paper_tables
-from ssus2mri.render.verdict import headline, verdicts
+from ssus2mri.render.verdict import Verdict, best_outcome, headline, verdicts
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 
@@ -306,3 +306,13 @@ def test_tables_mark_the_best_and_an_untrained_winner(folder: Path) -> None:
     assert not truth.notes
     assert deformation.rows[0].cells[0].text == "Deformation ↓"
     assert truth.rows[1].cells[0].text == "PSNR ↑ (dB)"
+
+
+def test_the_page_has_the_colour_of_the_best_run_at_its_hardest_reference():
+    def one(label, outcome):
+        return Verdict(label, "any", 0.5, 0.4, 15.0, 14.0, 1, 1, 10, outcome)
+
+    assert best_outcome([]) == "unknown"
+    assert best_outcome([one("a", "nearer"), one("a", "not")]) == "not"
+    assert best_outcome([one("a", "nearer"), one("a", "mixed"), one("b", "not")]) == "mixed"
+    assert best_outcome([one("a", "not"), one("b", "nearer")]) == "nearer"

@@ -23,7 +23,7 @@ from ssus2mri.render.examples import IN_SIGHT, examples
 from ssus2mri.render.figures import loss_terms, losses_svg, shrunk
 from ssus2mri.render.gather import Results, gather
 from ssus2mri.render.tables import paper_tables, summary_table
-from ssus2mri.render.verdict import headline, truth_kind, verdicts
+from ssus2mri.render.verdict import best_outcome, headline, truth_kind, verdicts
 from ssus2mri.render.views import number
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,6 @@ def page(results: Results, settings: RenderSettings) -> str:
         lstrip_blocks=True,
     )
     found = verdicts(results.runs)
-    outcomes = {verdict.outcome for verdict in found}
     alignment = alignment_table(results)
     terms = [term for run in results.runs for term in loss_terms(run.losses)]
     rows = examples(
@@ -93,8 +92,8 @@ def page(results: Results, settings: RenderSettings) -> str:
         title=settings.title,
         version=__version__,
         headline=headline(results.runs, found),
-        # One run that wins carries the page's colour; which ones do not is in the sentence.
-        outcome=next((one for one in ("nearer", "mixed", "not") if one in outcomes), "unknown"),
+        # The best run carries the page's colour, by its hardest reference; the sentence has the rest.
+        outcome=best_outcome(found),
         kind=truth_kind(results.runs),
         verdicts=found,
         tables=paper_tables(results),

@@ -151,6 +151,21 @@ def headline(runs: Sequence[Run], found: Sequence[Verdict]) -> str:
     return " ".join(parts)
 
 
+def best_outcome(found: Sequence[Verdict]) -> str:
+    """Tell how the best trained run does: a run is worth what it is against its hardest reference.
+
+    Args:
+        found: verdicts of all trained runs.
+
+    Returns:
+        ``nearer``, ``mixed`` or ``not``; ``unknown`` without a verdict.
+    """
+    order = ("nearer", "mixed", "not")
+    labels = {verdict.label for verdict in found}
+    worst = [max(order.index(v.outcome) for v in found if v.label == label) for label in labels]
+    return order[min(worst)] if worst else "unknown"
+
+
 def _where(volumes: int) -> str:
     if volumes == 1:
         return "in the only test volume, which proves little"
