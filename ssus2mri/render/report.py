@@ -92,7 +92,7 @@ def page(results: Results, settings: RenderSettings) -> str:
         title=settings.title,
         version=__version__,
         headline=headline(results.runs, found),
-        # The best run carries the page's colour, by its hardest reference; the sentence has the rest.
+        # The best run gives the page its colour, by its hardest reference.
         outcome=best_outcome(found),
         kind=truth_kind(results.runs),
         verdicts=found,
