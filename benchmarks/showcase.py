@@ -36,7 +36,7 @@ def main() -> None:
             rows.append((f"{path.stem}\n{name}", [upright(image, name) for image in images]))
     titles = ["ultrasound", *runs.values(), "true MR"]
     size = (CELL_INCHES * len(titles), CELL_INCHES * len(rows))
-    figure = Figure(figsize=size, dpi=100, facecolor="white")
+    figure = Figure(figsize=size, dpi=90, facecolor="white")
     grid = figure.subplots(len(rows), len(titles), squeeze=False)
     for line, (name, images) in zip(grid, rows, strict=True):
         for axes, image in zip(line, images, strict=True):

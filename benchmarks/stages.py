@@ -22,7 +22,7 @@ def main() -> None:
     for stage in STAGES:
         files = sorted((root / stage).glob("*.tsv"))
         if not files:
-            sys.exit(f"{root / stage}: no records; run the workflow first")
+            continue  # nothing is simulated in a project of real scans
         jobs = pd.concat([pd.read_csv(file, sep="\t", na_values="-") for file in files])
         total += jobs["s"].sum()
         numbers = f"{jobs['s'].sum():.0f} | {jobs['s'].max():.1f} | {jobs['max_rss'].max():.0f}"
