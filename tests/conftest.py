@@ -1,5 +1,7 @@
 """Phantoms made in code, shared by the tests."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +44,13 @@ def brightest_point(image: sitk.Image) -> np.ndarray:
 def oblique() -> sitk.Image:
     """A 16-bit oblique volume with a landmark."""
     return blob_volume()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Undo what the command line does to logging: its stream ends with the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)

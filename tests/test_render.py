@@ -23,7 +23,6 @@ from ssus2mri.render.figures import edges, grey, losses_svg, upright
 from ssus2mri.render.gather import gather
 from ssus2mri.render.report import run_render
 from ssus2mri.render.tables import paper_tables
-from ssus2mri.render.verdict import Verdict, best_outcome, headline, verdicts
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 
@@ -244,59 +243,6 @@ def test_volumes_are_left_out_to_keep_the_page_small(
     assert "Pictures of the 1 least similar of 4 scans." in page
 
 
-def test_the_verdict_is_what_the_rows_say(folder: Path) -> None:
-    runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
-    found = {(one.label, one.reference): one for one in verdicts(runs)}
-    assert len(found) == 4
-    one = found["Ours", "Atlas MR"]
-    assert (one.outcome, one.won, one.volumes, one.slices) == ("nearer", 2, 2, 48)
-    assert one.ssim == pytest.approx(runs[0].compare["ssim"].mean())
-    assert "Ours and GAN <i> are nearer to the true MR" in headline(runs, list(found.values()))
-
-
-def test_a_higher_ssim_with_a_lower_psnr_is_no_win(folder: Path) -> None:
-    runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
-    sharp = replace(runs[3], compare=runs[3].compare.assign(psnr=99.0))
-    pair = [runs[0], sharp]
-    found = verdicts(pair)
-    assert [one.outcome for one in found] == ["mixed"]
-    assert "by every measure" in headline(pair, found)
-
-
-def test_pairs_are_compared_after_registration(folder: Path) -> None:
-    runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
-    pair = [
-        replace(run, compare=run.compare.assign(kind="pair", ssim_registered=value))
-        for run, value in zip(runs[::3], (0.6, 0.5), strict=True)
-    ]
-    (one,) = verdicts(pair)
-    assert (one.ssim, one.reference_ssim, one.outcome) == (pytest.approx(0.6), 0.5, "nearer")
-    assert np.isnan(one.psnr)
-    assert "MR of the same subject" in headline(pair, [one])
-
-
-@pytest.mark.parametrize(
-    ("shift", "outcome", "words"),
-    [
-        ({"us-7": 1.0, "us-8": 1.0}, "not", "No trained run is nearer"),
-        ({"us-7": 0.9, "us-8": 0.01}, "not", "No trained run is nearer"),
-        ({"us-7": 0.3, "us-8": 0.0}, "mixed", "not in every test volume or"),
-    ],
-)
-def test_a_lost_comparison_is_said(
-    folder: Path, shift: dict[str, float], outcome: str, words: str
-) -> None:
-    runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
-    ours, atlas = runs[0], runs[3]
-    better = atlas.compare.assign(
-        ssim=atlas.compare["ssim"] + atlas.compare["volume"].map(shift).astype(float)
-    )
-    pair = [ours, replace(atlas, compare=better)]
-    found = verdicts(pair)
-    assert [one.outcome for one in found] == [outcome]
-    assert words in headline(pair, found)
-
-
 def test_tables_mark_the_best_and_an_untrained_winner(folder: Path) -> None:
     tables = paper_tables(gather(folder, phantom.LABELS, phantom.VOLUMES))
     deformation, truth = tables
@@ -306,13 +252,3 @@ def test_tables_mark_the_best_and_an_untrained_winner(folder: Path) -> None:
     assert not truth.notes
     assert deformation.rows[0].cells[0].text == "Deformation ↓"
     assert truth.rows[1].cells[0].text == "PSNR ↑ (dB)"
-
-
-def test_the_page_has_the_colour_of_the_best_run_at_its_hardest_reference():
-    def one(label, outcome):
-        return Verdict(label, "any", 0.5, 0.4, 15.0, 14.0, 1, 1, 10, outcome)
-
-    assert best_outcome([]) == "unknown"
-    assert best_outcome([one("a", "nearer"), one("a", "not")]) == "not"
-    assert best_outcome([one("a", "nearer"), one("a", "mixed"), one("b", "not")]) == "mixed"
-    assert best_outcome([one("a", "not"), one("b", "nearer")]) == "nearer"

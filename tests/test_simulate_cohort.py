@@ -176,10 +176,10 @@ def test_template_is_the_undeformed_head(tmp_path: Path):
         sitk.ReadImage(str(tmp_path / f"{name}.nii.gz")) for name in ("mr", "us", "labels", "head")
     )
     arrays = [sitk.GetArrayFromImage(image) for image in (mr, us, labels, head)]
-    assert mr.GetOrigin() == pytest.approx([-46.5] * 3)
+    assert mr.GetOrigin() == pytest.approx([-47.25] * 3)
     assert np.array_equal(arrays[3] > 0, head_mask(arrays[2]))
     middle = np.argwhere(arrays[3]).mean(0)
-    assert middle == pytest.approx([15.5] * 3, abs=0.4)
+    assert middle == pytest.approx([31.5] * 3, abs=0.4)
     skull, white = arrays[2] == Tissue.SKULL, arrays[2] == Tissue.WHITE_MATTER
     assert arrays[1][skull].mean() > 2 * arrays[1][white].mean() > 0
     assert not arrays[0][~intracranial(arrays[2])].any()
@@ -205,7 +205,7 @@ def test_pose_from_labels_maps_into_the_template_of_the_same_labels(tmp_path: Pa
     template = sitk.ReadImage(str(tmp_path / "template" / "labels.nii.gz"))
     real = sitk.ReadImage(str(tmp_path / "template" / "mr.nii.gz"))
     assert sitk.GetArrayViewFromImage(real).max() <= 8
-    centre = template.TransformContinuousIndexToPhysicalPoint([15.5] * 3)
+    centre = template.TransformContinuousIndexToPhysicalPoint([31.5] * 3)
     assert centre == pytest.approx(from_labels(path, SETTINGS.anatomy).centre_mm, abs=1e-3)
     scan = simulate(
         "p",
