@@ -57,7 +57,7 @@ class Progress:
         left = sum(loop.seconds) / len(loop.seconds) * (epochs - loop.epoch)
         line = f"{self.run}: epoch {loop.epoch} of {epochs}: {terms}; {duration(left)} left"
         if self.bar is not None:
-            self.bar.update(self.task, description=line)
+            self.bar.console.print(line, highlight=False)  # above the bar, which stays whole
         else:
             logger.info("%s", line)
 
