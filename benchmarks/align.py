@@ -24,9 +24,9 @@ from ssus2mri import geometry, volume
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.prepare import AlignSettings, AtlasSettings, CropSettings
 from ssus2mri.config.simulate import SimulateSettings
+from ssus2mri.growth import head_circumference_mm
 from ssus2mri.prepare.align import align_3d, head_of
 from ssus2mri.prepare.crop import run_crop
-from ssus2mri.prepare.growth import head_circumference_mm
 from ssus2mri.simulate.cohort import run_simulate
 from ssus2mri.simulate.template import run_template
 from ssus2mri.tissues import Tissue

@@ -14,7 +14,10 @@ from ssus2mri.provenance import digest, fingerprint
 
 AUTO, BUILT_IN = "auto", "built-in"
 
-_BEFORE_TRAINING = ("simulate.template", "simulate.cohort", "prepare.extract", "prepare.align")
+_BEFORE_TRAINING = (
+    *("simulate.template", "simulate.cohort"),
+    *("prepare.crop", "prepare.align", "prepare.extract"),
+)
 
 
 def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:

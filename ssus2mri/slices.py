@@ -121,15 +121,6 @@ def read_header(path: Path) -> Header:
         return _header(path, file)
 
 
-def read_slice(path: Path, number: int) -> NDArray[np.float16]:
-    """Read the image of one slice, ``(H, W)``, without reading the others; see `read`.
-
-    Opening the file costs more than the slice: for many, keep it open with `Reader`.
-    """
-    with Reader(path) as reader:
-        return reader.slice(number)
-
-
 class Reader:
     """A slice file kept open, for random reads of single slices.
 

@@ -6,7 +6,8 @@ import SimpleITK as sitk
 from phantom_simulate import label_atlas, small_settings
 
 from ssus2mri.errors import InputError
-from ssus2mri.simulate.anatomy import built_in, head_circumference_mm, head_diameters_mm, head_mask
+from ssus2mri.growth import head_circumference_mm
+from ssus2mri.simulate.anatomy import built_in, head_diameters_mm, head_mask
 from ssus2mri.simulate.atlas import from_labels
 from ssus2mri.simulate.deformation import random_deformation
 from ssus2mri.simulate.pose import (

@@ -65,7 +65,6 @@ def test_reader(tmp_path: Path) -> None:
         for number in (-1, 5):
             with pytest.raises(IndexError, match="of 5"):
                 reader.slice(number)
-    np.testing.assert_array_equal(slices.read_slice(tmp_path / "a.h5", 3), made.image[3])
 
 
 @pytest.mark.parametrize("name", ["image", "plane", "index", "head"])

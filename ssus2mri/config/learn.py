@@ -50,7 +50,7 @@ class WeightSettings(Section):
 class AugmentSettings(Section):
     """Random changes of training slices, US and MR alike."""
 
-    mirror: bool = Field(description="left-right, every second axial and coronal slice")
+    mirror: bool = Field(description="left-right, half of the axial and coronal slices at random")
     rotation_deg: float = Field(ge=0, le=45, description="largest turn within the plane, degrees")
     scale: float = Field(ge=0, lt=0.5, description="largest change of size, as a fraction")
     shift: float = Field(ge=0, lt=0.5, description="largest shift, as a fraction of the edge")

@@ -15,8 +15,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import minimize
 
 from ssus2mri.config.prepare import PlaneSettings
+from ssus2mri.growth import ellipse_circumference, head_circumference_mm
 from ssus2mri.prepare.ellipsoid import Ellipsoid, Floats, draw, of_mask
-from ssus2mri.prepare.growth import ellipse_circumference, head_circumference_mm
 from ssus2mri.tissues import HEAD, Tissue
 
 

@@ -14,8 +14,8 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from ssus2mri.config.prepare import SkullSettings
+from ssus2mri.growth import axial_axes_mm, ellipse_circumference, head_circumference_mm
 from ssus2mri.prepare.ellipsoid import Ellipsoid, Floats
-from ssus2mri.prepare.growth import axial_axes_mm, ellipse_circumference, head_circumference_mm
 from ssus2mri.prepare.ridges import Ridges, ridges
 
 # Numerical resolution by dimension, no tissue or scanner in it: points on the surface in the search

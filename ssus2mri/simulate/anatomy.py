@@ -13,9 +13,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.optimize import brentq
 
 from ssus2mri.config.simulate import AnatomySettings
+from ssus2mri.growth import axial_axes_mm, head_circumference_mm
 from ssus2mri.simulate.pose import Points, index_of, world_of
 from ssus2mri.simulate.shapes import ellipsoid, tube, union, without
 from ssus2mri.tissues import HEAD, Tissue
@@ -59,25 +59,10 @@ class Anatomy:
         return ndimage.map_coordinates(array, indices, order=order, cval=outside)
 
 
-def head_circumference_mm(ga_weeks: float) -> float:
-    """Head circumference at a gestational age, mm.
-
-    Args:
-        ga_weeks: 14 to 42.
-
-    Source: Hadlock et al., Radiology 152, 1984: GA = 8.96 + 0.540 HC + 0.0003 HC^3 (HC in cm),
-    inverted; not stated in TMI 2020.
-    """
-    return 10 * float(brentq(lambda cm: 8.96 + 0.540 * cm + 0.0003 * cm**3 - ga_weeks, 1, 60))
-
-
 def head_diameters_mm(ga_weeks: float) -> tuple[float, float]:
     """Outer biparietal and occipitofrontal diameters: the ellipse of that circumference, mm."""
-    ratio = CEPHALIC_INDEX
-    h = ((1 - ratio) / (1 + ratio)) ** 2
-    perimeter = np.pi / 2 * (1 + ratio) * (1 + 3 * h / (10 + np.sqrt(4 - 3 * h)))
-    length = head_circumference_mm(ga_weeks) / perimeter
-    return ratio * length, length
+    length, width = axial_axes_mm(head_circumference_mm(ga_weeks), CEPHALIC_INDEX)
+    return width, length
 
 
 def built_in(ga_weeks: float, settings: AnatomySettings) -> Anatomy:

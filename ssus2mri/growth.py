@@ -1,4 +1,4 @@
-"""Head size by gestational age, for size priors and growth ratios.
+"""Head size by gestational age: how large to simulate a head, and how large to expect one.
 
 Source: Hadlock et al., *Radiology* 1984, 152:497-501: GA = 8.96 + 0.540 HC + 0.0003 HC^3, with the
 head circumference HC in cm and the gestational age GA in weeks. Its coefficients are the formula,
@@ -8,19 +8,6 @@ not settings.
 import numpy as np
 
 _CONSTANT, _LINEAR, _CUBIC = 8.96, 0.540, 0.0003
-
-
-def ga_of_circumference(hc_mm: float) -> float:
-    """Gestational age of a head circumference.
-
-    Args:
-        hc_mm: head circumference, mm.
-
-    Returns:
-        Weeks.
-    """
-    hc_cm = hc_mm / 10.0
-    return _CONSTANT + _LINEAR * hc_cm + _CUBIC * hc_cm**3
 
 
 def head_circumference_mm(ga_weeks: float) -> float:
