@@ -4,7 +4,7 @@ Datasets: ``image (S, H, W)`` float16 in [0, 1]; ``plane (S,)`` uint8, an index 
 ``index (S,)`` int16, the slice's index in atlas space; ``head (S, H, W)`` bool. Where known
 (simulated volumes): ``truth (S, H, W)`` float16, the MR of the same anatomy at the same place;
 ``labels (S, H, W)`` uint8, `ssus2mri.tissues.Tissue`. Where the run predicts it:
-``predicted_position (S, 2)``.
+``predicted_position (S, 2)`` float32, a plane and an index (not rounded) as those of the slices.
 
 Attributes: those of `Header`. Arrays of a plane are views of the atlas volume ``a[z, y, x]``: axial
 ``a[k]``, coronal ``a[:, k]``, sagittal ``a[:, :, k]``.

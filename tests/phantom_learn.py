@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 
 from ssus2mri import slices
 from ssus2mri.config.base import merge, parse
 from ssus2mri.config.learn import TrainSettings
+from ssus2mri.learn.dataset import Batch
 from ssus2mri.slices import Header, Slices
 
+torch.set_num_threads(1)  # threads would only wait for each other over tensors as small as these
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 SIZE = 64
 TINY = {
@@ -19,7 +22,10 @@ TINY = {
         "decoder_channels": 4,
         "final_channels": [3, 2],
         "attention_channels": 2,
+        "locator_channels": [3, 2, 2, 2],
         "discriminator_channels": [2, 3, 3, 4],
+        "resnet": {"channels": 2, "blocks": 2, "patch_channels": 2, "image_pool": 3},
+        "nce": {"patches": 16, "features": 4},
     },
     "batch_size": 2,
     "epochs": 2,
@@ -33,6 +39,16 @@ def settings(run: str = "ours", **changes: Any) -> TrainSettings:
     values = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     values = merge(merge(merge(values["train"], TINY), values["runs"][run]), changes)
     return parse(TrainSettings, values, run)
+
+
+def batch(size: int = SIZE, *, channels: int = 1, count: int = 2, seed: int = 0) -> Batch:
+    """Make a batch of noise in [0, 1], with truth; planes 0, 1, 2, ..., indices 30, 31, ..."""
+    random = torch.Generator().manual_seed(seed)
+    us, mr, truth = (
+        torch.rand(count, number, size, size, generator=random) for number in (channels, 1, 1)
+    )
+    number = torch.arange(count)
+    return Batch(us, mr, plane=number % 3, index=30 + number, truth=truth, seed=seed)
 
 
 def some_slices(

@@ -63,7 +63,9 @@ def header(volume: str, modality: str, split: str, size: int) -> Header:
     )
 
 
-def build(root: Path, *, size: int = 32, each: int = 8, truth: bool = True) -> Path:
+def build(
+    root: Path, *, size: int = 32, each: int = 8, truth: bool = True, positions: bool = False
+) -> Path:
     """Write the folder; return it."""
     rng = np.random.default_rng(1)
     for number, name in enumerate(["mr-1", "mr-2"]):
@@ -106,6 +108,10 @@ def build(root: Path, *, size: int = 32, each: int = 8, truth: bool = True) -> P
                     }
                 )
                 measures = {"ssim": 0.8 - far, "psnr": 25 - 10 * far, "mae": 0.1 + far / 4}
+                if positions and run == "ours":
+                    off = {"plane_right": 1.0, "index_right": 1.0, "index_error": 2.5}
+                    at = {"reference": name, "kind": "position", "index_error_mm": 7.5}
+                    rows[run][1].append(key | at | off)
                 if truth:
                     rows[run][1].append(
                         key
@@ -114,7 +120,8 @@ def build(root: Path, *, size: int = 32, each: int = 8, truth: bool = True) -> P
                         | {"ssim_registered": np.nan, "mae_cortex": 0.1}
                     )
     columns = (
-        "run,volume,subject,plane,index,reference,kind,ssim,psnr,mae,ssim_registered,mae_cortex"
+        "run,volume,subject,plane,index,reference,kind,ssim,psnr,mae,ssim_registered,plane_right,"
+        "index_right,index_error,index_error_mm,mae_cortex"
     )
     for run, (register, compare) in rows.items():
         _table(pd.DataFrame(register), root / "register" / f"{run}.csv")
@@ -136,7 +143,7 @@ def _training(folder: Path, run: str) -> None:
     trained = METHODS[run] not in ("copy", "atlas")
     epoch = np.arange(1, 13 if trained else 1)
     columns = {"epoch": epoch, "step": epoch * 40, "learning_rate": 1e-4}
-    terms = ["lat", "app", "stru", "proj"] if run == "ours" else ["app"]
+    terms = ["lat", "app", "stru", "proj", "index"] if run == "ours" else ["app"]
     for number, term in enumerate([*terms, *(f"d_{name}" for name in terms if name != "lat")]):
         columns[term] = (1 + number) * np.exp(-epoch / 6) + 0.2
         columns[f"val_{term}"] = columns[term] * 1.1

@@ -6,6 +6,7 @@ import pytest
 from phantom_evaluate import SPACING, compare_settings, picture, slices, store
 
 from ssus2mri.errors import InputError
+from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.compare import COLUMNS, likeness, registered_ssim, run_compare
 
 
@@ -78,6 +79,32 @@ def test_truth_and_pair_together(tmp_path):
     assert rows["kind"].tolist() == ["truth"] * 3 + ["pair"] * 3
     assert rows.loc[rows["kind"] == "pair", "ssim_registered"].notna().all()
     assert (rows["ssim"] < 1).all()
+
+
+def test_predicted_positions_are_judged_without_any_reference(tmp_path):
+    value = slices("scan", run="ours", subject="s", places=((0, 30), (1, 31), (2, 32), (2, 32)))
+    # 5 % of 64 slices are 3.2: right, too far, wrong plane, right by rounding of the plane.
+    predicted = np.float32([[0, 33], [1.2, 35.25], [0.9, 32], [1.6, 31.5]])
+    scan = store(tmp_path / "synthesize", replace(value, predicted_position=predicted))
+    us = ultrasound(tmp_path, truth=False, places=((0, 30), (1, 31), (2, 32), (2, 32)))
+
+    rows = rows_of(tmp_path, [scan], [us])
+
+    assert rows["kind"].tolist() == ["position"] * 4
+    assert rows["plane"].tolist() == ["axial", "coronal", "sagittal", "sagittal"]
+    assert rows["plane_right"].tolist() == [1, 1, 0, 1]
+    assert rows["index_right"].tolist() == [1, 0, 0, 1]
+    assert rows["index_error"].tolist() == [3, 4.25, 0, 0.5]
+    assert rows["index_error_mm"].tolist() == [4.5, 6.375, 0, 0.75]
+    assert rows["ssim"].isna().all()
+    assert set(rows["reference"]) == {"scan"}
+
+
+def test_a_run_that_predicts_no_positions_has_none(tmp_path):
+    rows = rows_of(tmp_path, [synthetic(tmp_path)], [ultrasound(tmp_path)])
+
+    assert rows[list(tables.POSITION)].isna().all(axis=None)
+    assert "position" not in set(rows["kind"])
 
 
 def test_registration_mends_a_shift():

@@ -1,9 +1,28 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import torch
+from conftest import ROOT
+from numpy.typing import NDArray
+from phantom_learn import settings
+from phantom_simulate import small_settings
+from scipy import ndimage
 from skimage.feature import canny
 
+from ssus2mri import geometry
+from ssus2mri.config.base import load_section
+from ssus2mri.config.prepare import ExtractSettings
 from ssus2mri.models.edges import EdgeNet
+from ssus2mri.prepare.extract import chosen, cut, scaled
+from ssus2mri.simulate.anatomy import built_in
+from ssus2mri.simulate.cohort import simulate
+
+AROUND = np.ones((3, 3), bool)
+DATA = Path(os.environ.get("SSUS2MRI_DATA", "."))
+EXTRACT = load_section(ExtractSettings, str(ROOT / "config/config.yaml"), "extract")
 
 
 def network(low=0.02, high=0.05):
@@ -58,3 +77,69 @@ def test_it_is_frozen_and_passes_the_gradient():
     flat = torch.full((1, 1, 32, 32), 0.5, requires_grad=True)
     edges(flat).sum().backward()
     assert torch.isfinite(flat.grad).all()
+
+
+def slices_of(image: sitk.Image, mask: sitk.Image) -> NDArray[np.float32]:
+    """Every ninth slice of an MR, all planes, scaled as `extract` does."""
+    inside = sitk.GetArrayFromImage(mask) > 0
+    unit = scaled(sitk.GetArrayFromImage(image), inside, EXTRACT.mr_percentiles)[0]
+    return cut(unit, chosen(inside, EXTRACT)[::9])
+
+
+def f_score(found: NDArray[np.bool_], expected: NDArray[np.bool_]) -> float:
+    """Agreement of edges, one pixel off allowed."""
+    precise = found[ndimage.binary_dilation(expected, AROUND)].sum() / found.sum()
+    complete = expected[ndimage.binary_dilation(found, AROUND)].sum() / expected.sum()
+    return float(2 * precise * complete / (precise + complete))
+
+
+def agreement(slices: NDArray[np.float32]) -> list[float]:
+    """F-score of each slice against Canny with the same sigma and thresholds.
+
+    Scikit-image's Sobel filter gives a ramp of slope 1 a magnitude of 8.
+    """
+    edges = settings().network.edges
+    made = EdgeNet(**edges.model_dump())(torch.from_numpy(slices)[:, None])[:, 0].numpy() > 0
+    expected = [
+        canny(
+            one,
+            sigma=edges.sigma,
+            low_threshold=8 * edges.low,
+            high_threshold=8 * edges.high,
+            mode="nearest",
+        )
+        for one in slices
+    ]
+    return [f_score(one, other) for one, other in zip(made, expected, strict=True)]
+
+
+def test_f_score_by_hand():
+    line = np.zeros((9, 9), bool)
+    line[2] = True
+    assert f_score(line, line) == 1
+    assert f_score(np.roll(line, 1, axis=0), line) == 1
+    assert f_score(np.roll(line, 2, axis=0) | line, line) == pytest.approx(2 * 0.5 / 1.5)
+
+
+def test_edges_of_simulated_mr_are_those_of_canny():
+    simulation = small_settings(96)
+    anatomy = built_in(23, simulation.anatomy)
+    scan = simulate("m", subject="m", modality="mr", anatomy=anatomy, settings=simulation)
+    assert min(agreement(slices_of(scan.image, scan.truth > 0))) >= 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("SSUS2MRI_DATA" not in os.environ, reason="SSUS2MRI_DATA is not set")
+@pytest.mark.parametrize("name", ["crl-22w", "crl-23w", "crl-24w", "wu-22w", "wu-23w", "wu-24w"])
+def test_edges_of_real_mr_are_those_of_canny(name):
+    image = sitk.ReadImage(str(DATA / "mr_atlases" / f"{name}_t2w.nii.gz"), sitk.sitkFloat32)
+    mask = sitk.ReadImage(str(DATA / "mr_atlases" / f"{name}_mask.nii.gz"))
+    centre = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
+    grid, still = geometry.grid(160, 0.6, centre), sitk.TranslationTransform(3)
+    found = agreement(
+        slices_of(
+            geometry.resample(image, grid, still),
+            geometry.resample(mask, grid, still, nearest=True),
+        )
+    )
+    assert min(found) >= 0.8

@@ -2,15 +2,9 @@ import math
 
 import pytest
 import torch
-from phantom_learn import settings
 
 from ssus2mri.errors import InputError
-from ssus2mri.learn import losses, objectives
-from ssus2mri.learn.methods import objective
-
-US = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(1))
-MR = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(2))
-ALL = ["lat", "app", "stru", "proj", "back_app", "bi"]
+from ssus2mri.learn import losses
 
 
 @pytest.mark.parametrize(
@@ -55,14 +49,6 @@ def test_weighted_sum_by_hand():
         losses.weighted_sum(terms, {"lat": 10.0, "bi": 1.0})
 
 
-def test_weights_must_have_exactly_the_known_names():
-    weights = dict.fromkeys(ALL, 1.0)
-    assert objectives.active(weights | {"stru": 0.0}) == {n: 1.0 for n in ALL if n != "stru"}
-    for wrong in (weights | {"index": 1.0}, {"lat": 1.0}):
-        with pytest.raises(ValueError, match="expected exactly"):
-            objectives.active(wrong)
-
-
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_not_finite_stops(bad):
     losses.require_finite({"lat": 1.0}, 7)
@@ -70,78 +56,29 @@ def test_a_loss_that_is_not_finite_stops(bad):
         losses.require_finite({"lat": 1.0, "app": bad}, 7)
 
 
-def test_all_terms_are_computed_and_named():
-    made = objective(settings())
-    terms, pairs = made.generator_terms(US, MR)
-    judged = made.discriminator_terms(pairs)
-    assert list(terms) == ALL
-    assert list(judged) == ["d_app", "d_stru", "d_back_app", "d_bi"]
+def unit(*shape: int) -> torch.Tensor:
+    random = torch.Generator().manual_seed(0)
+    return torch.nn.functional.normalize(torch.randn(*shape, generator=random), dim=-1)
 
 
-def test_each_term_is_the_loss_of_its_own_images():
-    made = objective(settings())
-    generator, judge = made.generator, made.discriminators
-    forward = generator.translate(US, reconstruct=True)
-    back, latent = generator.infer_back(forward.mr)
-    terms, pairs = made.generator_terms(US, MR)
-    expected = {
-        "lat": (forward.us - US).abs().mean(),
-        "app": ((judge["app"](forward.mr) - 1) ** 2).mean(),
-        "stru": ((judge["stru"](made.edges(forward.mr)) - 1) ** 2).mean(),
-        "proj": (back - US).abs().mean(),
-        "back_app": ((judge["back_app"](back) - 1) ** 2).mean(),
-        "bi": ((judge["bi"](latent) - 1) ** 2).mean(),
-    }
-    assert {n: v.item() for n, v in terms.items()} == pytest.approx(
-        {n: v.item() for n, v in expected.items()}
-    )
-    for name, (real, fake) in {
-        "app": (MR, forward.mr),
-        "stru": (made.edges(MR), made.edges(forward.mr)),
-        "back_app": (US, back),
-        "bi": (forward.latent, latent),
-    }.items():
-        torch.testing.assert_close(pairs[name][0], real)
-        torch.testing.assert_close(pairs[name][1], fake)
+def test_patch_contrast_by_hand():
+    query = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
+    key = torch.tensor([[[0.6, 0.8], [0.0, 1.0]]])
+    found = losses.patch_nce(query, key, 0.5).item()
+    first, second = math.log(1 + math.exp(-1.2)), math.log(1 + math.exp((0.8 - 1) / 0.5))
+    assert found == pytest.approx((first + second) / 2)
 
 
-@pytest.mark.parametrize("term", ALL)
-def test_a_weight_of_0_skips_term_and_network(term):
-    made = objective(settings(weights={term: 0.0}))
-    terms, pairs = made.generator_terms(US, MR)
-    assert list(terms) == [name for name in ALL if name != term]
-    assert term not in pairs
-    assert term not in made.discriminators
+def test_patch_contrast_tells_its_own_patch_from_others():
+    query = unit(2, 256, 256)
+    assert losses.patch_nce(query, query, 0.07).item() < 1e-3
+    alike = query[:, :1].expand_as(query)
+    assert losses.patch_nce(query, alike, 0.07).item() == pytest.approx(math.log(256))
+    wrong = losses.patch_nce(query, query.roll(1, dims=1), 0.07).item()
+    assert wrong > math.log(256)
 
 
-def test_networks_without_a_use_are_not_made():
-    gan = objective(settings("gan"))
-    assert list(gan.generator_terms(US, MR)[0]) == ["app"]
-    assert gan.generator.decoder_b is gan.generator.encoder_d is gan.generator.attention is None
-    assert objective(settings("no_att")).generator.decoder_b is not None
-
-
-@pytest.mark.parametrize("term", ["app", "stru", "proj", "back_app", "bi"])
-def test_the_gradient_of_every_term_reaches_the_synthesis(term):
-    made = objective(settings())
-    made.generator_terms(US, MR)[0][term].backward()
-    assert made.generator.decoder_c.blocks[-1][2].weight.grad.abs().sum() > 0
-    assert made.generator.encoder_a.blocks[0][0][0].weight.grad.abs().sum() > 0
-    assert all(p.grad is None for p in made.discriminators.parameters())
-
-
-def test_the_gradient_of_a_discriminator_stays_in_it():
-    made = objective(settings())
-    judged = made.discriminator_terms(made.generator_terms(US, MR)[1])
-    judged["d_stru"].backward()
-    assert all(p.grad is not None for p in made.discriminators["stru"].parameters())
-    assert all(p.grad is None for p in made.discriminators["app"].parameters())
-    assert all(p.grad is None for p in made.generator.parameters())
-
-
-def test_autoencoder_sees_both_modalities():
-    made = objective(settings("ae", network={"norm": "none"}))
-    terms, pairs = made.generator_terms(US, MR)
-    both = [(made.generator.reconstruct(x) - x).abs().mean().item() for x in (US, MR)]
-    assert terms["lat"].item() == pytest.approx(sum(both) / 2)
-    assert not pairs
+def test_patch_contrast_stays_within_an_image():
+    query = unit(1, 4, 8).expand(3, 4, 8)
+    one = losses.patch_nce(query[:1], query[:1], 0.07)
+    torch.testing.assert_close(losses.patch_nce(query, query, 0.07), one)

@@ -4,18 +4,19 @@ from torch import nn
 
 from ssus2mri.errors import InputError
 from ssus2mri.models.attention import CrossModalAttention, attend
-from ssus2mri.models.baselines import Atlas, Copy
-from ssus2mri.models.blocks import conv, count_parameters
+from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
+from ssus2mri.models.blocks import conv, count_parameters, middle
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.generator import Decoder, Encoder, Generator, Shape
 from ssus2mri.models.initialise import draw_weights
+from ssus2mri.models.locator import Locator, read, scale
 
 TABLE_1 = Shape(48, 96, (64, 32), norm="none", activation="relu", output="none")
 SMALL = Shape(2, 4, (3, 2), norm="none", activation="relu", output="none")
 
 
 def layers(network):
-    """Give (input channels, output channels, kernel, stride, parameters) of every convolution."""
+    """Give (channels in, channels out, kernel, stride, parameters) of every convolution."""
     return [
         (
             m.in_channels,
@@ -30,8 +31,14 @@ def layers(network):
 
 
 def generator(shape=TABLE_1, level=4, **changes):
-    given = {"attention_channels": 72, "reconstruct": True, "infer_back": True} | changes
-    return Generator(shape, attention_level=level, **given)
+    given = {
+        "neighbours": 0,
+        "attention_channels": 72,
+        "locator_channels": (),
+        "reconstruct": True,
+        "infer_back": True,
+    }
+    return Generator(shape, attention_level=level, **(given | changes))
 
 
 def test_encoder_has_the_layers_of_table_1():
@@ -76,6 +83,57 @@ def test_generator_adds_up():
     assert count_parameters(generator(level=0)) == 2 * encoder + 3 * decoder
     lean = generator(level=0, reconstruct=False, infer_back=False)
     assert count_parameters(lean) == encoder + decoder
+    locator = 20784 + (48 * 32 * 9 + 32) + (32 * 16 * 9 + 16) + (16 * 4 * 9 + 4) + 34
+    found = generator(level=0, locator_channels=(48, 32, 16, 4))
+    assert count_parameters(found) == 2 * encoder + 3 * decoder + locator
+    # Two more images for enc1 of A, and for dec6 of B and C, which read the same input.
+    wide = count_parameters(generator(neighbours=1)) - count_parameters(generator())
+    assert wide == 2 * 9 * 48 + 2 * (2 * 9 * 64)
+
+
+def test_locator_has_the_layers_of_table_1():
+    network = Locator(48, (48, 32, 16, 4), activation="relu")
+    assert layers(network) == [
+        (48, 48, 3, 2, 20784),
+        (48, 32, 3, 2, 13856),
+        (32, 16, 3, 1, 4624),
+        (16, 4, 3, 1, 580),
+    ]
+    assert (network.output.in_features, network.output.out_features) == (16, 2)
+    assert network.layers(torch.zeros(1, 48, 5, 5)).shape == (1, 4, 2, 2)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
+def test_locator_takes_latents_of_any_size(size):
+    network = Locator(3, (3, 2, 2, 4), activation="relu")
+    assert network(torch.rand(2, 3, size, size)).shape == (2, 2)
+
+
+def test_a_position_is_read_as_it_was_scaled():
+    plane, index = torch.tensor([0, 1, 2, 2]), torch.tensor([0, 80, 159, 1])
+    place = scale(plane, index, 160)
+    assert place[:, 0].tolist() == [0, 0.5, 1, 1]
+    assert place[2, 1] == 1
+    found = read(place, 160)
+    assert torch.equal(found[0], plane)
+    torch.testing.assert_close(found[1], index.float())
+    rough = read(torch.tensor([[-0.3, 1.2], [0.74, 0.5]]), 160)
+    assert rough[0].tolist() == [0, 1]
+    assert rough[1].tolist() == [159, 79.5]
+
+
+def test_neighbours_are_read_and_the_middle_slice_is_given():
+    network = generator(SMALL, neighbours=1, attention_channels=3, locator_channels=(3, 2, 2, 2))
+    draw_weights(network, torch.Generator().manual_seed(0))
+    assert network.channels == 3
+    us = torch.rand(1, 3, 64, 64, requires_grad=True)
+    made = network(us, *[torch.zeros(1)] * 3)
+    assert made.mr.shape == (1, 1, 64, 64)
+    assert made.position.shape == (1, 2)
+    made.mr.sum().backward()
+    assert all(us.grad[0, number].abs().sum() > 0 for number in range(3))
+    assert generator(SMALL)(us[:, 1:2], *[us] * 3).position is None
+    assert torch.equal(middle(us), us[:, 1:2])
 
 
 @pytest.mark.parametrize("size", [160, 96, 64])
@@ -95,26 +153,43 @@ def test_attention_sits_between_the_decoders(level):
         torch.manual_seed(0)
         network = generator(shape, level=level, attention_channels=3)
     us = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(1))
-    network(us, *[torch.zeros(1)] * 3).sum().backward()
-    read = [
+    network(us, *[torch.zeros(1)] * 3).mr.sum().backward()
+    used = [
         any(p.grad is not None for p in block.parameters()) for block in network.decoder_b.blocks
     ]
-    assert read == [number < level for number in range(1, 7)]
+    assert used == [number < level for number in range(1, 7)]
 
 
 def test_inference_gives_what_training_gives():
     network = generator(SMALL, attention_channels=3)
     us = torch.rand(1, 1, 64, 64)
-    assert torch.equal(network(us, *[us] * 3), network.translate(us, reconstruct=True).mr)
+    assert torch.equal(network(us, *[us] * 3).mr, network.translate(us, reconstruct=True).mr)
 
 
-def test_both_orders_of_the_product_agree():
+@pytest.mark.parametrize("edge", [20, 40, 80], ids=["level 3", "level 4", "level 5"])
+def test_both_orders_of_the_product_agree(edge):
     random = torch.Generator().manual_seed(0)
-    delta, phi, g = (torch.randn(2, 5, 30, generator=random) for _ in range(3))
+    delta, phi, g = (torch.randn(1, 72, edge**2, generator=random) for _ in range(3))
     right = attend(delta, phi, g)
     torch.testing.assert_close(right, attend(delta, phi, g, right_to_left=False), atol=1e-5, rtol=0)
+
+
+def test_the_product_by_hand():
+    random = torch.Generator().manual_seed(0)
+    delta, phi, g = (torch.randn(2, 5, 30, generator=random) for _ in range(3))
     by_hand = torch.einsum("bcn,bcm,bdm->bdn", delta, phi, g) / 30
-    torch.testing.assert_close(right, by_hand, atol=1e-5, rtol=0)
+    torch.testing.assert_close(attend(delta, phi, g), by_hand, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("level", "edge"), [(3, 20), (4, 40), (5, 80)])
+def test_the_attention_reads_the_level_it_is_told(level, edge):
+    """At 160 px, the size of the paper's slices, without computing them."""
+    with torch.device("meta"):
+        network = generator(level=level, reconstruct=False, infer_back=False)
+        seen = []
+        network.attention.register_forward_hook(lambda _, given, made: seen.append(given[0].shape))
+        network(torch.zeros(1, 1, 160, 160), *[torch.zeros(1)] * 3)
+    assert seen == [(1, 144, edge, edge)]
 
 
 def test_attention_starts_from_the_mr_features():
@@ -168,8 +243,8 @@ def atlas():
 def test_atlas_gives_the_slice_at_the_same_place(plane, index, ga_weeks, found):
     us = torch.zeros(1, 1, 2, 2)
     made = atlas()(us, torch.tensor([plane]), torch.tensor([index]), torch.tensor([ga_weeks]))
-    assert made.shape == us.shape
-    assert made.unique().tolist() == [found]
+    assert made.mr.shape == us.shape
+    assert made.mr.unique().tolist() == [found]
 
 
 def test_atlas_lacks_a_plane():
@@ -179,4 +254,12 @@ def test_atlas_lacks_a_plane():
 
 def test_copy():
     us = torch.rand(2, 1, 4, 4)
-    assert torch.equal(Copy()(us, *[us] * 3), us)
+    assert torch.equal(Copy()(us, *[us] * 3).mr, us)
+
+
+@pytest.mark.parametrize("network", [Copy(), Autoencoder(SMALL)])
+def test_models_of_one_slice_take_it_from_between_its_neighbours(network):
+    us = torch.rand(1, 3, 32, 32)
+    alone = network(us[:, 1:2], *[us] * 3)
+    assert torch.equal(network(us, *[us] * 3).mr, alone.mr)
+    assert network.channels == 1

@@ -100,6 +100,7 @@ def test_no_identifier_twice(page: str) -> None:
     [
         "score/table2.csv",
         "score/table4.csv",
+        "score/table5.csv",
         "score/summary.csv",
         "register/ours.csv",
         "compare/copy.csv",
@@ -252,3 +253,17 @@ def test_tables_mark_the_best_and_an_untrained_winner(folder: Path) -> None:
     assert not truth.notes
     assert deformation.rows[0].cells[0].text == "Deformation ↓"
     assert truth.rows[1].cells[0].text == "PSNR ↑ (dB)"
+
+
+def test_table_of_positions_is_there_where_a_run_predicts_them(
+    folder: Path, tmp_path: Path
+) -> None:
+    results = phantom.build(tmp_path / "results", positions=True)
+    *_, table = paper_tables(gather(results, phantom.LABELS, phantom.VOLUMES))
+    texts = [[cell.text for cell in row.cells] for row in table.rows]
+    assert table.file == "table5.csv"
+    assert texts[1] == ["Slice index accuracy ↑", "1.00 ± 0.00", "–", "–", "–"]
+    assert texts[3] == ["Error of the slice index ↓ (mm)", "7.5 ± 0.0", "–", "–", "–"]
+    assert texts[-1] == ["n predicted positions", "48", "0", "0", "0"]
+    plain = paper_tables(gather(folder, phantom.LABELS, phantom.VOLUMES))
+    assert "table5.csv" not in [view.file for view in plain]

@@ -10,6 +10,7 @@ from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.compare import COLUMNS
 from ssus2mri.evaluate.score import interval, run_score
 
+TABLES = ("table2", "table4", "table5", "summary")
 LABELS = json.dumps({"ours": "Ours", "copy": "Copy of the US"})
 
 
@@ -49,7 +50,7 @@ def scored(tmp_path, register, compare=(), labels=LABELS, **settings):
             paths[stage].append(path)
     out = tmp_path / "score"
     run_score(**paths, labels=labels, out=out, settings=score_settings(**settings))
-    return {name: pd.read_csv(out / f"{name}.csv") for name in ("table2", "table4", "summary")}
+    return {name: pd.read_csv(out / f"{name}.csv") for name in TABLES}
 
 
 def test_numbers_of_a_table_by_hand(tmp_path):
@@ -109,13 +110,39 @@ def test_summary_holds_every_measure_and_plane(tmp_path):
     assert means == pytest.approx({"all": 0.3, "axial": 0.4, "sagittal": 0.2})
 
 
+def test_positions_stand_beside_the_deformation(tmp_path):
+    """Table V: the paper's deformation, then how well a run knows where its slices are."""
+    positions = [
+        {**row, "plane_right": 1.0, "index_right": value, "index_error": 4.0, "index_error_mm": 2.4}
+        for row, value in zip(
+            compare_rows("ours", "position", {"a": [np.nan] * 2, "b": [np.nan] * 2}),
+            (1.0, 1.0, 1.0, 0.0),
+            strict=True,
+        )
+    ]
+
+    found = scored(tmp_path, register_rows("ours", {"a": [0.1], "b": [0.3]}), positions)
+
+    ours, copy = (row for _, row in found["table5"].iterrows())
+    assert (ours["deformation_mean"], ours["index_right_mean"]) == (0.2, 0.75)
+    assert (ours["index_right_ci_low"], ours["index_right_ci_high"]) == (0.5, 1.0)
+    assert (ours["plane_right_mean"], ours["index_error_mm_mean"]) == (1.0, 2.4)
+    assert (ours["n_slices"], ours["n_positions"]) == (2, 4)
+    assert copy["n_positions"] == 0
+    assert np.isnan(copy["index_right_mean"])
+    assert (found["table4"]["n_slices"] == 0).all()
+    summary = found["summary"]
+    assert set(summary[summary["measure"] == "index_error"]["kind"]) == {"position"}
+    assert set(summary[summary["kind"] == "position"]["measure"]) == set(tables.POSITION)
+
+
 def test_same_input_same_bytes(tmp_path):
     rows = register_rows("ours", {name: [0.1, 0.3, ord(name) / 200] for name in "abcde"})
 
     for folder in ("one", "two"):
         scored(tmp_path / folder, rows)
 
-    for name in ("table2", "table4", "summary"):
+    for name in TABLES:
         one, two = (tmp_path / f / "score" / f"{name}.csv" for f in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
 

@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,52 +9,89 @@ import torch
 from phantom_learn import SIZE, settings, some_slices, write_cohort
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import nn
 
 from ssus2mri import slices
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
 from ssus2mri.learn.checkpoint import read_model
+from ssus2mri.learn.fold import lean
 from ssus2mri.learn.synthesize import assemble, recut, run_synthesize, synthesize
 from ssus2mri.learn.train import run_train
+from ssus2mri.models.generator import Synthesis
 
 CPU = torch.device("cpu")
+METHODS = ("ours", "ours_3d_iii", "ae", "gan", "cyclegan", "cut", "copy", "atlas")
 
 
-class Constant(nn.Module):
-    def __init__(self, value):
-        super().__init__()
-        self.value = value
-
-    def forward(self, us, plane, index, ga_weeks):
-        return torch.full_like(us, self.value)
+def constant(value):
+    return lambda us, *_: Synthesis(torch.full_like(us[:, :1], value), None)
 
 
-def trained(folder, run):
-    folder.mkdir(exist_ok=True)
-    run_train(
-        write_cohort(folder),
-        run=run,
-        out=folder / "model.safetensors",
-        checkpoints=folder / "checkpoints",
-        settings=settings(run, epochs=1, steps_per_epoch=1),
-        threads=1,
+def through(infer, us, neighbours=0, batch_size=3):
+    return synthesize(
+        infer, us, neighbours=neighbours, run="some-run", batch_size=batch_size, device=CPU
     )
-    return folder / "model.safetensors"
 
 
-def run(model, paths, out, name="some-run", fuse=False):
-    given = SynthesizeSettings(batch_size=3, fuse=fuse)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Give a folder a model of a run; each is trained once."""
+    known = {}
+
+    def model(folder, run):
+        if run not in known:
+            made = tmp_path_factory.mktemp(run)
+            known[run] = made / "model.safetensors"
+            run_train(
+                write_cohort(made),
+                run=run,
+                out=known[run],
+                checkpoints=made / "checkpoints",
+                settings=settings(run, epochs=1, steps_per_epoch=1),
+                threads=1,
+            )
+        folder.mkdir(exist_ok=True)
+        return Path(shutil.copy(known[run], folder / "model.safetensors"))
+
+    return model
+
+
+def run(model, paths, out, name="some-run", **changes):
+    values = {"batch_size": 3, "gpu_batch_size": 3, "mixed_precision": False, "fuse": False}
+    given = SynthesizeSettings(**(values | changes))
     run_synthesize(model, paths, run=name, out=out, settings=given, threads=1)
 
 
 def test_head_and_range():
     us = some_slices("us-t", split="test")
-    made = synthesize(Constant(1.7), us, run="one", batch_size=3, device=CPU)
+    made = through(constant(1.7), us)
     assert np.array_equal(made.image, us.head.astype(np.float16))
-    assert (made.header.run, made.header.modality) == ("one", "mr")
+    assert (made.header.run, made.header.modality) == ("some-run", "mr")
+    assert made.predicted_position is None
     assert (made.header.volume, made.header.origin_mm) == ("us-t", (-5.0, -6.0, -7.0))
-    assert not synthesize(Constant(-1.0), us, run="", batch_size=9, device=CPU).image.any()
+    assert not through(constant(-1.0), us, batch_size=9).image.any()
+
+
+def test_neighbours_come_as_channels_and_positions_go_into_the_file(tmp_path):
+    """Of the six slices 0, 3 are axial, 1, 4 coronal, 2, 5 sagittal, of index 30 and 31."""
+    us = some_slices("us-t", split="test", count=6)
+    seen = []
+
+    def infer(images, plane, index, ga_weeks, window):
+        seen.append(images)
+        position = torch.stack([plane / 2 + 0.1, index / (SIZE - 1)], dim=1)
+        return Synthesis(images[:, 1:2], position)
+
+    made = through(infer, us, neighbours=1, batch_size=4)
+    shown = torch.cat(seen)
+    order = [[0, 0, 3], [1, 1, 4], [2, 2, 5], [0, 3, 3], [1, 4, 4], [2, 5, 5]]
+    assert torch.equal(shown, torch.from_numpy(us.image[order]).float())
+    assert np.array_equal(made.image, us.image)
+    slices.write(made, tmp_path / "made.h5")
+    stored = slices.read(tmp_path / "made.h5").predicted_position
+    assert stored.dtype == np.float32
+    assert stored[:, 0].tolist() == [0, 1, 2, 0, 1, 2]
+    assert stored[:, 1] == pytest.approx(us.index, abs=1e-4)
 
 
 def test_slices_return_to_their_place():
@@ -89,7 +128,7 @@ def test_recut_slices_agree_where_planes_cross():
 
 
 @pytest.mark.parametrize("fuse", [False, True])
-def test_fusing_changes_the_slices_only_where_it_is_asked_for(tmp_path, fuse):
+def test_fusing_changes_the_slices_only_where_it_is_asked_for(tmp_path, trained, fuse):
     us = some_slices("us-t", split="test")  # of noise: planes disagree where they cross
     slices.write(us, tmp_path / "us-t.h5")
     for name in ("ours", "copy"):
@@ -97,8 +136,10 @@ def test_fusing_changes_the_slices_only_where_it_is_asked_for(tmp_path, fuse):
         run(model, [tmp_path / "us-t.h5"], tmp_path / name, name=name, fuse=fuse)
     image = slices.read(tmp_path / "ours" / "us-t.h5").image
     network = read_model(tmp_path / "ours" / "model.safetensors").network
-    alone = synthesize(network, us, run="ours", batch_size=3, device=CPU).image
+    alone = through(lean(network, CPU, bfloat16=False), us).image
     assert np.array_equal(image, alone) != fuse
+    plain = through(lambda *given: network(*given[:4]), us).image
+    assert np.abs(alone.astype(np.float32) - plain).max() < 1e-3  # both are stored as float16
     assert np.array_equal(slices.read(tmp_path / "copy" / "us-t.h5").image, us.image)
 
 
@@ -120,8 +161,8 @@ def test_a_plane_gives_a_plane():
     assert np.array_equal(sitk.GetArrayFromImage(image), us.image[0].astype(np.float32))
 
 
-@pytest.mark.parametrize("method", ["ours", "ae", "gan", "copy", "atlas"])
-def test_every_method_writes_the_same_layout(tmp_path, method):
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_writes_the_same_layout(tmp_path, trained, method):
     model = trained(tmp_path, method)
     us = some_slices("us-t", split="test")
     slices.write(us, tmp_path / "us-t.h5")
@@ -131,6 +172,7 @@ def test_every_method_writes_the_same_layout(tmp_path, method):
     assert made.image.shape == us.image.shape
     assert np.isfinite(made.image).all()
     assert made.truth is made.labels is None
+    assert (made.predicted_position is not None) == (method == "ours_3d_iii")
     if method == "copy":
         assert np.array_equal(made.image, us.image)
     if method == "atlas":
@@ -139,7 +181,7 @@ def test_every_method_writes_the_same_layout(tmp_path, method):
     assert sitk.ReadImage(str(tmp_path / "out" / "us-t.nii.gz")).GetSize() == (SIZE,) * 3
 
 
-def test_a_subject_trained_on_is_refused(tmp_path):
+def test_a_subject_trained_on_is_refused(tmp_path, trained):
     model = trained(tmp_path, "copy")
     for known in ("person-us-a", "person-us-v", "person-mr-a"):
         path = tmp_path / "scan.h5"
@@ -149,7 +191,7 @@ def test_a_subject_trained_on_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_mr_is_refused(tmp_path):
+def test_mr_is_refused(tmp_path, trained):
     model = trained(tmp_path, "copy")
     slices.write(some_slices("mr-t", modality="mr", split="test"), tmp_path / "mr-t.h5")
     with pytest.raises(InputError, match="expected ultrasound slices"):
@@ -164,7 +206,7 @@ def rewritten(model, **changes):
     save_file(tensors, model, metadata | changes)
 
 
-def test_damaged_models_are_refused(tmp_path):
+def test_damaged_models_are_refused(tmp_path, trained):
     model = trained(tmp_path, "gan")
     rewritten(model, subjects="[]")
     with pytest.raises(InputError, match="changed afterwards"):

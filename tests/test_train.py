@@ -1,56 +1,32 @@
 import json
-import os
-import signal
+import sys
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from phantom_learn import settings, some_slices, write_cohort
+from phantom_train import same, train
 from safetensors.torch import load_file
 
 from ssus2mri import slices
 from ssus2mri.errors import InputError
 from ssus2mri.learn import checkpoint, dataset
+from ssus2mri.learn.device import compiled
 from ssus2mri.learn.loop import Loop, learning_rate
 from ssus2mri.learn.methods import objective
+from ssus2mri.learn.parallel import World
 from ssus2mri.learn.progress import duration
-from ssus2mri.learn.train import losses_csv, run_train
+from ssus2mri.learn.summary import losses_csv
 
-CPU = torch.device("cpu")
-
-
-def train(folder, paths, run="ours", checkpoints="checkpoints", **changes):
-    run_train(
-        paths,
-        run=run,
-        out=folder / "model.safetensors",
-        checkpoints=folder / checkpoints,
-        settings=settings(run, **changes),
-        threads=1,
-    )
-    return load_file(folder / "model.safetensors"), (folder / "losses.csv").read_bytes()
-
-
-def same(one, two):
-    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+ALONE = World(torch.device("cpu"))
 
 
 def test_learning_rate_halves():
     rates = [learning_rate(1e-4, epoch, 20) for epoch in (0, 19, 20, 39, 40)]
     assert rates == [1e-4, 1e-4, 5e-5, 5e-5, 2.5e-5]
-
-
-def test_draw_shows_every_slice_once_before_any_twice():
-    drawn = dataset.draw(5, 13, torch.Generator().manual_seed(0)).tolist()
-    assert sorted(drawn[:5]) == sorted(drawn[5:10]) == list(range(5))
-    assert len(drawn) == 13
-    assert drawn == dataset.draw(5, 13, torch.Generator().manual_seed(0)).tolist()
-
-
-def test_spread():
-    assert dataset.spread(10, 4).tolist() == [0, 2, 5, 7]
-    assert dataset.spread(2, 4).tolist() == [0, 1]
-    assert dataset.spread(0, 4).tolist() == []
 
 
 def test_outputs(tmp_path):
@@ -61,7 +37,7 @@ def test_outputs(tmp_path):
     assert lines[0].split(",") == [
         *["epoch", "step", "learning_rate"],
         *names,
-        *[f"val_{name}" for name in names],
+        *[f"val_{name}" for name in (*names, "texture", "content", "criterion")],
     ]
     assert [line.split(",")[:3] for line in lines[1:]] == [
         ["1", "2", "0.0001"],
@@ -71,6 +47,9 @@ def test_outputs(tmp_path):
     assert facts["steps"] == 4
     assert facts["slices"] == {"us": 8, "mr": 3, "val_us": 4, "val_mr": 0}
     assert facts["parameters"]["generator"] > facts["parameters"]["discriminators"] > 0
+    assert facts["processes"] == 1
+    assert facts["peak_memory_mb"] > 10
+    assert facts["images_per_second"] == pytest.approx(8 / facts["seconds"], rel=0.05)
     assert len(facts["seconds_per_epoch"]) == 2
     model = checkpoint.read_model(tmp_path / "model.safetensors")
     assert model.run == "ours"
@@ -82,73 +61,12 @@ def test_outputs(tmp_path):
 def test_same_seed_same_bytes(tmp_path):
     paths = write_cohort(tmp_path)
     before = torch.random.get_rng_state()
-    one = train(tmp_path / "one", paths)
-    two = train(tmp_path / "two", paths[::-1])
-    other = train(tmp_path / "other", paths, seed=1)
+    one = train(tmp_path / "one", paths, epochs=1)
+    two = train(tmp_path / "two", paths[::-1], epochs=1)
+    other = train(tmp_path / "other", paths, epochs=1, seed=1)
     assert torch.equal(before, torch.random.get_rng_state())
-    assert same(one[0], two[0])
-    assert one[1] == two[1]
-    assert not same(one[0], other[0])
-
-
-def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
-    paths = write_cohort(tmp_path)
-    expected = train(tmp_path / "whole", paths, steps_per_epoch=3)
-    update, steps = Loop._update, []
-
-    def interrupted(self, us, mr):
-        steps.append(1)
-        if len(steps) == 5:  # in the middle of the second epoch
-            os.kill(os.getpid(), signal.SIGTERM)
-        return update(self, us, mr)
-
-    monkeypatch.setattr(Loop, "_update", interrupted)
-    with pytest.raises(SystemExit) as stopped:
-        train(tmp_path / "parts", paths, steps_per_epoch=3)
-    assert stopped.value.code == 128 + signal.SIGTERM
-    assert not (tmp_path / "parts" / "model.safetensors").exists()
-    found = train(tmp_path / "parts", paths, steps_per_epoch=3)
-    assert len(steps) == 6
-    assert same(found[0], expected[0])
-    assert found[1] == expected[1]
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-
-
-def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path, monkeypatch):
-    paths = write_cohort(tmp_path)
-    expected = train(tmp_path / "whole", paths)
-    update, steps = Loop._update, []
-
-    def killed(self, us, mr):
-        steps.append(1)
-        if len(steps) == 4:
-            raise KeyboardInterrupt
-        return update(self, us, mr)
-
-    monkeypatch.setattr(Loop, "_update", killed)
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "parts", paths)
-    found = train(tmp_path / "parts", paths)
-    assert len(steps) == 4 + 2
-    assert same(found[0], expected[0])
-    assert found[1] == expected[1]
-    assert not (tmp_path / "parts" / "checkpoints").exists()
-
-
-def test_checkpoints_of_another_training_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("ssus2mri.learn.train.remove_checkpoint", lambda folder: None)
-    paths = write_cohort(tmp_path)
-    train(tmp_path, paths, run="ae")
-    train(tmp_path, paths, run="ae", label="another name")
-    with pytest.raises(InputError, match=r"other settings.*Delete"):
-        train(tmp_path, paths, run="ae", seed=7)
-    made = some_slices("us-a")
-    slices.write(replace(made, image=made.image[::-1].copy()), tmp_path / "changed.h5")
-    with pytest.raises(InputError, match=r"other settings.*Delete"):
-        train(tmp_path, [tmp_path / "changed.h5", *paths[1:]], run="ae")
-    (tmp_path / "checkpoints" / "latest.pt").write_bytes(b"PK\3\4 truncated")
-    with pytest.raises(InputError, match=r"a damaged file.*Delete"):
-        train(tmp_path, paths, run="ae")
+    assert same(one, two)
+    assert not same(one, other)
 
 
 def test_a_nan_stops_and_leaves_no_model(tmp_path, monkeypatch):
@@ -157,9 +75,13 @@ def test_a_nan_stops_and_leaves_no_model(tmp_path, monkeypatch):
     image = made.image.copy()
     image[:, 32, 32] = float("nan")
     slices.write(replace(made, image=image), paths[0])
-    with pytest.raises(InputError, match=r"loss `lat, app.* at step \d"):
+    with pytest.raises(InputError, match=r"loss `lat, app.* at step \d") as error:
         train(tmp_path, paths)
     assert not (tmp_path / "model.safetensors").exists()
+    monkeypatch.setattr("ssus2mri.learn.loop.look_every", lambda device: 20)  # as on a GPU
+    with pytest.raises(InputError) as later:
+        train(tmp_path, paths)
+    assert str(later.value) == str(error.value)
 
 
 def test_a_few_steps_lower_the_reconstruction_loss(tmp_path):
@@ -182,35 +104,10 @@ def test_reference_rows_train_in_no_step(tmp_path, run):
     assert json.loads((tmp_path / "train.json").read_text())["steps"] == 0
 
 
-@pytest.mark.parametrize(
-    ("volume", "changes", "message"),
-    [
-        ("us-a", {"split": "test"}, "Leave test volumes out"),
-        ("mr-a", {}, "at least one training slice of modality mr"),
-    ],
-)
-def test_unfit_slice_files(tmp_path, volume, changes, message):
-    paths = write_cohort(tmp_path)
-    slices.write(some_slices(volume, modality="us", **changes), tmp_path / f"{volume}.h5")
-    with pytest.raises(InputError, match=message):
-        train(tmp_path, paths)
-
-
-def test_slices_of_two_sizes(tmp_path):
-    paths = write_cohort(tmp_path)
-    made = some_slices("us-a")
-    small = replace(made, image=made.image[:, :32, :32], head=made.head[:, :32, :32])
-    slices.write(small, paths[0])
-    with pytest.raises(InputError, match=r"slices of one size.*\(32, 32\) and \(64, 64\)"):
-        dataset.load(paths)
-
-
 def test_an_epoch_without_a_number_of_steps_shows_every_slice(tmp_path):
     data = dataset.load(write_cohort(tmp_path))
-    assert Loop(objective(settings(steps_per_epoch=0)), data, settings(steps_per_epoch=0), CPU)
-    assert (
-        Loop(objective(settings()), data, settings(steps_per_epoch=0, batch_size=3), CPU).steps == 3
-    )
+    known = settings(steps_per_epoch=0, batch_size=3)
+    assert Loop(objective(known), data, known, ALONE).steps == 3
 
 
 def test_losses_csv_has_no_noise():
@@ -225,3 +122,113 @@ def test_a_model_is_as_readable_as_other_files(tmp_path):
     train(tmp_path, write_cohort(tmp_path), run="copy")
     modes = [(tmp_path / name).stat().st_mode for name in ("model.safetensors", "losses.csv")]
     assert modes[0] == modes[1]
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """Let the criterion give these numbers, epoch after epoch."""
+
+    def as_if(values):
+        numbers = iter(values)
+        given = {"texture": 0.0, "content": 0.0}
+        monkeypatch.setattr(
+            "ssus2mri.learn.criterion.Criterion.judge",
+            lambda self, made, us: {**given, "criterion": next(numbers)},
+        )
+
+    return as_if
+
+
+def test_the_best_and_the_last_are_kept(tmp_path, judged):
+    paths, few = write_cohort(tmp_path), {"steps_per_epoch": 1}
+    ends = {}
+    for epochs in (2, 3):
+        judged([0.3, 0.2, 0.25])
+        ends[epochs], _ = train(
+            tmp_path / str(epochs), paths, "gan", epochs=epochs, choose="last", **few
+        )
+    judged([0.3, 0.2, float("nan")])
+    kept, _ = train(tmp_path, paths, "gan", epochs=3, choose="best", **few)
+    last = load_file(tmp_path / "last.safetensors")
+    assert all(torch.equal(kept[name], ends[2][name]) for name in kept)
+    assert all(torch.equal(last[name], ends[3][name]) for name in kept)
+    assert not all(torch.equal(last[name], kept[name]) for name in kept)
+    assert json.loads((tmp_path / "train.json").read_text())["best_epoch"] == 2
+
+
+def test_patience_ends_a_training(tmp_path, judged):
+    judged([0.3, 0.2, 0.25, 0.2, 0.1])
+    _, csv = train(tmp_path, write_cohort(tmp_path), "gan", epochs=5, steps_per_epoch=1, patience=2)
+    assert len(csv.splitlines()) == 1 + 4
+
+
+def test_the_truth_of_simulated_scans_is_written_beside_the_criterion(tmp_path):
+    paths = write_cohort(tmp_path)
+    made = some_slices("us-v", split="val")
+    slices.write(replace(made, truth=made.image), paths[3])
+    _, csv = train(tmp_path, paths, "gan", epochs=1)
+    assert csv.decode().splitlines()[0].split(",")[-3:] == [
+        "val_criterion",
+        "val_truth_ssim",
+        "val_truth_psnr",
+    ]
+
+
+def test_a_method_that_needs_the_truth_names_the_run(tmp_path):
+    with pytest.raises(InputError, match=r"run paired.*split train without `truth`"):
+        train(tmp_path, write_cohort(tmp_path), "paired")
+
+
+def test_tensorboard_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    paths = write_cohort(tmp_path)
+    with pytest.raises(InputError, match=r"pip install \"ssus2mri\[tensorboard\]\""):
+        train(tmp_path, paths, "gan", tensorboard=True)
+    train(tmp_path, paths, "gan", tensorboard=False)
+
+
+def test_tensorboard_gets_every_epoch(tmp_path):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    _, csv = train(tmp_path, write_cohort(tmp_path), "gan", tensorboard=True)
+    found = events.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [point.step for point in found.Scalars("train/app")] == [1, 2]
+    names, *rows = (line.split(",") for line in csv.decode().splitlines())
+    value = float(rows[1][names.index("val_criterion")])
+    assert found.Scalars("val/criterion")[1].value == pytest.approx(value)
+
+
+def test_compiling_without_a_compiler(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(InputError, match=r"train\.compile.*found no no-such-compiler"):
+        compiled(torch.sin)
+
+
+@pytest.mark.slow
+def test_compiling_renames_nothing(tmp_path, monkeypatch):
+    """The compiler itself takes minutes; this follows the code as it does, and runs it as it is."""
+    compiler = partial(torch.compile, backend="eager")
+    monkeypatch.setattr("ssus2mri.learn.device.torch.compile", compiler)
+    paths, few = write_cohort(tmp_path), {"epochs": 1, "steps_per_epoch": 1}
+    plain, _ = train(tmp_path / "plain", paths, "gan", **few)
+    fast, _ = train(tmp_path / "fast", paths, "gan", compile=True, **few)
+    assert plain.keys() == fast.keys()
+    for name, value in plain.items():
+        torch.testing.assert_close(fast[name], value)
+
+
+@pytest.mark.slow
+def test_bfloat16_stays_finite_and_near(tmp_path, monkeypatch):
+    paths, few = write_cohort(tmp_path), {"epochs": 1, "steps_per_epoch": 1}
+    train(tmp_path / "single", paths, mixed_precision=False, **few)
+
+    def always(device, *, wanted):
+        return torch.autocast("cpu", torch.bfloat16, enabled=wanted)
+
+    monkeypatch.setattr("ssus2mri.learn.loop.mixed_precision", always)
+    monkeypatch.setattr("ssus2mri.learn.validate.mixed_precision", always)
+    train(tmp_path / "half", paths, mixed_precision=True, **few)
+    one, two = (pd.read_csv(tmp_path / name / "losses.csv") for name in ("single", "half"))
+    assert list(one) == list(two)
+    assert np.isfinite(two.to_numpy()).all()
+    assert not one.equals(two)
+    np.testing.assert_allclose(two["val_criterion"], one["val_criterion"], rtol=0.05)

@@ -43,7 +43,7 @@ def test_whole_run_leaves_what_the_design_promises(project):
     results = project.folder / "results"
     for path in (
         "render/report.html",
-        *(f"score/{table}.csv" for table in ("table2", "table4", "summary")),
+        *(f"score/{table}.csv" for table in ("table2", "table4", "table5", "summary")),
         *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy")),
         *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy")),
         "align/us-5.tfm",
@@ -97,8 +97,10 @@ CODE = {
     "models/generator.py": TRAIN,
     "learn/train.py": TRAIN,
     "learn/synthesize.py": SYNTHESIZE,
+    "learn/window.py": SYNTHESIZE,
     "evaluate/register.py": {"register": RUNS, **REPORT},
     "evaluate/compare.py": {"compare": RUNS, **REPORT},
+    "evaluate/position.py": {"compare": RUNS, **REPORT},
     "evaluate/score.py": REPORT,
     "render/report.py": {"render": 1},
 }

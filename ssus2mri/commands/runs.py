@@ -1,5 +1,6 @@
 """Stages of a run and of the project: train, synthesize, register, compare, score, render."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,15 +16,23 @@ app = typer.Typer()
 def train(
     extracts: Annotated[list[Path], typer.Argument(help="Slice files of train and val.")],
     run: Annotated[str, typer.Option(help="Name of the run.")],
-    out: Annotated[Path, typer.Option(help="model.safetensors; losses.csv, train.json beside it.")],
+    out: Annotated[
+        Path, typer.Option(help="model.safetensors; the other outputs stand beside it.")
+    ],
     checkpoints: Annotated[Path, typer.Option(help="Folder to resume from.")],
     settings: Annotated[str, typer.Option(help="The run's settings: `train` and differences.")],
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+    threads: Annotated[int, typer.Option(help="CPU threads, of all processes together.")] = 1,
+    processes: Annotated[
+        int, typer.Option(help="That share the work, one a GPU: starts torchrun.")
+    ] = 1,
 ) -> None:
     """Train one run; the same command resumes it."""
     from ssus2mri.config.learn import TrainSettings
+    from ssus2mri.learn.parallel import launch, launched
     from ssus2mri.learn.train import run_train
 
+    if processes > 1 and not launched():
+        launch(processes, sys.argv[1:])
     run_train(
         extracts,
         run=run,
@@ -102,7 +111,7 @@ def score(
     register: Annotated[str, typer.Option(help="CSVs of `register`, separated by spaces.")],
     compare: Annotated[str, typer.Option(help="CSVs of `compare`, separated by spaces.")],
     labels: Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")],
-    out: Annotated[Path, typer.Option(help="Folder: table2.csv, table4.csv, summary.csv.")],
+    out: Annotated[Path, typer.Option(help="Folder: table2, table4, table5, summary .csv.")],
     settings: Settings = DEFAULT,
 ) -> None:
     """Derive the tables from the rows."""

@@ -69,6 +69,9 @@ class CompareSettings(Section):
         ge=0, description="farthest real slice taken where the very index is missing, mm"
     )
     psnr_cap_db: float = Field(gt=0, description="largest PSNR given: that of equal images, dB")
+    position_tolerance: float = Field(
+        ge=0, lt=1, description="error of a predicted index that is right, of the index range"
+    )
     ssim: SsimSettings
     ffd: FfdSettings
 

@@ -3,6 +3,9 @@
 Two kinds of reference: ``truth``, the MR of the very anatomy at the very place, known for simulated
 scans; ``pair``, the MR of the same test subject, aligned by itself, so near but never exact. All
 is compared within the scan's head, to which the real slice is cut as the synthetic one is.
+
+A row of kind ``position`` compares no images: it says how far off the run is about the slice's
+place, where the run predicts it.
 """
 
 import logging
@@ -25,6 +28,7 @@ from ssus2mri.evaluate.pairs import (
     require_same_grid,
     synthetic_entries,
 )
+from ssus2mri.evaluate.position import errors
 from ssus2mri.evaluate.ssim import mae, psnr, ssim
 from ssus2mri.slices import read
 from ssus2mri.tissues import INTRACRANIAL
@@ -87,7 +91,7 @@ def registered_ssim(
 def run_compare(
     synthetic: Sequence[Path], *, extracts: Sequence[Path], out: Path, settings: CompareSettings
 ) -> None:
-    """Compare every synthetic file with its truth and its pseudo-pair; write a row a slice.
+    """Compare every synthetic file with its truth, its pseudo-pair and its place; a row a slice.
 
     Args:
         synthetic: slice files of one run.
@@ -110,6 +114,7 @@ def run_compare(
             if one.header.modality == "mr" and one.header.subject == scan.header.subject
         ]
         rows += _pair_rows(scan, mrs, settings)
+        rows += _position_rows(scan, settings)
     tables.write(rows, COLUMNS, out)
 
 
@@ -176,4 +181,15 @@ def _pair_rows(
         rows.append({**keys(scan, pair), "kind": "pair", **measures})
     if references:
         logger.info("%s: %d slices compared with a pseudo-pair", scan.header.volume, len(rows))
+    return rows
+
+
+def _position_rows(scan: Entry, settings: CompareSettings) -> list[dict[str, object]]:
+    found = errors(read(scan.path), tolerance=settings.position_tolerance)
+    rows: list[dict[str, object]] = [
+        {**keys(scan, Pair(number, scan, number)), "kind": "position", **measures}
+        for number, measures in enumerate(found)
+    ]
+    if rows:
+        logger.info("%s: %d positions compared", scan.header.volume, len(rows))
     return rows

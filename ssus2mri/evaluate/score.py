@@ -7,13 +7,17 @@ interval of ``deformation`` and of ``similarity_after``, without which a low one
 ``run, label, kind, n_slices, n_volumes``, then mean, std and interval of ``ssim_registered``
 (the paper's), ``ssim``, ``psnr`` and ``mae``, the last three before any registration.
 
+``table5.csv`` (Table V, 3D auxiliaries): as table2, then ``n_positions``, the slices whose position
+the run predicts, and mean, std and interval of ``index_right`` (the paper's accuracy),
+``plane_right``, ``index_error`` and ``index_error_mm``.
+
 ``summary.csv``: everything, a number of every stage a row, over all planes and by plane.
 
 The standard deviation is that of the slices, as the paper's. An unknown number is empty.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +32,7 @@ from ssus2mri.slices import PLANES
 KINDS = ("pair", "truth")
 DEFORMATION = ("deformation", "similarity_after")
 LIKENESS = ("ssim_registered", "ssim", "psnr", "mae")
+POSITION = ("index_right", "plane_right", "index_error", "index_error_mm")
 _STATISTICS = ("mean", "std", "ci_low", "ci_high")
 _COUNTS = ("n_slices", "n_volumes")
 
@@ -98,13 +103,13 @@ def run_score(
 ) -> None:
     """Derive all tables.
 
-    Source: TMI 2020, Tables II and IV.
+    Source: TMI 2020, Tables II, IV and V.
 
     Args:
         register: CSVs of `register`, one a run.
         compare: CSVs of `compare`, one a run.
         labels: JSON, run -> its name in tables, in their order.
-        out: folder for ``table2.csv``, ``table4.csv`` and ``summary.csv``.
+        out: folder for ``table2.csv``, ``table4.csv``, ``table5.csv`` and ``summary.csv``.
         settings: section ``score``.
 
     Raises:
@@ -129,11 +134,22 @@ def run_score(
         for run, label in names.items()
         for kind in KINDS
     ]
+    table5 = [_auxiliary(row, likeness, settings) for row in table2]
     summary = _summary(deformation, likeness, list(names), settings)
     tables.write(table2, ("run", "label", *_wide_columns(DEFORMATION)), out / "table2.csv")
     tables.write(table4, ("run", "label", "kind", *_wide_columns(LIKENESS)), out / "table4.csv")
+    columns5 = ("run", "label", *_wide_columns(DEFORMATION), "n_positions", *_columns(POSITION))
+    tables.write(table5, columns5, out / "table5.csv")
     columns = ("run", "stage", "measure", "kind", "plane", *_COUNTS, *_STATISTICS)
     tables.write(summary, columns, out / "summary.csv")
+
+
+def _auxiliary(
+    row: Mapping[str, object], likeness: pd.DataFrame, settings: ScoreSettings
+) -> dict[str, object]:
+    """Add the position's numbers to a run's row of Table II."""
+    rows = _of(likeness, run=str(row["run"]), kind="position")
+    return {**row, "n_positions": len(rows), **_statistics(rows, POSITION, settings)}
 
 
 def _summary(
@@ -141,10 +157,9 @@ def _summary(
 ) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for run in runs:
-        for stage, frame, kinds in (("register", deformation, ("",)), ("compare", likeness, KINDS)):
-            measures = [name for name in frame.columns if name not in tables.TEXT]
-            for measure in measures:
-                for kind in kinds:
+        for stage, frame in (("register", deformation), ("compare", likeness)):
+            for measure in [name for name in frame.columns if name not in tables.TEXT]:
+                for kind in _kinds(stage, measure):
                     own = _of(frame, run=run, kind=kind) if kind else _of(frame, run=run)
                     for plane in ("all", *PLANES):
                         some = own if plane == "all" else _of(own, plane=plane)
@@ -155,16 +170,31 @@ def _summary(
     return rows
 
 
+def _kinds(stage: str, measure: str) -> Sequence[str]:
+    if stage == "register":
+        return ("",)
+    return ("position",) if measure in tables.POSITION else KINDS
+
+
 def _wide(rows: pd.DataFrame, measures: Sequence[str], settings: ScoreSettings) -> Numbers:
-    wide: Numbers = {"n_slices": len(rows), "n_volumes": rows["volume"].nunique()}
+    counts: Numbers = {"n_slices": len(rows), "n_volumes": rows["volume"].nunique()}
+    return counts | _statistics(rows, measures, settings)
+
+
+def _statistics(rows: pd.DataFrame, measures: Sequence[str], settings: ScoreSettings) -> Numbers:
+    found: Numbers = {}
     for measure in measures:
         numbers = summarise(rows, measure, settings)
-        wide |= {f"{measure}_{name}": numbers[name] for name in _STATISTICS}
-    return wide
+        found |= {f"{measure}_{name}": numbers[name] for name in _STATISTICS}
+    return found
 
 
 def _wide_columns(measures: Sequence[str]) -> list[str]:
-    return [*_COUNTS, *(f"{measure}_{name}" for measure in measures for name in _STATISTICS)]
+    return [*_COUNTS, *_columns(measures)]
+
+
+def _columns(measures: Sequence[str]) -> list[str]:
+    return [f"{measure}_{name}" for measure in measures for name in _STATISTICS]
 
 
 def _of(rows: pd.DataFrame, **values: str) -> pd.DataFrame:

@@ -19,7 +19,8 @@ REGISTER = (
     "deformation",
 )
 TEXT = (*KEYS, "kind")
-COMPARE = (*TEXT, "ssim", "psnr", "mae", "ssim_registered")
+POSITION = ("plane_right", "index_right", "index_error", "index_error_mm")
+COMPARE = (*TEXT, "ssim", "psnr", "mae", "ssim_registered", *POSITION)
 
 
 def write(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Path) -> None:
@@ -34,32 +35,35 @@ def write(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Pa
     write_text(frame.to_csv(index=False, float_format="%.6f", lineterminator="\n"), path)
 
 
-def read(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
+def read(
+    paths: Sequence[Path], columns: Sequence[str], *, text: Sequence[str] = TEXT
+) -> pd.DataFrame:
     """Read the CSVs of several runs into one table.
 
     Args:
         paths: files that `write` wrote.
         columns: columns that each must have.
+        text: columns of text, where there are such.
 
     Returns:
-        All rows; `TEXT` columns are text, all else float64 with NaN where unknown.
+        All rows; all but text is float64 with NaN where unknown.
 
     Raises:
         InputError: a file is missing, not a CSV, without a column, or has text for a number.
     """
-    frames = [_read(path, columns) for path in paths]
+    frames = [_read(path, columns, text) for path in paths]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))
 
 
-def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def _read(path: Path, columns: Sequence[str], text: Sequence[str]) -> pd.DataFrame:
     expected = f"a CSV with columns {', '.join(columns)}"
     do = f"Run `{path.parent.name}` again."
     try:
         # Keys stay as they are: a volume may be named 007 or NA.
         frame = pd.read_csv(
-            path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""]
+            path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""]
         )
-        numbers = [name for name in frame.columns if name not in TEXT]
+        numbers = [name for name in frame.columns if name not in text]
         frame = frame.astype(dict.fromkeys(numbers, float))
     except (OSError, ValueError) as error:
         found = " ".join(str(error).split())[:200]

@@ -1,4 +1,4 @@
-"""Random mirroring and small motions of slices, so that few MR volumes are not learnt by heart."""
+"""Random mirroring, motion and brightness of slices: few volumes must not be learnt by heart."""
 
 import math
 
@@ -9,26 +9,26 @@ from torch.nn import functional as F
 from ssus2mri.config.learn import AugmentSettings
 from ssus2mri.slices import PLANES
 
-DRAWS = 5
+DRAWS = 6
 """Random numbers that a slice needs."""
 
 _SAGITTAL = PLANES.index("sagittal")
 
 
-def augment(images: Tensor, plane: Tensor, draws: Tensor, settings: AugmentSettings) -> Tensor:
+def move(images: Tensor, plane: Tensor, draws: Tensor, settings: AugmentSettings) -> Tensor:
     """Mirror, turn, scale and shift slices, each by its own random numbers.
 
     Left and right are the columns of axial and coronal slices; a sagittal slice is never mirrored.
     Not stated in the source.
 
     Args:
-        images: ``(N, 1, H, W)``.
+        images: ``(N, C, H, W)``; the channels of a slice are moved alike.
         plane: ``(N,)``, index into `slices.PLANES`.
         draws: ``(N, DRAWS)`` in [0, 1).
         settings: how far.
 
     Returns:
-        ``(N, 1, H, W)``, linear interpolation, 0 where nothing is known.
+        ``(N, C, H, W)``, linear interpolation, 0 where nothing is known.
     """
     even = 2 * draws - 1
     angle = even[:, 0] * math.radians(settings.rotation_deg)
@@ -40,3 +40,22 @@ def augment(images: Tensor, plane: Tensor, draws: Tensor, settings: AugmentSetti
     rows = torch.stack([sign * cos, -sign * sin, shift[:, 0], sin, cos, shift[:, 1]], dim=1)
     grid = F.affine_grid(rows.view(-1, 2, 3), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)
+
+
+def brighten(images: Tensor, draws: Tensor, settings: AugmentSettings) -> Tensor:
+    """Raise intensities to a random power, each slice's by its own random number.
+
+    Powers and their inverses are equally likely. Not stated in the source.
+
+    Args:
+        images: ``(N, C, H, W)`` in [0, 1]; the channels of a slice are changed alike.
+        draws: ``(N, DRAWS)`` in [0, 1).
+        settings: how far.
+
+    Returns:
+        ``(N, C, H, W)`` in [0, 1]; 0 and 1 stay.
+    """
+    if settings.gamma == 0:
+        return images
+    power = (1 + settings.gamma) ** (2 * draws[:, 5] - 1)
+    return images.clamp(0, 1) ** power[:, None, None, None]

@@ -1,7 +1,8 @@
 """Models and checkpoints on disk. No pickled code is ever loaded."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from ssus2mri.files import whole
 from ssus2mri.learn.methods import restore
 
 LATEST = "latest.pt"
+LAST = "last.safetensors"
+"""Beside the model: the weights of the last epoch."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,9 @@ def write_model(
         run: name of the run.
         settings: of the run.
         subjects: all that were trained or validated on.
+
+    Raises:
+        InputError: it cannot be written, as on a full disk.
     """
     metadata = {
         "run": run,
@@ -58,7 +64,7 @@ def write_model(
         **provenance.certificate(subjects),
     }
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with whole(path) as partial:
+    with _written(path) as partial:
         # Not save_file, whose file only its owner may read.
         partial.write_bytes(save(plain, metadata))
 
@@ -113,9 +119,29 @@ def write_checkpoint(folder: Path, state: dict[str, Any], identity: str) -> None
         folder: of this run's checkpoints.
         state: tensors, numbers, strings, lists and dicts of these.
         identity: hash of settings and data; another training must not continue from it.
+
+    Raises:
+        InputError: it cannot be written, as on a full disk; the one before is whole.
     """
-    with whole(folder / LATEST) as partial:
-        torch.save({"identity": identity, "state": state}, partial)
+    path = folder / LATEST
+    with _written(path) as partial, partial.open("wb") as file:
+        torch.save({"identity": identity, "state": state}, file)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """Do what `files.whole` does; what fails is a disk, and told as one message."""
+    try:
+        with whole(path) as partial:
+            yield partial
+    except (OSError, RuntimeError) as error:  # torch may hide the system's own error
+        cause = error.__context__ if isinstance(error.__context__, OSError) else error
+        raise InputError(
+            str(path),
+            expected="a disk that can be written to",
+            found=" ".join(str(cause).split())[:200],
+            do="Free some space; the same command goes on from the last checkpoint.",
+        ) from error
 
 
 def read_checkpoint(folder: Path, identity: str) -> dict[str, Any] | None:
@@ -152,6 +178,7 @@ def remove_checkpoint(folder: Path) -> None:
     Args:
         folder: of this run's checkpoints; may be missing.
     """
-    (folder / LATEST).unlink(missing_ok=True)
+    for path in (folder / LATEST, *folder.glob(f".partial-*-{LATEST}")):  # what a kill left
+        path.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ssus2mri import slices
@@ -16,24 +18,79 @@ class Pool:
     """Slices of one modality and split.
 
     ``image (S, H, W)`` float16 in [0, 1]; ``plane (S,)`` uint8, an index into `slices.PLANES`;
-    ``index (S,)`` int16 in atlas space; ``ga_weeks (S,)`` float32.
+    ``index (S,)`` int16 in atlas space; ``ga_weeks (S,)`` float32; ``beside (S, 2)`` int64, the
+    rows of the slice before and after in the same volume and plane, its own where there is none.
+    Where asked for, ``head (S, H, W)`` bool, and ``truth (S, H, W)`` float16, the MR of the same
+    anatomy.
     """
 
     image: Tensor
     plane: Tensor
     index: Tensor
     ga_weeks: Tensor
+    beside: Tensor
+    head: Tensor | None = None
+    truth: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.image)
 
-    def images(self, rows: Tensor) -> Tensor:
-        """Give the images of some rows, ``(N, 1, H, W)`` float32."""
-        return self.image[rows][:, None].float()
+    def images(self, rows: Tensor, neighbours: int = 0) -> Tensor:
+        """Give the images of some rows, and of the slices around them as further channels.
+
+        Args:
+            rows: ``(N,)`` int64.
+            neighbours: how many before, and how many after.
+
+        Returns:
+            ``(N, 1 + 2 neighbours, H, W)`` float32, in the order of the atlas; the slice itself in
+            the middle. Beyond the first and the last slice of a plane, these are repeated.
+        """
+        return self.stored(rows, neighbours).float()
+
+    def stored(self, rows: Tensor, neighbours: int = 0) -> Tensor:
+        """Give what `images` gives as it is kept, float16."""
+        before, after = [rows], [rows]
+        for _ in range(neighbours):
+            before.append(self.beside[before[-1], 0])
+            after.append(self.beside[after[-1], 1])
+        return self.image[torch.stack([*before[:0:-1], *after], dim=1)]
 
     def to(self, device: torch.device) -> "Pool":
         """Move to a device."""
-        return Pool(*(getattr(self, field.name).to(device) for field in fields(self)))
+        return Pool(**{name: one.to(device) for name, one in self._tensors().items()})
+
+    def bytes(self) -> int:
+        """Tell how much memory it takes."""
+        return sum(one.nbytes for one in self._tensors().values())
+
+    def _tensors(self) -> dict[str, Tensor]:
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: one for name, one in named.items() if one is not None}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What an objective sees in a step: all on the device, augmented alike.
+
+    ``us (N, 1 + 2 neighbours, H, W)`` float32 in [0, 1], the slice itself in the middle; ``mr (N,
+    1, H, W)`` of other subjects; ``plane (N,)`` and ``index (N,)`` int64 of the US slices; ``truth
+    (N, 1, H, W)`` the true MR of the US slices, only where the method asks for it. ``seed`` of the
+    step is for random choices inside an objective: the same whatever was resumed.
+    """
+
+    us: Tensor
+    mr: Tensor
+    plane: Tensor
+    index: Tensor
+    truth: Tensor | None
+    seed: int
+
+    @property
+    def slice(self) -> Tensor:
+        """The US slices without their neighbours, ``(N, 1, H, W)``."""
+        middle = self.us.shape[1] // 2
+        return self.us[:, middle : middle + 1]
 
 
 @dataclass(frozen=True)
@@ -47,32 +104,52 @@ class Data:
     subjects: tuple[str, ...]
 
 
-def pool(volumes: Iterable[slices.Slices]) -> Pool:
+def pool(volumes: Iterable[slices.Slices], *, head: bool = False, truth: bool = False) -> Pool:
     """Put the slices of volumes behind each other.
 
     Args:
         volumes: of one atlas size; may be none.
+        head: keep the masks too.
+        truth: keep the truth too, if all volumes have one.
 
     Returns:
         All their slices.
     """
     known = list(volumes)
     if not known:
-        return Pool(torch.zeros(0, 0, 0), *(torch.zeros(0),) * 3)
+        return Pool(torch.zeros(0, 0, 0), *(torch.zeros(0),) * 3, torch.zeros(0, 2).long())
     ages = [torch.full((len(one),), one.header.ga_weeks) for one in known]
+    first = np.cumsum([0, *(len(one) for one in known)])
+    beside = [_beside(one) + row for one, row in zip(known, first, strict=False)]
+    truths = [one.truth for one in known if one.truth is not None] if truth else []
     return Pool(
         torch.cat([torch.from_numpy(one.image) for one in known]),
         torch.cat([torch.from_numpy(one.plane) for one in known]),
         torch.cat([torch.from_numpy(one.index) for one in known]),
         torch.cat(ages).float(),
+        torch.from_numpy(np.concatenate(beside)),
+        torch.cat([torch.from_numpy(one.head) for one in known]) if head else None,
+        torch.cat([torch.from_numpy(one) for one in truths]) if len(truths) == len(known) else None,
     )
 
 
-def load(extracts: Iterable[Path]) -> Data:
+def _beside(one: slices.Slices) -> NDArray[np.int64]:
+    """Find the rows before and after each slice; see `Pool`."""
+    places = list(zip(one.plane.tolist(), one.index.tolist(), strict=True))
+    rows = {place: row for row, place in enumerate(places)}
+    found = [
+        [rows.get((plane, index + step), row) for step in (-1, 1)]
+        for row, (plane, index) in enumerate(places)
+    ]
+    return np.array(found, np.int64)
+
+
+def load(extracts: Iterable[Path], *, truth: bool = False) -> Data:
     """Read the slice files of train and val.
 
     Args:
         extracts: in any order; the result does not depend on it.
+        truth: keep the true MR of training slices too; that of validation slices is always kept.
 
     Returns:
         Pools by modality and split, and all subjects seen.
@@ -104,7 +181,12 @@ def load(extracts: Iterable[Path]) -> Data:
                 do="Leave test volumes out of training.",
             )
         groups[key].append(one)
-    pools = {key: pool(group) for key, group in groups.items()}
+    pools = {}
+    for (modality, split), group in groups.items():
+        judged = (modality, split) == ("us", "val")
+        pools[modality, split] = pool(
+            group, head=judged, truth=judged or (modality == "us" and truth)
+        )
     for modality in ("us", "mr"):
         if not len(pools[modality, "train"]):
             raise InputError(

@@ -1,22 +1,46 @@
 """Where and how to compute; nothing else names a device."""
 
+import os
 import resource
+import shutil
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
+
+from ssus2mri.errors import InputError
 
 
 def prepare(threads: int) -> torch.device:
     """Choose the GPU where there is one, else the CPU.
+
+    Of several processes that `torchrun` started on a computer, each takes its own GPU and its part
+    of the threads.
 
     Args:
         threads: of the CPU.
 
     Returns:
         The device.
+
+    Raises:
+        InputError: more processes than GPUs.
     """
-    torch.set_num_threads(threads)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    torch.set_num_threads(max(threads // here, 1))
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    if here > torch.cuda.device_count():
+        raise InputError(
+            "torchrun",
+            expected=f"at most a process for each of {torch.cuda.device_count()} GPUs",
+            found=f"{here} processes",
+            do="Start fewer.",
+        )
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(device)
+    return device
 
 
 def mixed_precision(device: torch.device, *, wanted: bool) -> AbstractContextManager[None]:
@@ -50,3 +74,39 @@ def peak_memory_mb(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def free_memory(device: torch.device) -> float:
+    """Tell how much memory of a GPU is free, in bytes; of a CPU, no limit."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else float("inf")
+
+
+def look_every(device: torch.device) -> int:
+    """Tell after how many steps to look at what the device has computed.
+
+    A CPU is never waited for; a GPU that is not looked at has its next steps queued.
+    """
+    return 20 if device.type == "cuda" else 1
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function as `torch.compile` makes it; the networks in it keep their names.
+
+    Args:
+        function: of tensors.
+
+    Returns:
+        The same function, compiled when it is first called.
+
+    Raises:
+        InputError: there is no C++ compiler.
+    """
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise InputError(
+            "train.compile",
+            expected="a C++ compiler, for torch.compile",
+            found=f"no {compiler}",
+            do="Install one, name it in CXX, or set train.compile to false.",
+        )
+    return torch.compile(function)

@@ -1,13 +1,19 @@
 """The loss terms, by name: images and scores in, numbers out.
 
-| name | TMI 2020 | what it compares |
+| name | source | what it compares |
 |---|---|---|
-| `lat` | Eq. 3 | reconstructed US with the US, L1 |
+| `lat` | TMI 2020, Eq. 3 | reconstructed US with the US, L1 |
 | `app` | Eq. 4 | synthetic with real MR, adversarial |
 | `stru` | Eq. 5 | edges of synthetic with edges of real MR, adversarial |
 | `proj` | Eq. 7 | US inferred back with the US, L1 |
 | `back_app` | Eq. 8 | US inferred back with real US, adversarial |
 | `bi` | Eq. 9 | latent of encoder D with latent of encoder A, adversarial |
+| `index` | Sec. III-D | predicted with true plane and index, L1 |
+| `cycle` | Zhu et al. 2017, Eq. 2 | images translated there and back with themselves, L1 |
+| `identity` | Zhu et al. 2017, Sec. 5.2 | images translated to their own modality, the same, L1 |
+| `nce` | Park et al. 2020, Eq. 3 | patches of synthetic MR with patches of the US, contrast |
+| `nce_identity` | Park et al. 2020, Eq. 4 | patches of MR translated to MR with its own, contrast |
+| `truth` | none | synthetic with true MR, L1 |
 
 An adversarial form judges the discriminator's map place by place and averages: for the linear part
 of a loss that is the mean score of Table I, and every place of the image gives a gradient.
@@ -22,9 +28,7 @@ from torch import Tensor
 from ssus2mri.errors import InputError
 from ssus2mri.models.blocks import pick
 
-PIXEL_TERMS = ("lat", "proj")
 ADVERSARIAL_TERMS = ("app", "stru", "back_app", "bi")
-TERMS = ("lat", "app", "stru", "proj", "back_app", "bi")
 
 
 def _lsgan(scores: Tensor, real: bool) -> Tensor:
@@ -85,13 +89,32 @@ def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
     """Give the mean absolute difference. Source: TMI 2020, Eqs. 3 and 7.
 
     Args:
-        output: ``(N, 1, H, W)``.
+        output: images ``(N, 1, H, W)``, or positions ``(N, 2)``.
         target: the same shape, in [0, 1].
 
     Returns:
         A number.
     """
     return F.l1_loss(output, target)
+
+
+def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
+    """Give the cross-entropy of finding, for every query, its key among all of the same image.
+
+    Source: Park et al., ECCV 2020, Eqs. 2 and 3; the mean over places and images is taken.
+
+    Args:
+        query: ``(N, P, F)``, features of length 1 of the output at P places.
+        key: the same of the input at the same places.
+        temperature: of the softmax.
+
+    Returns:
+        A number: 0 where every query has its own key only, log P where all keys are alike.
+    """
+    with torch.autocast(query.device.type, enabled=False):  # the softmax magnifies rounding
+        likeness = query.float() @ key.float().mT / temperature  # (N, P, P)
+    own = torch.arange(query.shape[1], device=query.device).expand(len(query), -1)
+    return F.cross_entropy(likeness.flatten(0, 1), own.flatten())
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

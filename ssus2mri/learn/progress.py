@@ -18,14 +18,15 @@ class Progress:
 
     Args:
         run: its name.
+        wanted: False: say nothing.
     """
 
-    def __init__(self, run: str) -> None:
-        self.run = run
+    def __init__(self, run: str, *, wanted: bool) -> None:
+        self.run, self.wanted = run, wanted
         self.bar: Bar | None = None
 
     def __enter__(self) -> "Progress":
-        if sys.stderr.isatty():
+        if self.wanted and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import Progress as Bar
 
@@ -50,12 +51,18 @@ class Progress:
             self.bar.update(self.task, completed=done, total=loop.settings.epochs * loop.steps)
 
     def epoch(self, loop: Loop) -> None:
-        """Write a line: training terms, and the time that is left."""
+        """Write a line: training terms, the criterion, and the time that is left."""
+        if not self.wanted:
+            return
         row = loop.history[-1]
-        terms = ", ".join(f"{name} {row[name]:.3f}" for name in loop.objective.weights)
+        parts = [", ".join(f"{name} {row[name]:.3f}" for name in loop.objective.weights)]
+        if "val_criterion" in row:
+            best = " (best)" if loop.best.get("epoch") == loop.epoch else ""
+            parts.append(f"criterion {row['val_criterion']:.4f}{best}")
         epochs = loop.settings.epochs
         left = sum(loop.seconds) / len(loop.seconds) * (epochs - loop.epoch)
-        line = f"{self.run}: epoch {loop.epoch} of {epochs}: {terms}; {duration(left)} left"
+        parts.append(f"{duration(left)} left")
+        line = f"{self.run}: epoch {loop.epoch} of {epochs}: {'; '.join(parts)}"
         if self.bar is not None:
             self.bar.console.print(line, highlight=False)  # above the bar, which stays whole
         else:

@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor
 
 from ssus2mri import slices, volume
 from ssus2mri.config.learn import SynthesizeSettings
@@ -16,41 +16,57 @@ from ssus2mri.errors import InputError
 from ssus2mri.learn import device as devices
 from ssus2mri.learn.checkpoint import Model, read_model
 from ssus2mri.learn.dataset import pool
+from ssus2mri.learn.fold import Infer, lean
 from ssus2mri.learn.methods import UNTRAINED
+from ssus2mri.learn.window import around
+from ssus2mri.models import locator
 from ssus2mri.slices import Header, Slices
 
 logger = logging.getLogger(__name__)
 
 
 def synthesize(
-    network: nn.Module, us: Slices, *, run: str, batch_size: int, device: torch.device
+    infer: Infer,
+    us: Slices,
+    *,
+    neighbours: int,
+    run: str,
+    batch_size: int,
+    device: torch.device,
 ) -> Slices:
     """Synthesise MR for all slices of a volume.
 
     Args:
-        network: called as ``network(us, plane, index, ga_weeks)``, on ``device``.
+        infer: called as ``infer(us, plane, index, ga_weeks)``, on ``device``.
         us: ultrasound slices.
+        neighbours: slices on either side that it sees beside each slice.
         run: name of the run.
-        batch_size: slices at a time.
+        batch_size: slices at a time; no result depends on it.
         device: where to compute.
 
     Returns:
-        Synthetic MR in [0, 1], 0 outside the head, at the same planes and indices; truth and labels
-        are left out.
+        Synthetic MR in [0, 1], 0 outside the head, at the same planes and indices, with the
+        predicted positions where ``infer`` gives them; truth and labels are left out.
     """
-    known = pool([us])
-    parts = []
+    known, heads = pool([us]).to(device), torch.from_numpy(us.head)
+    images, positions = [], []
     with torch.inference_mode():
         for rows in torch.arange(len(known)).split(batch_size):
-            given = known.images(rows), known.plane[rows], known.index[rows], known.ga_weeks[rows]
-            parts.append(network(*(one.to(device) for one in given))[:, 0].cpu())
-    image = torch.cat(parts).clamp(0, 1).numpy() * us.head
+            window, rows = around(heads[rows]), rows.to(device)
+            given = known.images(rows, neighbours)
+            place = known.plane[rows], known.index[rows], known.ga_weeks[rows]
+            mr, position = infer(given, *place, window)
+            images.append(mr[:, 0])
+            if position is not None:
+                positions.append(position)
+    image = torch.cat(images).clamp(0, 1).cpu().numpy() * us.head
     return Slices(
         header=replace(us.header, modality="mr", run=run, low=0.0, high=1.0),
         image=image.astype(np.float16),
         plane=us.plane,
         index=us.index,
         head=us.head,
+        predicted_position=_in_atlas(torch.cat(positions), us.header) if positions else None,
     )
 
 
@@ -121,12 +137,18 @@ def run_synthesize(
     for path in extracts:
         _check(loaded, model, slices.read_header(path), path)
     device = devices.prepare(threads)
-    network = loaded.network.to(device)
     # What is not learned is cut from a volume already; `atlas` must stay the training MR, exactly.
-    fuse = settings.fuse and loaded.settings.method not in UNTRAINED
+    learned = loaded.settings.method not in UNTRAINED
+    fuse = settings.fuse and learned
+    infer = lean(loaded.network, device, bfloat16=settings.mixed_precision and learned)
     for path in extracts:
         made = synthesize(
-            network, slices.read(path), run=run, batch_size=settings.batch_size, device=device
+            infer,
+            slices.read(path),
+            neighbours=loaded.settings.network.neighbours,
+            run=run,
+            batch_size=settings.gpu_batch_size if device.type == "cuda" else settings.batch_size,
+            device=device,
         )
         assembled = assemble(made)
         if fuse and len(made) > 1:
@@ -151,6 +173,12 @@ def _check(loaded: Model, model: Path, header: Header, path: Path) -> None:
             found=f"subject {header.subject!r}, which it was",
             do="Train again with this subject in split `test`.",
         )
+
+
+def _in_atlas(position: Tensor, header: Header) -> NDArray[np.float32]:
+    """Bring what a model predicts to the numbers of a slice file."""
+    plane, index = locator.read(position.float(), header.size)
+    return torch.stack([plane.float(), index], dim=1).cpu().numpy()
 
 
 def _placed(array: NDArray[np.floating], header: Header) -> sitk.Image:

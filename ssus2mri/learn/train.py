@@ -5,28 +5,32 @@ import json
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ssus2mri import __version__, provenance
+from ssus2mri import provenance
 from ssus2mri.config.learn import TrainSettings
+from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
 from ssus2mri.learn import device as devices
+from ssus2mri.learn.board import Board
 from ssus2mri.learn.checkpoint import (
+    LAST,
     read_checkpoint,
     remove_checkpoint,
     write_checkpoint,
     write_model,
 )
 from ssus2mri.learn.dataset import Data, load
-from ssus2mri.learn.loop import Loop, Row
-from ssus2mri.learn.methods import UNTRAINED, objective
+from ssus2mri.learn.loop import Ask, Loop
+from ssus2mri.learn.methods import NEEDS_TRUTH, UNTRAINED, objective
+from ssus2mri.learn.parallel import join, leave
 from ssus2mri.learn.progress import Progress
-from ssus2mri.models.blocks import count_parameters
+from ssus2mri.learn.state import restore, state
+from ssus2mri.learn.summary import Trained, facts, losses_csv
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +46,10 @@ def run_train(
 ) -> None:
     """Train one run, or go on with it where it was interrupted.
 
-    Beside the model stand ``losses.csv``, a row an epoch, and ``train.json``. SIGTERM and SIGUSR1
-    save a checkpoint and end with exit code 128 + signal.
+    Beside the model stand ``last.safetensors``, which the model is too unless an earlier epoch was
+    better, ``losses.csv``, a row an epoch, and ``train.json``. SIGTERM and SIGUSR1 save a
+    checkpoint and end with exit code 128 + signal. Of several processes (see `parallel`) the first
+    one writes.
 
     Args:
         extracts: slice files of splits train and val.
@@ -57,69 +63,92 @@ def run_train(
         InputError: unfit slice files or checkpoint, or a loss that is not finite.
     """
     device = devices.prepare(threads)
-    data = load(extracts)
+    data = load(extracts, truth=settings.method in NEEDS_TRUTH)
     if settings.method in UNTRAINED:
         tensors = UNTRAINED[settings.method](data.mr).state_dict()
-        facts = _facts(run, settings, data, device, [], steps=0, parameters={})
-        history: list[Row] = []
+        trained = Trained(last=tensors, kept=tensors)
     else:
-        loop = Loop(objective(settings), data, settings, device)
-        _train(loop, run=run, out=out, checkpoints=checkpoints, data=data)
-        tensors = loop.average.module.state_dict()
-        parameters = {
-            "generator": count_parameters(loop.objective.generator),
-            "discriminators": count_parameters(loop.objective.discriminators),
-        }
-        facts = _facts(
-            run, settings, data, device, loop.seconds, steps=loop.steps, parameters=parameters
-        )
-        history = loop.history
-    write_text(losses_csv(history), out.with_name("losses.csv"))
-    write_text(json.dumps(facts, indent=2) + "\n", out.with_name("train.json"))
-    write_model(out, tensors, run=run, settings=settings, subjects=data.subjects)
+        _require_truth(data, settings, run)
+        with _signals() as caught:  # before the processes meet: none may miss one later
+            world = join(device, settings.batch_size)
+            try:
+                loop = Loop(objective(settings), data, settings, world)
+                _train(loop, caught, run=run, out=out, checkpoints=checkpoints)
+            finally:
+                leave()
+        if not world.first:
+            return
+        trained = Trained.by(loop)
+    write_text(losses_csv(trained.history), out.with_name("losses.csv"))
+    said = facts(run, settings, data, device, trained)
+    write_text(json.dumps(said, indent=2) + "\n", out.with_name("train.json"))
+    for path, tensors in ((out.with_name(LAST), trained.last), (out, trained.kept)):
+        write_model(path, tensors, run=run, settings=settings, subjects=data.subjects)
     remove_checkpoint(checkpoints)  # or a training on changed images would find it finished
 
 
-def losses_csv(history: list[Row]) -> str:
-    """Give the history as CSV: no times, so that the same seed gives the same bytes.
+def _train(loop: Loop, caught: list[int], *, run: str, out: Path, checkpoints: Path) -> None:
+    world, settings = loop.world, loop.settings
+    identity = _identity(settings, loop.data)
+    found = read_checkpoint(checkpoints, identity)
+    if found is not None:
+        restore(loop, found)
+    if world.first:
+        how = "going on from" if found is not None else "training from"
+        logger.info("%s: %s epoch %d, step %d", run, how, loop.epoch, loop.step)
+    board = Board(out.parent / "tensorboard", loop, wanted=settings.tensorboard and world.first)
+    clock = time.monotonic()
 
-    Args:
-        history: a row an epoch, as `Loop` makes it.
+    with Progress(run, wanted=world.first) as progress:
 
-    Returns:
-        Header and rows; without an epoch the three columns that every run has.
-    """
-    columns = list(history[0]) if history else ["epoch", "step", "learning_rate"]
-    lines = [",".join(f"{row[name]:.7g}" for name in columns) for row in history]
-    return "\n".join([",".join(columns), *lines]) + "\n"
-
-
-def _train(loop: Loop, *, run: str, out: Path, checkpoints: Path, data: Data) -> None:
-    identity = _identity(loop.settings, data)
-    state = read_checkpoint(checkpoints, identity)
-    if state is not None:
-        loop.restore(state)
-        logger.info("%s: going on from epoch %d, step %d", run, loop.epoch, loop.step)
-    with Progress(run) as progress, _signals() as caught:
+        def ask() -> Ask:
+            due = time.monotonic() - clock > 60 * settings.checkpoint_minutes
+            return Ask.STOP if caught else Ask.SAVE if due else Ask.GO
 
         def save(loop: Loop) -> None:
-            write_checkpoint(checkpoints, loop.state(), identity)
-            write_text(losses_csv(loop.history), out.with_name("losses.csv"))
+            nonlocal clock
+            taken = state(loop)
+            if world.first:
+                write_checkpoint(checkpoints, taken, identity)
+            clock = time.monotonic()
+
+        def on_epoch(loop: Loop) -> None:
+            save(loop)
+            if world.first:
+                write_text(losses_csv(loop.history), out.with_name("losses.csv"))
+            board.epoch(loop)
             progress.epoch(loop)
 
-        done = loop.run(stop=lambda: bool(caught), on_step=progress.step, on_epoch=save)
+        done = loop.run(ask=ask, on_step=progress.step, on_epoch=on_epoch, on_save=save)
+        if not done:
+            save(loop)
+    board.close()
     if not done:
-        write_checkpoint(checkpoints, loop.state(), identity)
-        logger.warning("%s: stopped; the same command goes on from here", run)
-        raise SystemExit(128 + caught[0])
+        if world.first:
+            logger.warning("%s: stopped; the same command goes on from here", run)
+        raise SystemExit(128 + (caught[0] if caught else signal.SIGTERM))
+
+
+def _require_truth(data: Data, settings: TrainSettings, run: str) -> None:
+    """Refuse a method that learns from the truth where a volume has none."""
+    for name, known in (("train", data.us), ("val", data.val_us)):
+        if settings.method in NEEDS_TRUTH and len(known) and known.truth is None:
+            raise InputError(
+                f"run {run}, method {settings.method}",
+                expected="ultrasound slices whose true MR is known",
+                found=f"volumes of split {name} without `truth`",
+                do="Train it on simulated volumes only, or leave it out of `enabled_runs`.",
+            )
 
 
 def _identity(settings: TrainSettings, data: Data) -> str:
     """Hash what a training must not change on its way; the label may."""
     content = hashlib.sha256()
     for pool in (data.us, data.mr, data.val_us, data.val_mr):
-        content.update(str(list(pool.image.shape)).encode())
-        content.update(pool.image.contiguous().numpy().data)
+        for known in (pool.image, pool.truth):
+            if known is not None:
+                content.update(str(list(known.shape)).encode())
+                content.update(known.contiguous().numpy().data)
     code = provenance.fingerprint("ssus2mri.learn.train")
     values = settings.model_dump(exclude={"label"})
     return provenance.digest([values, data.subjects, content.hexdigest(), code])
@@ -139,39 +168,3 @@ def _signals() -> Iterator[list[int]]:
     finally:
         for name, handler in zip(names, before, strict=True):
             signal.signal(name, handler)
-
-
-def _facts(
-    run: str,
-    settings: TrainSettings,
-    data: Data,
-    device: torch.device,
-    seconds: list[float],
-    *,
-    steps: int,
-    parameters: dict[str, int],
-) -> dict[str, Any]:
-    """Gather what train.json says."""
-    images = len(seconds) * steps * settings.batch_size
-    return {
-        "run": run,
-        "settings": settings.model_dump(),
-        "version": __version__,
-        "torch": torch.__version__,
-        "device": devices.describe(device),
-        "threads": torch.get_num_threads(),
-        "subjects": data.subjects,
-        "slices": {
-            "us": len(data.us),
-            "mr": len(data.mr),
-            "val_us": len(data.val_us),
-            "val_mr": len(data.val_mr),
-        },
-        "parameters": parameters,
-        "epochs": len(seconds),
-        "steps": len(seconds) * steps,
-        "seconds": round(sum(seconds), 2),
-        "seconds_per_epoch": [round(value, 3) for value in seconds],
-        "images_per_second": round(images / sum(seconds), 2) if seconds else None,
-        "peak_memory_mb": round(devices.peak_memory_mb(device), 1),
-    }

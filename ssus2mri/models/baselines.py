@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from ssus2mri.errors import InputError
-from ssus2mri.models.generator import Decoder, Encoder, Shape
+from ssus2mri.models.blocks import middle
+from ssus2mri.models.generator import Decoder, Encoder, Shape, Synthesis
 from ssus2mri.slices import PLANES
 
 
@@ -13,6 +14,8 @@ class Autoencoder(nn.Module):
 
     Source: TMI 2020, Sec. IV-B, "AE".
     """
+
+    channels = 1
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -23,17 +26,19 @@ class Autoencoder(nn.Module):
         """Encode and decode ``(N, 1, H, W)``."""
         return self.decoder(self.encoder(image))
 
-    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Tensor:
+    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Synthesis:
         """Offer the reconstructed US as MR; see `Generator.forward`."""
-        return self.reconstruct(us)
+        return Synthesis(self.reconstruct(middle(us)), None)
 
 
 class Copy(nn.Module):
     """The US slice itself, offered as MR: what a measure gives for no translation at all."""
 
-    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Tensor:
+    channels = 1
+
+    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Synthesis:
         """Return the US; see `Generator.forward`."""
-        return us
+        return Synthesis(middle(us), None)
 
 
 class Atlas(nn.Module):
@@ -49,6 +54,7 @@ class Atlas(nn.Module):
         ga_weeks: ``(S,)`` float32.
     """
 
+    channels = 1
     images: Tensor
     plane: Tensor
     index: Tensor
@@ -71,7 +77,7 @@ class Atlas(nn.Module):
             torch.zeros(slices, dtype=torch.float32),
         )
 
-    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Tensor:
+    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Synthesis:
         """Look the slices up; see `Generator.forward`.
 
         Raises:
@@ -91,4 +97,4 @@ class Atlas(nn.Module):
         candidate = known & (age <= age.amin(dim=1, keepdim=True))
         distance = (self.index[None].float() - index[:, None].float()).abs()
         nearest = torch.where(candidate, distance, infinite).argmin(dim=1)
-        return self.images[nearest][:, None].to(us.dtype)
+        return Synthesis(self.images[nearest][:, None].to(us.dtype), None)

@@ -86,3 +86,9 @@ def count_parameters(network: nn.Module) -> int:
 def join(*features: Tensor) -> Tensor:
     """Concatenate feature maps ``(N, C, H, W)`` along their channels."""
     return torch.cat(features, dim=1)
+
+
+def middle(slices: Tensor) -> Tensor:
+    """Take the slice from between its neighbours: ``(N, C, H, W)``, C odd, to ``(N, 1, H, W)``."""
+    centre = slices.shape[1] // 2
+    return slices[:, centre : centre + 1]

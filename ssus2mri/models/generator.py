@@ -7,12 +7,14 @@ them are the forward path; encoder D and decoder E infer the US back from the sy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssus2mri.models.attention import CrossModalAttention
 from ssus2mri.models.blocks import OUTPUTS, conv, join, pick, up_conv
+from ssus2mri.models.locator import Locator
 
 LEVELS = 5
 """Blocks of an encoder: each halves the size."""
@@ -28,6 +30,17 @@ class Shape:
     norm: str
     activation: str
     output: str
+
+
+class Synthesis(NamedTuple):
+    """What every model gives for a batch of slices.
+
+    ``mr (N, 1, H, W)``; ``position (N, 2)``, plane and index as `locator.scale` gives them, or None
+    where the model does not predict it.
+    """
+
+    mr: Tensor
+    position: Tensor | None
 
 
 class Encoder(nn.Module):
@@ -93,6 +106,11 @@ class Decoder(nn.Module):
             ]
         )
 
+    def keep_before(self, level: int) -> "Decoder":
+        """Drop the blocks that `start` does not run before a level; return the decoder."""
+        self.blocks = self.blocks[: level - 1]
+        return self
+
     def start(self, features: list[Tensor], level: int) -> Tensor:
         """Run the blocks before a level.
 
@@ -131,23 +149,27 @@ class Decoder(nn.Module):
 
 @dataclass(frozen=True)
 class Forward:
-    """What the forward path gives: MR, reconstructed US (if asked for) and A's latent."""
+    """What the forward path gives: MR, A's latent, and if asked for the US again and its place."""
 
     mr: Tensor
     us: Tensor | None
     latent: Tensor
+    position: Tensor | None
 
 
 class Generator(nn.Module):
     """Encoders A and D, decoders B, C and E, attention from B to C; only those asked for.
 
-    Source: TMI 2020, Sec. III, Fig. 2.
+    Source: TMI 2020, Sec. III, Fig. 2; Sec. III-D for neighbours and locator.
 
     Args:
         shape: sizes of encoders and decoders.
+        neighbours: slices on either side that encoder A sees beside the slice; every decoder gives
+            the middle slice.
         attention_level: decoder level whose input the attention changes; 0 for none.
         attention_channels: of the attention's embeddings.
-        reconstruct: whether decoder B is needed by a loss; the attention always needs it.
+        locator_channels: of the index predictor's convolutions; empty for none.
+        reconstruct: whether a loss needs decoder B to its end; the attention needs its start.
         infer_back: whether the backward path (D, E) is needed.
     """
 
@@ -155,18 +177,30 @@ class Generator(nn.Module):
         self,
         shape: Shape,
         *,
+        neighbours: int,
         attention_level: int,
         attention_channels: int,
+        locator_channels: Sequence[int],
         reconstruct: bool,
         infer_back: bool,
     ) -> None:
         super().__init__()
+        self.channels = 1 + 2 * neighbours
         self.level = attention_level or LEVELS
         width = shape.encoder_channels + shape.decoder_channels
-        self.encoder_a = Encoder(1, shape)
-        self.decoder_b = Decoder(1, 1, shape) if reconstruct or attention_level else None
-        self.decoder_c = Decoder(1, 1, shape)
+        self.encoder_a = Encoder(self.channels, shape)
+        self.decoder_b = None
+        if reconstruct:
+            self.decoder_b = Decoder(self.channels, 1, shape)
+        elif attention_level:
+            self.decoder_b = Decoder(self.channels, 1, shape).keep_before(self.level)
+        self.decoder_c = Decoder(self.channels, 1, shape)
         self.attention = CrossModalAttention(width, attention_channels) if attention_level else None
+        self.locator = (
+            Locator(shape.encoder_channels, locator_channels, activation=shape.activation)
+            if locator_channels
+            else None
+        )
         self.encoder_d = Encoder(1, shape) if infer_back else None
         self.decoder_e = Decoder(1, 1, shape) if infer_back else None
 
@@ -174,7 +208,7 @@ class Generator(nn.Module):
         """Run the forward path.
 
         Args:
-            us: ``(N, 1, H, W)`` in [0, 1].
+            us: ``(N, channels, H, W)`` in [0, 1], the slice between its neighbours.
             reconstruct: whether to run decoder B to its end.
 
         Returns:
@@ -190,7 +224,8 @@ class Generator(nn.Module):
             if reconstruct:
                 us_output = self.decoder_b.finish(guide, features, self.level)
         mr = self.decoder_c.finish(mr, features, self.level)
-        return Forward(mr=mr, us=us_output, latent=features[-1])
+        position = self.locator(features[-1]) if self.locator is not None else None
+        return Forward(mr=mr, us=us_output, latent=features[-1], position=position)
 
     def infer_back(self, mr: Tensor) -> tuple[Tensor, Tensor]:
         """Run the backward path.
@@ -206,16 +241,17 @@ class Generator(nn.Module):
         features = self.encoder_d(mr)
         return self.decoder_e(features), features[-1]
 
-    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Tensor:
+    def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Synthesis:
         """Synthesise MR; of decoder B only what the attention reads is run.
 
         Args:
-            us: ``(N, 1, H, W)`` in [0, 1].
+            us: ``(N, channels, H, W)`` in [0, 1], the slice between its neighbours.
             plane: ``(N,)``, an index into `slices.PLANES`; not used.
             index: ``(N,)``, the slice's index in atlas space; not used.
             ga_weeks: ``(N,)``; not used.
 
         Returns:
-            ``(N, 1, H, W)``.
+            See `Synthesis`.
         """
-        return self.translate(us, reconstruct=False).mr
+        forward = self.translate(us, reconstruct=False)
+        return Synthesis(forward.mr, forward.position)

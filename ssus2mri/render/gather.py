@@ -109,7 +109,8 @@ def _run(root: Path, name: str, label: str, volumes: Sequence[str]) -> Run:
         name=name,
         label=label,
         info=info,
-        losses=tables.read([root / "train" / name / "losses.csv"], ["epoch"]),
+        # No text in there: `index` is a loss.
+        losses=tables.read([root / "train" / name / "losses.csv"], ["epoch"], text=()),
         register=_rows(root / "register" / f"{name}.csv", tables.REGISTER),
         compare=_rows(root / "compare" / f"{name}.csv", tables.COMPARE),
         synthetic=_slice_files(root / "synthesize" / name, volumes),

@@ -11,6 +11,7 @@ from ssus2mri.render.gather import Results, Run, read_table
 from ssus2mri.render.views import Cell, Column, Row, View, data_uri, number, plain, run_columns
 
 _STATISTICS = ("mean", "std", "ci_low", "ci_high")
+_COUNTS = ("n_slices", "n_volumes")
 _UNTRAINED_WINS = (
     "{name}: the best value belongs to a reference row that learned nothing (slanted), so this"
     " measure alone does not show that anatomy was translated."
@@ -47,18 +48,25 @@ _TRUTH = (
     Measure("psnr", "PSNR", 1, more_is_better=True, unit="dB"),
     Measure("mae", "Mean absolute error", 3, more_is_better=False),
 )
+_POSITION = (
+    _DEFORMATION[0],
+    Measure("index_right", "Slice index accuracy", 2, more_is_better=True),
+    Measure("index_error", "Error of the slice index", 1, more_is_better=False, unit="slices"),
+    Measure("index_error_mm", "Error of the slice index", 1, more_is_better=False, unit="mm"),
+)
 
 
 def paper_tables(results: Results) -> list[View]:
     """Lay the scores out as the paper does, a column a run.
 
-    Source: TMI 2020, Tables II and IV; likeness to the exact truth has no counterpart there.
+    Source: TMI 2020, Tables II, IV and V; likeness to the exact truth has no counterpart there.
 
     Args:
         results: what the folder holds.
 
     Returns:
-        Table II, and Table IV for each kind of reference that some scan has.
+        Table II, Table IV for each kind of reference that some scan has, and Table V where some
+        run predicts the position of slices.
 
     Raises:
         InputError: a table of `score` is missing, or lacks a column or a run.
@@ -97,10 +105,29 @@ def paper_tables(results: Results) -> list[View]:
             view = _paper_table(results.runs, rows, measures, title=title, reading=reading)
             views.append(view)
     files = [table2, *[table4] * (len(views) - 1)]
+    table5 = results.root / "score" / "table5.csv"
+    auxiliary = _scores(table5, results.runs, _POSITION, counts=(*_COUNTS, "n_positions"))
+    if any(row["n_positions"] > 0 for row in auxiliary):
+        files.append(table5)
+        views.append(_auxiliary_table(results.runs, auxiliary))
     return [
         replace(view, file=path.name, data=data_uri(path))
         for view, path in zip(views, files, strict=True)
     ]
+
+
+def _auxiliary_table(runs: Sequence[Run], scores: Sequence[dict[str, Any]]) -> View:
+    view = _paper_table(
+        runs,
+        scores,
+        _POSITION,
+        title="Table V: 3D auxiliaries",
+        reading="Whether a run knows where in the head a slice lies: the share of slices of which"
+        " it names the right plane and an index near enough (setting compare.position_tolerance).",
+    )
+    counts = {row["run"]: f"{row['n_positions']:.0f}" for row in scores}
+    cells = [Cell(counts[run.name]) for run in runs]
+    return replace(view, rows=[*view.rows, Row([Cell("n predicted positions"), *cells])])
 
 
 def summary_table(results: Results) -> View:
@@ -141,10 +168,14 @@ def summary_table(results: Results) -> View:
 
 
 def _scores(
-    path: Path, runs: Sequence[Run], measures: Sequence[Measure], *keys: str
+    path: Path,
+    runs: Sequence[Run],
+    measures: Sequence[Measure],
+    *keys: str,
+    counts: Sequence[str] = _COUNTS,
 ) -> list[dict[str, Any]]:
     """Rows of a table of `score`; numbers as numbers, NaN where unknown."""
-    numbers = ["n_slices", "n_volumes"]
+    numbers = list(counts)
     numbers += [f"{measure.column}_{name}" for measure in measures for name in _STATISTICS]
     table = read_table(path, "run", *keys, *numbers)
     missing = [run.name for run in runs if run.name not in set(table["run"])]

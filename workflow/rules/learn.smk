@@ -9,6 +9,7 @@ rule train:
         mr=extracts("mr", "train", "val"),
     output:
         model="results/train/{run}/model.safetensors",
+        last="results/train/{run}/last.safetensors",
         losses="results/train/{run}/losses.csv",
         summary="results/train/{run}/train.json",
     log:
@@ -22,6 +23,7 @@ rule train:
     resources:
         mem_mb=8000,
         runtime=2880,
+        processes=1,
     params:
         checkpoints=checkpoints,
         settings=run_settings,
@@ -29,7 +31,7 @@ rule train:
     shell:
         "ssus2mri train {input.us} {input.mr} --run={wildcards.run} --out={output.model}"
         " --checkpoints={params.checkpoints} --settings={params.settings:q}"
-        " --threads={threads} &> {log}"
+        " --threads={threads} --processes={resources.processes} &> {log}"
 
 
 rule synthesize:

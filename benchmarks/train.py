@@ -1,0 +1,105 @@
+"""A training step of our method beside CycleGAN's, on the same images, in one run and in turns.
+
+    python benchmarks/train.py [--size 160] [--batch 8] [--steps 6] [--threads 2]
+
+Networks of full size, the loop that `train` runs (augmentation, both updates, average weights),
+bfloat16 where the hardware has it; the images are noise in a head. A step is one update of the
+generators and one of the discriminators. From the measured stretch the paper's schedule is
+extrapolated: 28,800 slices, 100 epochs; validation and checkpoints are not in it.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from measure import Work, matmul_rate, measure
+
+from ssus2mri.config.base import load_yaml
+from ssus2mri.config.project import run_settings
+from ssus2mri.learn import device as devices
+from ssus2mri.learn.dataset import Data, pool
+from ssus2mri.learn.loop import Ask, Loop
+from ssus2mri.learn.methods import objective
+from ssus2mri.learn.parallel import World
+from ssus2mri.slices import Header, Slices
+
+CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+RUNS = ("ours", "cyclegan")
+SLICES, EPOCHS = 28_800, 100  # TMI 2020, Sec. IV-A
+KNOWN = 96  # slices of a modality; the speed does not depend on it
+
+
+def volume(name: str, modality: str, size: int) -> Slices:
+    random = np.random.default_rng(len(name))
+    y, x = (np.indices((size, size)) - (size - 1) / 2) / size
+    head = np.broadcast_to((y / 0.39) ** 2 + (x / 0.31) ** 2 < 1, (KNOWN, size, size))
+    number = np.arange(KNOWN)
+    return Slices(
+        Header(name, name, modality, 23.0, "train", 96 / size, size, 0.0, 1.0),
+        (random.random(head.shape) * head).astype(np.float16),
+        (number % 3).astype(np.uint8),
+        (number // 3).astype(np.int16),
+        head,
+    )
+
+
+def work(run: str, size: int, batch: int, device: torch.device) -> Work:
+    values = load_yaml(CONFIG)
+    settings = run_settings(values, run).model_copy(
+        update={"batch_size": batch, "steps_per_epoch": 10**4}
+    )
+    nothing = pool([])
+    us, mr = (pool([volume(name, name, size)]) for name in ("us", "mr"))
+    loop = Loop(objective(settings), Data(us, mr, nothing, nothing, ()), settings, World(device))
+    steps = devices.look_every(device)
+
+    def some_steps() -> int:
+        first = loop.step
+        loop.run(
+            ask=lambda: Ask.STOP if loop.step >= first + steps else Ask.GO,
+            on_step=lambda _: None,
+            on_epoch=lambda _: None,
+            on_save=lambda _: None,
+        )
+        return (loop.step - first) * batch
+
+    return some_steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--size", type=int, default=160)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=6, help="of each method, after the first ones")
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    device = devices.prepare(given.threads)
+    with devices.mixed_precision(device, wanted=True):
+        low = torch.is_autocast_enabled(device.type)
+    dtype = torch.bfloat16 if low else torch.float32
+    peak = matmul_rate(device, dtype)
+    rounds = max(-(-given.steps // devices.look_every(device)), 2)
+    works = {run: work(run, given.size, given.batch, device) for run in RUNS}
+    found = measure(works, device, rounds=rounds)
+    print(
+        f"training on {given.size} x {given.size}, batch {given.batch}, {devices.describe(device)},"
+        f" {given.threads} threads; matmul {peak / 1e9:.0f} GFLOP/s in {str(dtype)[6:]}"
+    )
+    print("| run | images/s | s/step | GFLOP/image | of matmul | drift | paper's schedule, hours |")
+    print("|---|---|---|---|---|---|---|")
+    for run, one in found.items():
+        print(
+            f"| {run} | {one.images:.2f} | {given.batch / one.images:.2f} | {one.flop / 1e9:.1f}"
+            f" | {one.images * one.flop / peak:.0%} | {one.drift:+.0%}"
+            f" | {SLICES * EPOCHS / one.images / 3600:.1f} |"
+        )
+    ours, peer = (found[run] for run in RUNS)
+    print(
+        f"a step of ours takes {peer.images / ours.images:.2f} of CycleGAN's time (target <= 0.35)"
+        f" and {ours.flop / peer.flop:.2f} of its FLOP"
+    )
+
+
+if __name__ == "__main__":
+    main()

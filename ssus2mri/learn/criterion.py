@@ -1,0 +1,165 @@
+"""How good synthetic slices are, without pairs: they should look like MR and show what the US does.
+
+Neither part alone is enough: MR of somebody else has the right texture whatever the scan shows, and
+the ultrasound itself has the right content. Not stated in the source.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ssus2mri.config.learn import CriterionSettings
+from ssus2mri.learn.dataset import Pool
+
+_PATCH = 7
+_SMALLEST = 16  # pixels of the coarsest level (Karras et al. 2018, Sec. 5)
+
+
+class Criterion:
+    """A weighted sum of `texture` and `content`; less is better.
+
+    Random numbers are drawn once: epochs are judged by the same patches and directions.
+
+    Args:
+        settings: weights and sizes.
+        mr: slices that show what MR looks like.
+        plane: ``(N,)`` of the slices that will be judged.
+        index: ``(N,)`` of these.
+        head: ``(N, H, W)`` bool, where these are to be judged.
+        seed: of the random numbers.
+    """
+
+    def __init__(
+        self,
+        settings: CriterionSettings,
+        mr: Pool,
+        plane: Tensor,
+        index: Tensor,
+        head: Tensor,
+        *,
+        seed: int,
+    ) -> None:
+        self.settings, self.head = settings, head
+        random = torch.Generator().manual_seed(seed)
+        directions = torch.randn(_PATCH**2, settings.directions, generator=random)
+        self.directions = F.normalize(directions, dim=0).to(head.device)
+        real = mr.images(nearest(mr, plane, index))[:, 0].to(head.device)
+        self.places = [
+            _places(head, level.shape[-1], settings.patches, random) for level in pyramid(real)
+        ]
+        self.real = self._projected(real)
+
+    def judge(self, made: Tensor, us: Tensor) -> dict[str, float]:
+        """Judge synthetic slices.
+
+        Args:
+            made: ``(N, 1, H, W)``, the synthetic MR.
+            us: ``(N, 1, H, W)``, the ultrasound it was made from.
+
+        Returns:
+            ``texture``, ``content`` and their sum by weight, ``criterion``.
+        """
+        texture = self.texture(made[:, 0] * self.head)
+        content = content_difference(made[:, 0] * self.head, us[:, 0], self.head)
+        total = self.settings.texture * texture + self.settings.content * content
+        return {"texture": texture, "content": content, "criterion": total}
+
+    def texture(self, made: Tensor) -> float:
+        """Give the sliced Wasserstein distance of patches to those of MR, averaged over the sizes.
+
+        Source: Karras et al., ICLR 2018, Sec. 5: patches of 7 x 7 from each level of a Laplacian
+        pyramid. Ours are not normalised: grey levels count.
+
+        Args:
+            made: ``(N, H, W)``.
+
+        Returns:
+            In grey levels: 0 where the distributions are the same.
+        """
+        pairs = zip(self._projected(made), self.real, strict=True)
+        return float(torch.stack([(found - real).abs().mean() for found, real in pairs]).mean())
+
+    def _projected(self, images: Tensor) -> list[Tensor]:
+        """Give the patches of each size along all directions, in the order of their values."""
+        levels = zip(pyramid(images), self.places, strict=True)
+        return [(_patches(one, at) @ self.directions).sort(dim=0).values for one, at in levels]
+
+
+def nearest(mr: Pool, plane: Tensor, index: Tensor) -> Tensor:
+    """Find the MR slice nearest to each place, of the same plane where there is one: ``(N,)``."""
+    index, plane = index.to(mr.index).long(), plane.to(mr.plane).long()
+    apart = (mr.index - index[:, None]).abs()
+    elsewhere = (mr.plane != plane[:, None]) * (apart.max() + 1)
+    return (apart + elsewhere).argmin(dim=1)
+
+
+def pyramid(images: Tensor) -> list[Tensor]:
+    """Split images into what each size shows, the finest first (Burt & Adelson 1983).
+
+    Args:
+        images: ``(N, H, W)``.
+
+    Returns:
+        Differences ``(N, H / 2^k, W / 2^k)``, the last the coarsest image itself; they add up to
+        the image.
+    """
+    levels = []
+    current = images[:, None]
+    while min(current.shape[-2:]) >= 2 * _SMALLEST:
+        coarse = F.avg_pool2d(current, 2)
+        back = F.interpolate(coarse, current.shape[-2:], mode="bilinear", align_corners=False)
+        levels.append((current - back)[:, 0])
+        current = coarse
+    return [*levels, current[:, 0]]
+
+
+def content_difference(made: Tensor, us: Tensor, head: Tensor) -> float:
+    """Give the mean absolute difference of self-similarities, which do not depend on modality.
+
+    Source: Heinrich et al., MedIA 2012 (MIND), here with the 4 nearest neighbours in the plane.
+
+    Args:
+        made: ``(N, H, W)``, the synthetic MR.
+        us: ``(N, H, W)``, the ultrasound.
+        head: ``(N, H, W)`` bool, where to compare.
+
+    Returns:
+        In [0, 1]: 0 for equal structure.
+    """
+    apart = (self_similarity(made) - self_similarity(us)).abs().mean(dim=1)
+    return float(apart[head].mean())
+
+
+def self_similarity(images: Tensor) -> Tensor:
+    """Compare each pixel's neighbourhood with those beside it (MIND).
+
+    Args:
+        images: ``(N, H, W)``.
+
+    Returns:
+        ``(N, 4, H, W)`` in (0, 1], the largest of a pixel 1.
+    """
+    images = F.avg_pool2d(images[:, None], 3, 1, 1, count_include_pad=False)
+    shifted = [images.roll(step, axis) for axis in (2, 3) for step in (-2, 2)]
+    distance = torch.cat([F.avg_pool2d((images - one) ** 2, 5, 1, 2) for one in shifted], dim=1)
+    variance = distance.mean(dim=1, keepdim=True)
+    similarity = torch.exp(-distance / variance.clamp_min(1e-6))
+    return similarity / similarity.amax(dim=1, keepdim=True)
+
+
+def _places(head: Tensor, edge: int, count: int, random: torch.Generator) -> Tensor:
+    """Draw pixels within the heads, in images shrunk to an edge: ``(N, count)``, flat."""
+    shrunk = F.adaptive_max_pool2d(head[:, None].float(), edge).flatten(1)
+    return torch.multinomial(shrunk.cpu(), count, True, generator=random).to(head.device)
+
+
+def _patches(images: Tensor, places: Tensor) -> Tensor:
+    """Cut patches around pixels out of ``(N, H, W)``: ``(N P, 49)``."""
+    reach, width = _PATCH // 2, images.shape[-1]
+    padded = F.pad(images, [reach] * 4)
+    row, column = places // width, places % width
+    steps = torch.arange(_PATCH, device=images.device)
+    around = (steps[:, None] * padded.shape[-1] + steps).flatten()
+    first = row * padded.shape[-1] + column
+    at = (first[..., None] + around).flatten(1)
+    return padded.flatten(1).gather(1, at).view(-1, _PATCH**2)

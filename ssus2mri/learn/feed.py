@@ -1,0 +1,148 @@
+"""Batches for the training loop: what an epoch draws, and where the slices lie meanwhile."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ssus2mri.config.learn import TrainSettings
+from ssus2mri.learn.augment import DRAWS, brighten, move
+from ssus2mri.learn.dataset import Batch, Data, Pool, draw
+from ssus2mri.learn.device import free_memory
+from ssus2mri.learn.parallel import World
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is random in an epoch: it does not depend on where a stop cuts it.
+
+    Rows ``(steps, batch)``, numbers for `augment` ``(steps, batch, DRAWS)``, seeds ``(steps,)``.
+    """
+
+    us: Tensor
+    us_draws: Tensor
+    mr: Tensor
+    mr_draws: Tensor
+    seeds: Tensor
+
+
+def plan(data: Data, steps: int, batch: int, random: torch.Generator) -> Plan:
+    """Draw an epoch.
+
+    Args:
+        data: what to draw from.
+        steps: of the epoch.
+        batch: US slices, and MR slices, of a step, over all processes.
+        random: where numbers come from.
+
+    Returns:
+        The same in all processes whose generators are in the same state.
+    """
+    rows, draws = [], []
+    for known in (data.us, data.mr):
+        rows.append(draw(len(known), steps * batch, random).view(steps, batch))
+        draws.append(torch.rand(steps, batch, DRAWS, generator=random))
+    seeds = torch.randint(2**62, (steps,), generator=random)
+    return Plan(rows[0], draws[0], rows[1], draws[1], seeds)
+
+
+class Feed:
+    """Slices on their way to the device.
+
+    They live there when they fit; else they stay in the computer's memory, and batches are copied
+    from page-locked pages. No copy is waited for: the GPU has its steps queued, and the copy for
+    the next one is made while it computes.
+
+    Args:
+        data: the slices.
+        settings: of the run.
+        device: where they are needed.
+        truth: whether batches have the true MR.
+        world: of whose every batch this process takes its part.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        settings: TrainSettings,
+        device: torch.device,
+        world: World,
+        *,
+        truth: bool,
+    ) -> None:
+        self.settings, self.device, self.world, self.truth = settings, device, world, truth
+        pools = (data.us, data.mr, data.val_us, data.val_mr)
+        needed = sum(one.bytes() for one in pools)
+        self.resident = needed <= settings.device_share * free_memory(device)
+        home = device if self.resident else torch.device("cpu")
+        self.us, self.mr, self.val_us, self.val_mr = (one.to(home) for one in pools)
+
+    def at_hand(self, plan: Plan) -> Plan:
+        """Bring an epoch's numbers to where they are needed: its steps then wait for no copy."""
+        home = self.us.image.device
+        return Plan(
+            plan.us.to(home),
+            plan.us_draws.to(self.device),
+            plan.mr.to(home),
+            plan.mr_draws.to(self.device),
+            plan.seeds,
+        )
+
+    def batch(self, plan: Plan, step: int) -> Batch:
+        """Give this process's part of a step's batch, augmented.
+
+        Args:
+            plan: of the epoch, best `at_hand`.
+            step: within it.
+
+        Returns:
+            On the device.
+        """
+        part = self.world.part(plan.us.shape[1])
+        batch = self.plain(self.us, plan.us[step, part], self.mr, plan.mr[step, part])
+        settings = self.settings.augment
+        draws = plan.us_draws[step, part].to(self.device)
+        mr_draws = plan.mr_draws[step, part].to(self.device)
+        mr_plane = self._there(self.mr.plane, plan.mr[step, part])
+        moved = batch.us if batch.truth is None else torch.cat([batch.us, batch.truth], dim=1)
+        moved = move(moved, batch.plane, draws, settings)
+        channels = batch.us.shape[1]
+        return replace(
+            batch,
+            us=brighten(moved[:, :channels], draws, settings),
+            mr=move(batch.mr, mr_plane, mr_draws, settings),
+            truth=None if batch.truth is None else moved[:, channels:],
+            seed=int(plan.seeds[step]),
+        )
+
+    def plain(self, us: Pool, us_rows: Tensor, mr: Pool, mr_rows: Tensor) -> Batch:
+        """Give some slices as they are.
+
+        Args:
+            us: pool of the US slices.
+            us_rows: ``(N,)``.
+            mr: pool of the MR slices.
+            mr_rows: ``(M,)``.
+
+        Returns:
+            On the device, with seed 0.
+        """
+        known = us_rows.to(us.image.device)
+        around = self.settings.network.neighbours
+        truth = us.truth if self.truth else None
+        return Batch(
+            us=self._moved(us.stored(known, around)).float(),
+            mr=self._moved(mr.stored(mr_rows.to(mr.image.device))).float(),
+            plane=self._there(us.plane, us_rows).long(),
+            index=self._there(us.index, us_rows).long(),
+            truth=None if truth is None else self._there(truth, us_rows)[:, None].float(),
+            seed=0,
+        )
+
+    def _there(self, kept: Tensor, rows: Tensor) -> Tensor:
+        return self._moved(kept[rows.to(kept.device)])
+
+    def _moved(self, value: Tensor) -> Tensor:
+        if value.device == self.device:
+            return value
+        return value.pin_memory().to(self.device, non_blocking=True)

@@ -1,0 +1,66 @@
+"""Objectives of one term and no adversary: the autoencoder, and the ceiling that sees the truth."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from ssus2mri.errors import InputError
+from ssus2mri.learn.dataset import Batch
+from ssus2mri.learn.losses import reconstruction_loss
+from ssus2mri.learn.objectives import Pairs, Terms
+from ssus2mri.models.baselines import Autoencoder
+from ssus2mri.models.generator import Generator
+
+
+class AutoencoderObjective:
+    """L1 between slices of both modalities and their reconstruction, named `lat`.
+
+    Source: TMI 2020, Sec. IV-B, "AE".
+    """
+
+    def __init__(self, generator: Autoencoder, weights: Mapping[str, float]) -> None:
+        self.weights = dict(weights)
+        self.generator = generator
+        self.helpers, self.discriminators, self.memory = (nn.ModuleDict() for _ in range(3))
+
+    def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
+        """Compute the term; see `Objective`."""
+        images = torch.cat([batch.slice, batch.mr])
+        return {"lat": reconstruction_loss(self.generator.reconstruct(images), images)}, {}
+
+    def discriminator_terms(self, pairs: Pairs) -> Terms:
+        """Return nothing: there is no discriminator."""
+        return {}
+
+
+class PairedObjective:
+    """L1 between synthetic and true MR, named `truth`: the ceiling, which only simulation knows.
+
+    Not in the source.
+    """
+
+    def __init__(self, generator: Generator, weights: Mapping[str, float]) -> None:
+        self.weights = dict(weights)
+        self.generator = generator
+        self.helpers, self.discriminators, self.memory = (nn.ModuleDict() for _ in range(3))
+
+    def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
+        """Compute the term; see `Objective`.
+
+        Raises:
+            InputError: the batch has no truth.
+        """
+        if batch.truth is None:
+            raise InputError(
+                "method `paired`",
+                expected="ultrasound slices whose true MR is known",
+                found="none",
+                do="Train it on simulated volumes, or leave this run out.",
+            )
+        made = self.generator.translate(batch.us, reconstruct=False).mr
+        return {"truth": reconstruction_loss(made, batch.truth)}, {}
+
+    def discriminator_terms(self, pairs: Pairs) -> Terms:
+        """Return nothing: there is no discriminator."""
+        return {}

@@ -1,0 +1,203 @@
+"""The network made for speed gives what the plain one gives."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from ssus2mri.learn.fold import fold, lean
+from ssus2mri.learn.window import Window, around
+from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
+from ssus2mri.models.generator import Generator, Shape
+from ssus2mri.models.initialise import draw_weights
+from ssus2mri.models.resnet import ResnetGenerator
+
+CPU = torch.device("cpu")
+SIZE = 64
+
+
+def used(network):
+    """A network in evaluation mode, its normalisations not the identity."""
+    random = torch.Generator().manual_seed(0)
+    draw_weights(network, random)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.running_mean, module.weight.data, module.bias.data):
+                tensor.uniform_(-0.3, 0.3, generator=random)
+            module.running_var.uniform_(0.2, 2.0, generator=random)
+            module.weight.data += 1
+    return network.eval().requires_grad_(False)
+
+
+def generator(norm="batch", *, neighbours=0, locator=(), level=4, activation="leaky_relu"):
+    made = Generator(
+        Shape(8, 12, (8, 6), norm, activation, "sigmoid"),
+        neighbours=neighbours,
+        attention_level=level,
+        attention_channels=6,
+        locator_channels=locator,
+        reconstruct=True,
+        infer_back=True,
+    )
+    used(made)
+    made.attention.eta.weight.normal_(std=0.2, generator=torch.Generator().manual_seed(1))
+    # Grey levels from 0 to 1.
+    last = made.decoder_c.blocks[-1][-1]
+    logit = made(*batch(made.channels)).mr.logit()
+    last.bias.sub_(logit.mean())
+    last.bias.mul_(1.5 / logit.std())
+    last.weight.mul_(1.5 / logit.std())
+    if locator:  # planes and indices from 0 to 1
+        made.locator.output.weight.mul_(1000)
+    return made
+
+
+def batch(channels=1, count=3):
+    random = torch.Generator().manual_seed(2)
+    us = torch.rand(count, channels, SIZE, SIZE, generator=random)
+    place = torch.arange(count)
+    return us, place % 3, 30 + place, torch.full((count,), 23.0)
+
+
+def layers(network, kind):
+    return [module for module in network.modules() if isinstance(module, kind)]
+
+
+NETWORKS = {
+    "batch norm": generator,
+    "elu": lambda: generator(activation="elu"),
+    "instance norm": lambda: generator("instance"),
+    "no norm": lambda: generator("none"),
+    "3D-iii, level 3": lambda: generator(neighbours=1, locator=(6, 5, 4, 4), level=3),
+    "autoencoder": lambda: used(Autoencoder(Shape(8, 12, (8, 6), "batch", "relu", "none"))),
+    "resnet": lambda: used(ResnetGenerator(8, 3)),
+}
+
+
+@pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
+def test_lean_network_is_the_plain_one(make):
+    network = make()
+    given = batch(network.channels)
+    plain = network(*given)
+
+    made = lean(network, CPU, bfloat16=False)(*given)
+
+    assert torch.allclose(made.mr, plain.mr, rtol=0, atol=2e-5)
+    assert (made.position is None) == (plain.position is None)
+    if plain.position is not None:
+        assert torch.allclose(made.position, plain.position, rtol=0, atol=1e-4)
+
+
+def test_folding_is_exact_and_leaves_no_normalisation():
+    """In double precision, so that a forgotten term cannot hide behind rounding."""
+    network = generator().double()
+    before = copy.deepcopy(network.state_dict())
+    us = batch()[0].double()
+
+    folded = fold(network)
+
+    assert torch.allclose(
+        folded.translate(us, reconstruct=True).us.double(),
+        network.translate(us, reconstruct=True).us.double(),
+        rtol=0,
+        atol=1e-6,
+    )
+    features, known = folded.encoder_a(us), network.encoder_a(us)
+    assert all(
+        torch.allclose(a, b, rtol=0, atol=1e-12) for a, b in zip(features, known, strict=True)
+    )
+    guide, other = folded.decoder_b.start(features, 4), network.decoder_b.start(known, 4)
+    assert torch.allclose(guide, other, rtol=0, atol=1e-12)
+    assert not layers(folded, nn.BatchNorm2d)
+    assert layers(network, nn.BatchNorm2d)
+    assert all(torch.equal(before[name], now) for name, now in network.state_dict().items())
+
+
+WINDOWS = {
+    "middle": (16, 48, 24, 40),
+    "corner": (0, 24, 40, 64),
+    "whole": (0, 64, 0, 64),
+    "odd": (7, 9, 1, 64),
+}
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+@pytest.mark.parametrize("kind", ["batch norm", "instance norm", "3D-iii, level 3", "autoencoder"])
+def test_window_changes_nothing_within(kind, window):
+    network = NETWORKS[kind]()
+    given = batch(network.channels)
+    infer = lean(network, CPU, bfloat16=False)
+    inside = (..., slice(*window[:2]), slice(*window[2:]))
+
+    made = infer(*given, Window(*window))
+
+    assert made.mr.shape == (3, 1, SIZE, SIZE)
+    assert torch.allclose(made.mr[inside], network(*given).mr[inside], rtol=0, atol=2e-5)
+    if kind != "instance norm":
+        outside = made.mr.clone()
+        outside[inside] = 0
+        assert not outside.any()
+    assert torch.equal(infer(*given).mr, lean(network, CPU, bfloat16=False)(*given).mr)
+
+
+def test_window_holds_all_heads():
+    heads = torch.zeros(3, SIZE, SIZE, dtype=torch.bool)
+    heads[0, 17, 30:33] = True
+    heads[2, 40:49, 31] = True
+    assert around(heads) == (16, 56, 24, 40)
+    assert around(heads[1:2]) == (0, SIZE, 0, SIZE)
+    heads[1, 63, 0] = True
+    assert around(heads[:, :, :60]) == (16, 64, 0, 40)
+
+
+def test_input_is_left_as_it_was():
+    network, given = generator(), batch()
+    kept = given[0].clone()
+
+    lean(network, CPU, bfloat16=False)(*given)
+
+    assert torch.equal(given[0], kept)
+
+
+@pytest.mark.parametrize("make", [Copy, lambda: Atlas.empty(4, SIZE, SIZE)], ids=["copy", "atlas"])
+def test_untrained_models_stay_exact(make):
+    model, given = make(), batch()
+    if isinstance(model, Atlas):
+        model.images.copy_(torch.rand(4, SIZE, SIZE))
+        model.plane.copy_(torch.tensor([0, 1, 2, 2]))
+
+    made = lean(model, CPU, bfloat16=False)(*given)
+
+    assert torch.equal(made.mr, model(*given).mr)
+
+
+@pytest.fixture
+def amx(monkeypatch):
+    """A CPU that is said to compute with bfloat16; every CPU can, most of them slowly."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+
+
+@pytest.mark.parametrize("kind", ["batch norm", "3D-iii, level 3", "autoencoder", "resnet"])
+def test_bfloat16_stays_near(amx, kind):
+    """On these phantoms above 40 dB; positions, of bfloat16 features, within a slice of 160."""
+    network = NETWORKS[kind]()
+    given = batch(network.channels)
+    plain = network(*given)
+
+    made = lean(network, CPU, bfloat16=True)(*given)
+
+    assert made.mr.dtype == torch.float32
+    assert 0 < (made.mr - plain.mr).square().mean() < 1e-4
+    if plain.position is not None:
+        assert made.position.dtype == torch.float32
+        assert (made.position - plain.position).abs().max() < 1 / 159
+
+
+def test_bfloat16_is_left_alone_where_nothing_computes_with_it(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    network, given = generator(), batch()
+
+    made = lean(network, CPU, bfloat16=True)(*given)
+
+    assert torch.allclose(made.mr, network(*given).mr, rtol=0, atol=1e-5)

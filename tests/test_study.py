@@ -1,0 +1,56 @@
+"""The study: its configurations are valid and its subjects are those that it promises."""
+
+import pytest
+from conftest import ROOT
+
+from ssus2mri.config.project import Project, load_files, run_settings
+from ssus2mri.manifest import read
+
+FILES = [ROOT / "config" / name for name in ("config.yaml", "study.yaml", "study_cpu.yaml")]
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return read(ROOT / "study_manifest.csv", val=0.1, test=0.2)
+
+
+@pytest.mark.parametrize("files", [FILES[:2], FILES], ids=["gpu", "cpu"])
+def test_every_run_is_valid_and_enabled(files):
+    values, messages = load_files(files)
+    assert messages == []
+    project = Project.model_validate(values)
+    assert sorted(project.enabled_runs) == sorted(project.runs)
+    labels = [run_settings(values, run).label for run in project.runs]
+    assert len(set(labels)) == len(labels)
+
+
+def test_three_seeds_differ_in_nothing_else():
+    values = load_files(FILES)[0]
+    for run in ("ours", "cyclegan"):
+        settings = [run_settings(values, name) for name in (run, f"{run}_seed_1", f"{run}_seed_2")]
+        assert [one.seed for one in settings] == [0, 1, 2]
+        plain = [one.model_dump(exclude={"seed", "label"}) for one in settings]
+        assert plain[0] == plain[1] == plain[2]
+
+
+def test_subjects(manifest):
+    counts = {
+        (modality, split): len(manifest.where(modality=modality, split=split))
+        for modality in ("us", "mr")
+        for split in ("train", "val", "test")
+    }
+    assert counts == {
+        ("us", "train"): 60,
+        ("us", "val"): 6,
+        ("us", "test"): 12,
+        ("mr", "train"): 2,
+        ("mr", "val"): 0,
+        ("mr", "test"): 12,
+    }
+    assert all(row.simulated and 22 <= row.ga_weeks <= 24 for row in manifest.rows.values())
+
+
+def test_ultrasound_and_mr_are_of_the_same_person_only_in_the_test(manifest):
+    us = {row.subject for row in manifest.where(modality="us")}
+    for row in manifest.where(modality="mr"):
+        assert (row.subject in us) == (row.split == "test")
