@@ -136,7 +136,7 @@ def prepared(
     if not mask.exists():
         run_simulate(
             name, subject=f"subject{number}", modality=modality, ga_weeks=ga_weeks,
-            labels=None, out=image, settings=settings,
+            labels=None, pathology=None, out=image, settings=settings,
         )  # fmt: skip
         run_crop(
             image, modality=modality, ga_weeks=ga_weeks, mask=None, pixel_mm=None, out=cut,

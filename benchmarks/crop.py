@@ -94,6 +94,7 @@ def volumes(count: int, settings: CropSettings) -> None:
                 modality="us",
                 ga_weeks=ga_weeks,
                 labels=None,
+                pathology=None,
                 out=path,
                 settings=simulation,
             )

@@ -31,13 +31,54 @@ def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:
         `choose_atlas`).
 
     Raises:
-        InputError: every message about the configuration, else every one about the manifest.
+        InputError: every message about the configuration, else every one about the manifest, else
+            every one about what they say of each other.
     """
     settings, messages = project.load(values)
     if settings is None or messages:
         raise InputError.several(messages)
     rows = manifest.read(Path(settings.manifest), val=settings.split.val, test=settings.split.test)
+    unknown = unknown_pathologies(settings, rows)
+    if unknown:
+        raise InputError.several(unknown)
     return settings, rows, choose_atlas(settings.atlas, rows)
+
+
+def unknown_pathologies(settings: Project, rows: Manifest) -> list[str]:
+    """Find volumes whose pathology the configuration does not have.
+
+    Args:
+        settings: the configuration.
+        rows: all volumes.
+
+    Returns:
+        A message for each.
+    """
+    return [
+        str(
+            InputError(
+                f"{settings.manifest}, volume {row.volume}, column pathology",
+                expected=f"one of {', '.join(sorted(settings.pathologies)) or 'none'}, or empty",
+                found=repr(row.pathology),
+                do="Correct the name or add it under `pathologies` of the configuration.",
+            )
+        )
+        for row in rows.rows.values()
+        if row.pathology and row.pathology not in settings.pathologies
+    ]
+
+
+def pathology_json(settings: Project, row: Row) -> str:
+    """Give what a subject has, for `simulate`.
+
+    Args:
+        settings: the configuration.
+        row: a volume.
+
+    Returns:
+        JSON of a `ssus2mri.config.pathology.Pathology`; empty for a healthy one.
+    """
+    return settings.pathologies[row.pathology].model_dump_json() if row.pathology else ""
 
 
 def choose_atlas(settings: AtlasSettings, rows: Manifest) -> Row | None:

@@ -39,6 +39,7 @@ class Row(Section):
     )
     pixel_mm: float | None = Field(default=None, gt=0, description="pixel of a 2D image, mm")
     labels: str = Field(default="", description="tissue labels on the image's grid")
+    pathology: str = Field(default="", description="of a simulated test subject: a `pathologies`")
 
     @field_validator("volume")
     @classmethod
@@ -63,6 +64,8 @@ class Row(Section):
             raise ValueError(f"`image` {SIMULATED}{self.volume}.nii.gz for a simulated volume")
         if self.simulated and self.plane:
             raise ValueError("no `plane` for a simulated volume: volumes are simulated")
+        if self.pathology and not self.simulated:
+            raise ValueError("`pathology` for a simulated volume only")
         return self
 
     @property
@@ -128,7 +131,7 @@ def load(path: Path, *, val: float, test: float) -> tuple[Manifest | None, list[
             for row in rows.values()
         }
     )
-    return manifest, _too_few(path, manifest)
+    return manifest, _too_few(path, manifest) + _ill(path, rows, manifest)
 
 
 def read(path: Path, *, val: float, test: float) -> Manifest:
@@ -247,6 +250,34 @@ def _split_twice(path: Path, rows: dict[int, Row]) -> list[str]:
         for subject, found in splits.items()
         if len(found) > 1
     ]
+
+
+def _ill(path: Path, rows: dict[int, Row], manifest: Manifest) -> list[str]:
+    messages = []
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for number, row in rows.items():
+        found[row.subject].setdefault(row.pathology, number)
+        split = manifest.rows[row.volume].split
+        if row.pathology and split != "test":
+            messages.append(
+                InputError(
+                    f"{path} row {number}, column pathology",
+                    expected="a subject of split test: training is on healthy heads",
+                    found=f"{row.pathology!r} in split {split}",
+                    do="Set `split` of the subject's rows to test, or empty the column.",
+                )
+            )
+    messages += [
+        InputError(
+            f"{path} rows {', '.join(map(str, names.values()))}, column pathology",
+            expected=f"one pathology for subject {subject!r}, or none",
+            found=", ".join(name or "none" for name in names),
+            do="Give every image of a person the same pathology.",
+        )
+        for subject, names in found.items()
+        if len(names) > 1
+    ]
+    return [str(message) for message in messages]
 
 
 def _too_few(path: Path, manifest: Manifest) -> list[str]:

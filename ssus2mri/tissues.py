@@ -22,6 +22,12 @@ class Tissue(IntEnum):
     CHOROID_PLEXUS = 13
     AMNIOTIC_FLUID = 14
     UTERINE_WALL = 15
+    GERMINAL_MATRIX = 16
+    SUTURE = 17
+    SOFT_TISSUE = 18
+    FACIAL_BONE = 19
+    CYST = 20
+    BLEED = 21
 
 
 ATLAS_LABELS = tuple(range(9))
@@ -38,8 +44,11 @@ INTRACRANIAL = (
     Tissue.MIDLINE,
     Tissue.CAVUM,
     Tissue.CHOROID_PLEXUS,
+    Tissue.GERMINAL_MATRIX,
+    Tissue.CYST,
+    Tissue.BLEED,
 )
 """Inside the skull: what a brain-extracted MR shows."""
 
-HEAD = (*INTRACRANIAL, Tissue.SKULL)
+HEAD = (*INTRACRANIAL, Tissue.SKULL, Tissue.SUTURE)
 """Inside the outer border of the skull: the head of an ultrasound."""

@@ -13,13 +13,13 @@ import pytest
 from conftest import ROOT
 
 MANIFEST = """\
-volume,subject,modality,image,ga_weeks,split
-us-1,s1,us,results/simulate/us-1.nii.gz,22.5,train
-us-2,s2,us,results/simulate/us-2.nii.gz,23.5,val
-mr-3,s3,mr,results/simulate/mr-3.nii.gz,23.0,train
-mr-4,s4,mr,data/mr-4.nii.gz,23.2,train
-us-5,s5,us,results/simulate/us-5.nii.gz,23.1,test
-mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test
+volume,subject,modality,image,ga_weeks,split,pathology
+us-1,s1,us,results/simulate/us-1.nii.gz,22.5,train,
+us-2,s2,us,results/simulate/us-2.nii.gz,23.5,val,
+mr-3,s3,mr,results/simulate/mr-3.nii.gz,23.0,train,
+mr-4,s4,mr,data/mr-4.nii.gz,23.2,train,
+us-5,s5,us,results/simulate/us-5.nii.gz,23.1,test,cyst
+mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test,cyst
 """
 TINY = "enabled_runs: [ours, gan, copy]\n"
 

@@ -27,10 +27,19 @@ def label_atlas(path: Path) -> None:
     labels = np.zeros(z.shape, np.uint8)
     for label, radii in ((4, (25, 32, 24)), (5, (22, 29, 21)), (1, (20, 27, 19)), (6, (9, 11, 8))):
         labels[(x / radii[0]) ** 2 + (y / radii[1]) ** 2 + (z / radii[2]) ** 2 < 1] = label
-    for side in (-8, 8):
-        horn = ((x - side) / 3.5) ** 2 + (y / 22) ** 2 + ((z - 8) / 4) ** 2 < 1
+    for side in (-8.3, 8.2):
+        horn = ((x - side + side * y / 80) / 3.5) ** 2 + (y / 22) ** 2 + ((z - 8) / 4) ** 2 < 1
         labels[horn] = 2
-    labels[(np.abs(x) < 1.5) & (labels == 1)] = 4
+    labels[(np.abs(x) < 3.5) & (labels == 1)] = 5
+    labels[(np.abs(x) < 1.5) & (labels == 5)] = 4
+    # Array y grows towards the front here.
+    labels[(np.abs(x) < 3) & (y > 4) & (y < 14) & (z > 4) & (z < 9)] = 2
+    labels[(np.abs(x) < 7) & (y > -6) & (y < 16) & (z > 9) & (z < 12)] = 8
+    for label, radii in ((4, (15, 13, 9)), (3, (12, 6, 6))):
+        labels[
+            (x / radii[0]) ** 2 + ((y + 16) / radii[1]) ** 2 + ((z + 14) / radii[2]) ** 2 < 1
+        ] = label
+    labels[(x**2 + (y + 7) ** 2 < 9) & (z < -6) & (z > -22)] = 7
     filled = sitk.GetImageFromArray(labels)
     filled.CopyInformation(image)
     sitk.WriteImage(filled, str(path))

@@ -227,3 +227,15 @@ def test_manifest_with_byte_order_mark_or_without_mr(
         path.write_bytes(bad)
         code, said = run(monkeypatch, capfd, "check", str(project / "config.yaml"))
         assert (code, expected in said, "Traceback" in said) == (1, True, False), said
+
+
+def test_unknown_pathology(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = (project / "manifest.csv").read_text().splitlines()
+    rows = [f"{line}," for line in lines[1:]]
+    rows.append("s1,z,us,results/simulate/s1.nii.gz,23,test,,,flu")
+    (project / "manifest.csv").write_text("\n".join([f"{lines[0]},pathology", *rows]) + "\n")
+    code, said = run(monkeypatch, capfd, "check", str(project / "config.yaml"))
+    assert (code, "Traceback" in said) == (1, False)
+    assert "volume s1, column pathology: expected one of absent_cavum" in said

@@ -132,3 +132,35 @@ def test_demo_cohort_is_the_one_described():
     pairs = [{row.subject for row in rows.where(modality=m, split="test")} for m in ("us", "mr")]
     assert pairs[0] == pairs[1]
     assert all(row.simulated for row in rows.rows.values())
+
+
+def sick(pathology: str) -> Row:
+    return mr("s9", 23, "test").model_copy(update={"pathology": pathology})
+
+
+def test_simulate_is_told_only_the_own_pathology(values):
+    settings = flow.project.load(values)[0]
+    told = json.loads(flow.pathology_json(settings, sick("cyst")))
+    assert told == values["pathologies"]["cyst"]
+    assert flow.pathology_json(settings, sick("")) == ""
+    edited = merge(values, {"pathologies": {"bleed": {"diameter_mm": 9.0}}})
+    again = flow.project.load(edited)[0]
+    for name in values["pathologies"]:
+        same = flow.pathology_json(settings, sick(name)) == flow.pathology_json(again, sick(name))
+        assert same is (name != "bleed")
+
+
+def test_unknown_pathology_is_named_with_the_known_ones(values):
+    settings = flow.project.load(values)[0]
+    messages = flow.unknown_pathologies(settings, table(sick("flu")))
+    assert len(messages) == 1
+    assert "volume s9, column pathology: expected one of absent_cavum, " in messages[0]
+    assert "found 'flu'" in messages[0]
+    assert flow.unknown_pathologies(settings, table(sick("cyst"))) == []
+
+
+def test_pathology_of_a_wrong_kind_is_refused(values):
+    wrong = merge(values, {"pathologies": {"flu": {"kind": "flu"}, "cyst": {"diameter_mm": -1}}})
+    messages = flow.project.load(wrong)[1]
+    assert len(messages) == 2
+    assert messages[0].startswith("pathologies.")

@@ -118,3 +118,43 @@ def test_auto_split_is_stable_and_proportional() -> None:
     assert splits == [manifest.auto_split(f"subject-{k}", val=0.1, test=0.2) for k in range(2000)]
     assert abs(splits.count("test") / 2000 - 0.2) < 0.03
     assert abs(splits.count("val") / 2000 - 0.1) < 0.03
+
+
+PATHOLOGY = HEADER + ",pathology"
+
+
+def ill(tmp_path: Path, *rows: str) -> list[str]:
+    return load(tmp_path, *(f"{row}," for row in GOOD), *rows, header=PATHOLOGY)[1]
+
+
+def test_simulated_test_subject_may_be_ill(tmp_path: Path) -> None:
+    rows = [f"{m}9,e,{m},results/simulate/{m}9.nii.gz,23,test,cyst" for m in ("us", "mr")]
+    assert ill(tmp_path, *rows) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (["u9,e,us,u9.nii.gz,23,test,cyst"], "row 5: expected `pathology` for a simulated volume"),
+        (["u9,e,us,results/simulate/u9.nii.gz,23,train,cyst"], "row 5, column pathology: expected"),
+        (
+            [
+                "u9,e,us,results/simulate/u9.nii.gz,23,test,cyst",
+                "m9,e,mr,results/simulate/m9.nii.gz,23,test,",
+            ],
+            "rows 5, 6, column pathology: expected one pathology for subject 'e'",
+        ),
+    ],
+)
+def test_illness_where_it_must_not_be(tmp_path: Path, rows: list[str], expected: str) -> None:
+    messages = ill(tmp_path, *rows)
+    assert len(messages) == 1
+    assert expected in messages[0]
+
+
+def test_automatic_split_decides_whether_a_subject_may_be_ill(tmp_path: Path) -> None:
+    names = [f"s{k}" for k in range(40)]
+    by_split = {manifest.auto_split(name, val=0.1, test=0.2): name for name in names}
+    for split, name in by_split.items():
+        row = f"u9,{name},us,results/simulate/u9.nii.gz,23,auto,cyst"
+        assert bool(ill(tmp_path, row)) == (split != "test")

@@ -7,9 +7,7 @@ from phantom_simulate import label_atlas, small_settings
 
 from ssus2mri.errors import InputError
 from ssus2mri.growth import head_circumference_mm
-from ssus2mri.simulate.anatomy import built_in, head_diameters_mm, head_mask
 from ssus2mri.simulate.atlas import from_labels
-from ssus2mri.simulate.deformation import random_deformation
 from ssus2mri.simulate.pose import (
     fit_similarity,
     generator,
@@ -19,7 +17,8 @@ from ssus2mri.simulate.pose import (
     rotation_about,
     world_of,
 )
-from ssus2mri.tissues import INTRACRANIAL, Tissue
+from ssus2mri.simulate.sizes import head_diameters_mm
+from ssus2mri.tissues import Tissue
 
 SETTINGS = small_settings()
 
@@ -32,68 +31,15 @@ def test_growth_is_that_of_the_source():
     assert length == pytest.approx(72, rel=0.05)
 
 
-@pytest.mark.parametrize("ga_weeks", [20, 23, 26])
-def test_built_in_head_has_the_size_of_its_age(ga_weeks):
-    settings = SETTINGS.anatomy.model_copy(update={"spacing_mm": 0.9})
-    anatomy = built_in(ga_weeks, settings)
-    inside = head_mask(anatomy.array)
-    extent = [
-        (np.ptp(np.nonzero(inside.any(axis=other))[0]) + 1) * 0.9 for other in ((0, 1), (0, 2))
-    ]
-    assert extent == pytest.approx(head_diameters_mm(ga_weeks), rel=0.05)
-
-
-def test_built_in_head_is_whole():
-    anatomy = built_in(23, SETTINGS.anatomy)
-    labels = anatomy.array
-    expected = {*INTRACRANIAL, Tissue.SKULL, Tissue.SCALP, Tissue.BACKGROUND}
-    assert set(np.unique(labels)) == {int(tissue) for tissue in expected}
-    assert np.array_equal(labels, labels[:, :, ::-1])
-    # No brain touches scalp or background: the skull is closed.
-    brain = np.isin(labels, INTRACRANIAL)
-    outside = np.isin(labels, (Tissue.SCALP, Tissue.BACKGROUND))
-    for axis in range(3):
-        near = np.roll(brain, 1, axis) | np.roll(brain, -1, axis)
-        assert not (near & outside).any()
-    ml = {tissue: (labels == tissue).sum() / 1000 for tissue in Tissue}
-    assert 0.5 < ml[Tissue.CAVUM] + ml[Tissue.VENTRICLES] < 8
-    assert 1.2 < ml[Tissue.CEREBELLUM] < 3.5
-    assert ml[Tissue.WHITE_MATTER] > ml[Tissue.CORTEX] > ml[Tissue.DEEP_GREY]
-
-
 def test_label_atlas_stays_in_its_world(tmp_path: Path):
     path = tmp_path / "labels.nii.gz"
     label_atlas(path)
-    anatomy = from_labels(path, SETTINGS.anatomy)
-    # The phantom's middle: origin plus half the extent along the reversed axes.
-    assert anatomy.centre_mm == pytest.approx([33 - 30.5, 34 - 37.5, -21 + 31.5], abs=0.3)
-    found = set(np.unique(anatomy.array))
-    assert {Tissue.SKULL, Tissue.SCALP, Tissue.MIDLINE, Tissue.CAVUM} - found <= {Tissue.CAVUM}
-    skull = anatomy.array == Tissue.SKULL
-    middle = skull[skull.shape[0] // 2, skull.shape[1] // 2]
-    assert middle.sum() == pytest.approx(2 * SETTINGS.anatomy.skull_mm, abs=2)
-
-
-def test_label_atlas_without_a_tissue_is_refused(tmp_path: Path):
-    path = tmp_path / "labels.nii.gz"
-    image = sitk.Image(20, 20, 20, sitk.sitkUInt8)
-    image[5:10, 5:10, 5:10] = 1
-    sitk.WriteImage(image, str(path))
-    with pytest.raises(InputError, match="no ventricles, deep_grey"):
-        from_labels(path, SETTINGS.anatomy)
-
-
-def test_deformation_is_invertible_even_when_large():
-    for amount in (1.5, 6.0):
-        deformation = random_deformation(
-            generator(0, "x"),
-            deformation_mm=amount,
-            smoothness_mm=12.0,
-            size_variation=0.03,
-            aspect_variation=0.02,
-        )
-        assert deformation.jacobian().min() > 0
-    assert np.std(deformation.displacement_mm) == pytest.approx(6, rel=0.6)
+    given = sitk.ReadImage(str(path))
+    made = from_labels(path, SETTINGS.anatomy).labels
+    cortex = np.argwhere(sitk.GetArrayFromImage(given) == Tissue.CORTEX)[::97, ::-1].tolist()
+    same = [made[made.TransformPhysicalPointToIndex(given.TransformIndexToPhysicalPoint(index))]
+            for index in cortex]  # fmt: skip
+    assert np.mean(np.array(same) == Tissue.CORTEX) > 0.97
 
 
 def test_fit_recovers_a_known_similarity():

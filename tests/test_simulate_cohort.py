@@ -11,7 +11,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.simulate.anatomy import Anatomy, built_in, head_mask
 from ssus2mri.simulate.atlas import from_labels
 from ssus2mri.simulate.cohort import Simulated, run_simulate, simulate
-from ssus2mri.simulate.mri import contrast, intracranial
+from ssus2mri.simulate.mri import intracranial
 from ssus2mri.simulate.template import run_template
 from ssus2mri.tissues import Tissue
 
@@ -27,12 +27,16 @@ def anatomy() -> Anatomy:
 
 @pytest.fixture(scope="module")
 def us(anatomy: Anatomy) -> Simulated:
-    return simulate("a-us", subject="a", modality="us", anatomy=anatomy, settings=SETTINGS)
+    return simulate(
+        "a-us", subject="a", modality="us", ga_weeks=23, anatomy=anatomy, settings=SETTINGS
+    )
 
 
 @pytest.fixture(scope="module")
 def mr(anatomy: Anatomy) -> Simulated:
-    return simulate("a-mr", subject="a", modality="mr", anatomy=anatomy, settings=SETTINGS)
+    return simulate(
+        "a-mr", subject="a", modality="mr", ga_weeks=23, anatomy=anatomy, settings=SETTINGS
+    )
 
 
 def _arrays(scan: Simulated) -> tuple[np.ndarray, ...]:
@@ -43,17 +47,6 @@ def _dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2 * (first & second).sum() / (first.sum() + second.sum())
 
 
-def test_same_names_same_bytes_and_other_names_other_bytes(anatomy, us):
-    again = simulate("a-us", subject="a", modality="us", anatomy=anatomy, settings=SETTINGS)
-    other = simulate("b-us", subject="a", modality="us", anatomy=anatomy, settings=SETTINGS)
-    for name in ("image", "labels", "truth"):
-        first, second, third = (
-            sitk.GetArrayViewFromImage(getattr(scan, name)) for scan in (us, again, other)
-        )
-        assert np.array_equal(first, second)
-        assert not np.array_equal(first, third)
-
-
 def test_both_scans_of_a_subject_show_one_anatomy(us, mr, anatomy):
     grid = geometry.grid(48, 2.0, (0.0, 0.0, 0.0))
     first, second = (
@@ -61,46 +54,36 @@ def test_both_scans_of_a_subject_show_one_anatomy(us, mr, anatomy):
         for scan in (us, mr)
     )
     assert _dice(head_mask(first), head_mask(second)) > 0.95
-    brain = (Tissue.WHITE_MATTER, Tissue.CORTEX)
-    assert _dice(np.isin(first, brain), np.isin(second, brain)) > 0.9
-    stranger = simulate("z-us", subject="z", modality="us", anatomy=anatomy, settings=SETTINGS)
+    both = [sitk.GetArrayFromImage(geometry.resample(s.truth, grid, s.pose)) for s in (us, mr)]
+    inside = (both[0] > 0) & (both[1] > 0)
+    assert np.corrcoef(both[0][inside], both[1][inside])[0, 1] > 0.9
+    stranger = simulate(
+        "z-us", subject="z", modality="us", ga_weeks=23, anatomy=anatomy, settings=SETTINGS
+    )
     strange = geometry.resample(stranger.labels, grid, stranger.pose, nearest=True)
     third = sitk.GetArrayFromImage(strange)
-    assert _dice(first > 0, third > 0) < _dice(first > 0, second > 0)
+    masks = [head_mask(array) for array in (first, second, third)]
+    assert _dice(masks[0], masks[2]) < _dice(masks[0], masks[1])
 
 
 def test_landmark_lands_where_the_pose_says(anatomy):
     planted = anatomy.array.copy()
     index = anatomy.labels.TransformPhysicalPointToIndex((15.0, -12.0, 12.0))
     i, j, k = index
-    planted[k - 2 : k + 3, j - 2 : j + 3, i - 2 : i + 3] = Tissue.UTERINE_WALL
+    planted[k - 2 : k + 3, j - 2 : j + 3, i - 2 : i + 3] = Tissue.BLEED
     marked = Anatomy(geometry.from_array(planted, anatomy.labels), anatomy.centre_mm)
     rigid = SETTINGS.anatomy.model_copy(
-        update={"deformation_mm": 0.0, "size_variation": 0.0, "aspect_variation": 0.0}
+        update=dict.fromkeys(
+            ("deformation_mm", "asymmetry_mm", "detail_mm", "size_variation", "aspect_variation"),
+            0.0,
+        )
     )
     settings = SETTINGS.model_copy(update={"anatomy": rigid})
-    scan = simulate("m", subject="m", modality="us", anatomy=marked, settings=settings)
-    found = np.argwhere(sitk.GetArrayViewFromImage(scan.labels) == Tissue.UTERINE_WALL)
+    scan = simulate("m", subject="m", modality="us", ga_weeks=23, anatomy=marked, settings=settings)
+    found = np.argwhere(sitk.GetArrayViewFromImage(scan.labels) == Tissue.BLEED)
     point = scan.labels.TransformContinuousIndexToPhysicalPoint(found.mean(0)[::-1].tolist())
     target = anatomy.labels.TransformIndexToPhysicalPoint(index)
     assert np.linalg.norm(np.subtract(scan.pose.TransformPoint(point), target)) < 0.6
-
-
-def test_tissues_come_in_the_order_of_t2_contrast(anatomy):
-    sharp = SETTINGS.mr.model_copy(update={"blur_mm": 0.0})
-    image, labels = contrast(anatomy, sharp, rng=None), anatomy.array
-    means = [
-        image[labels == tissue].mean()
-        for tissue in (
-            Tissue.VENTRICLES,
-            Tissue.WHITE_MATTER,
-            Tissue.CEREBELLUM,
-            Tissue.DEEP_GREY,
-            Tissue.CORPUS_CALLOSUM,
-            Tissue.CORTEX,
-        )
-    ]
-    assert means == sorted(means, reverse=True)
 
 
 def test_truth_and_mr_are_intracranial(mr):
@@ -124,32 +107,17 @@ def test_ultrasound_looks_like_one(us):
     assert (corners == 0).any()
 
 
-def test_bone_hit_at_a_grazing_angle_is_darker_and_casts_shadow(anatomy):
-    still = SETTINGS.model_copy(
-        update={
-            "rotation_deg": 0.0,
-            "shift_mm": 0.0,
-            "ultrasound": SETTINGS.ultrasound.model_copy(update={"probe_tilt_deg": 0.0}),
-        }
-    )
-    scan = simulate("s", subject="s", modality="us", anatomy=anatomy, settings=still)
-    image, labels, _ = _arrays(scan)
-    z, y, x = np.meshgrid(*[np.arange(48) * 2 - 47.0] * 3, indexing="ij")
-    skull, level = labels == Tissue.SKULL, np.abs(z) < 8
-    lateral = skull & level & (np.abs(y) < 10)
-    frontal = skull & level & (np.abs(x) < 8)
-    assert image[lateral].mean() > 1.5 * image[frontal].mean()
-    # Behind the head: dark where the beam grazed its front and back, less so behind its middle.
-    near = np.sign(sum(image[(x * s > 42) & level].astype(float).mean() * s for s in (-1, 1)))
-    behind = level & (x * near < -38)
-    edge = behind & (np.abs(np.abs(y) - 40) < 5)
-    assert image[edge].mean() < 0.8 * image[behind & (np.abs(y) < 20)].mean()
-
-
 def test_run_writes_all_files_on_one_grid(tmp_path: Path):
     out = tmp_path / "v.nii.gz"
     run_simulate(
-        "v", subject="v", modality="us", ga_weeks=21, labels=None, out=out, settings=SETTINGS
+        "v",
+        subject="v",
+        modality="us",
+        ga_weeks=21,
+        labels=None,
+        pathology=None,
+        out=out,
+        settings=SETTINGS,
     )
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(n.format("v") for n in FILES)
     geometry.read_transform(tmp_path / "v_pose.tfm")
@@ -162,7 +130,8 @@ def test_run_writes_all_files_on_one_grid(tmp_path: Path):
 def test_bad_input_leaves_nothing_behind(tmp_path: Path):
     missing = tmp_path / "none.nii.gz"
     out = tmp_path / "results" / "v.nii.gz"
-    common = {"subject": "v", "ga_weeks": 23.0, "out": out, "settings": SETTINGS}
+    common = {"subject": "v", "ga_weeks": 23.0, "pathology": None, "out": out}
+    common["settings"] = SETTINGS
     with pytest.raises(InputError):
         run_simulate("v", modality="us", labels=missing, **common)
     with pytest.raises(InputError, match="modality"):
@@ -210,7 +179,8 @@ def test_pose_from_labels_maps_into_the_template_of_the_same_labels(tmp_path: Pa
     scan = simulate(
         "p",
         subject="p",
-        modality="us",
+        modality="mr",
+        ga_weeks=23,
         anatomy=from_labels(path, SETTINGS.anatomy),
         settings=SETTINGS,
     )

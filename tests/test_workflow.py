@@ -20,6 +20,7 @@ ALIGN = {"align": VOLUMES, **EXTRACT}
 CROP = {"crop": VOLUMES, **ALIGN}
 SIMULATE = {"template": 1, "simulate": SIMULATED, "crop": SIMULATED, **ALIGN}
 ONE_RUN = {"train": 1, "synthesize": 1, "register": 1, "compare": 1, **REPORT}
+ILL = {"simulate": 2, "crop": 2, "align": 2, "extract": 2, **SYNTHESIZE}
 PREPARE_ONE = {"crop": 1, "align": 1, "extract": 1}
 
 
@@ -61,6 +62,8 @@ def test_second_run_says_nothing_to_be_done(project):
 
 SETTINGS = {
     "simulate": ("simulate: {seed: 1}", SIMULATE),
+    "pathology": ("pathologies: {cyst: {diameter_mm: 9.0}}", ILL),
+    "pathology nobody has": ("pathologies: {bleed: {diameter_mm: 9.0}}", {}),
     "atlas": ("atlas: {spacing_mm: 3.2}", {"template": 1, **ALIGN}),
     "crop": ("crop: {margin_mm: 7.0}", CROP),
     "align": ("align: {steps: 9}", ALIGN),
@@ -91,6 +94,7 @@ def test_setting_reruns_what_depends_on_it(project, edit):
 CODE = {
     "simulate/template.py": {"template": 1, **ALIGN},
     "simulate/cohort.py": SIMULATE,
+    "simulate/pathology.py": SIMULATE,
     "prepare/crop.py": CROP,
     "prepare/align.py": ALIGN,
     "prepare/extract.py": EXTRACT,
@@ -130,12 +134,12 @@ def test_comments_rerun_nothing(project, name, old, new):
 ROWS = {
     "training scan added": (
         "",
-        "us-6,s6,us,results/simulate/us-6.nii.gz,23.4,train\n",
+        "us-6,s6,us,results/simulate/us-6.nii.gz,23.4,train,\n",
         {"simulate": 1, **PREPARE_ONE, **TRAIN},
     ),
     "test scan added": (
         "",
-        "us-7,s7,us,results/simulate/us-7.nii.gz,22.8,test\n",
+        "us-7,s7,us,results/simulate/us-7.nii.gz,22.8,test,\n",
         {"simulate": 1, **PREPARE_ONE, **SYNTHESIZE},
     ),
     "training scan's age changed": (
@@ -149,7 +153,7 @@ ROWS = {
         {"simulate": 1, **PREPARE_ONE, "compare": RUNS, **REPORT},
     ),
     "test MR taken away": (
-        "mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test\n",
+        "mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test,cyst\n",
         "",
         {"compare": RUNS, **REPORT},
     ),
@@ -198,7 +202,7 @@ def test_lost_output_is_made_again(project):
 def test_failed_job_says_why_and_leaves_no_output(project):
     (project.folder / "data" / "bad.nii.gz").write_text("not an image")
     bad = project.folder / "bad.csv"
-    bad.write_text(MANIFEST + "mr-9,s9,mr,data/bad.nii.gz,23.0,train\n")
+    bad.write_text(MANIFEST + "mr-9,s9,mr,data/bad.nii.gz,23.0,train,\n")
     with pytest.raises(pytest.fail.Exception) as failure:
         project.snakemake("results/crop/mr-9.nii.gz", manifest="bad.csv")
     assert "data/bad.nii.gz: expected" in str(failure.value)  # Snakemake shows the job's log

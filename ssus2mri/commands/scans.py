@@ -41,9 +41,13 @@ def simulate(
     ga_weeks: Ga,
     out: Annotated[Path, typer.Option(help="Image; labels, truth and pose are put beside it.")],
     labels: Annotated[str, typer.Option(help="Label atlas; empty: built-in anatomy.")] = "",
+    pathology: Annotated[
+        str, typer.Option(help="An entry of `pathologies`, JSON; empty: none.")
+    ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Simulate one scan of one subject, with its labels, true MR and true pose."""
+    from ssus2mri.config.pathology import load_pathology
     from ssus2mri.config.simulate import SimulateSettings
     from ssus2mri.simulate.cohort import run_simulate
 
@@ -53,6 +57,7 @@ def simulate(
         modality=modality,
         ga_weeks=ga_weeks,
         labels=Path(labels) if labels else None,
+        pathology=load_pathology(pathology) if pathology else None,
         out=out,
         settings=load_section(SimulateSettings, settings, "simulate"),
     )

@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from ssus2mri.errors import InputError
 
@@ -15,6 +15,15 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+
+def _ordered(values: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < values[0] <= values[1]:
+        raise ValueError("two positive numbers, the smaller first")
+    return values
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+"""Least and most of what is drawn uniformly between them."""
 
 SectionT = TypeVar("SectionT", bound=Section)
 

@@ -13,6 +13,7 @@ from ssus2mri.config.evaluate import (
     ScoreSettings,
 )
 from ssus2mri.config.learn import SynthesizeSettings, TrainSettings
+from ssus2mri.config.pathology import Pathology
 from ssus2mri.config.prepare import AlignSettings, AtlasSettings, CropSettings, ExtractSettings
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.errors import InputError
@@ -32,6 +33,9 @@ class Project(Section):
     split: SplitSettings
     atlas: AtlasSettings
     simulate: SimulateSettings
+    pathologies: dict[str, Pathology] = Field(
+        description="what simulated test subjects can have, by the names of the manifest's column"
+    )
     crop: CropSettings
     align: AlignSettings
     extract: ExtractSettings

@@ -2,7 +2,8 @@
 
 from pydantic import Field, field_validator
 
-from ssus2mri.config.base import Section
+from ssus2mri.config.base import Range, Section
+from ssus2mri.config.ultrasound import UltrasoundSettings
 from ssus2mri.tissues import INTRACRANIAL, Tissue
 
 
@@ -20,68 +21,76 @@ class AnatomySettings(Section):
     spacing_mm: float = Field(gt=0, le=2, description="edge of a voxel of the built-in head, mm")
     skull_mm: float = Field(gt=0, le=5, description="thickness of the skull, mm")
     scalp_mm: float = Field(ge=0, le=8, description="thickness of the scalp, mm")
-    deformation_mm: float = Field(ge=0, description="standard deviation of the deformation, mm")
+    deformation_mm: float = Field(ge=0, description="std of the symmetric deformation, mm")
     smoothness_mm: float = Field(gt=0, description="correlation length of the deformation, mm")
+    asymmetry_mm: float = Field(ge=0, description="the same of its left-right asymmetric part, mm")
+    detail_mm: float = Field(ge=0, description="standard deviation of the finer deformation, mm")
+    detail_smoothness_mm: float = Field(ge=4, description="its correlation length, mm")
     size_variation: float = Field(ge=0, le=0.2, description="standard deviation of log size")
     aspect_variation: float = Field(
         ge=0, le=0.2, description="standard deviation of the log size of each axis"
     )
+    skull_variation: float = Field(
+        ge=0, le=0.5, description="standard deviation of the log thickness of the skull"
+    )
+    fluid_mm: float = Field(ge=0, description="mean gap between head and uterine wall, mm")
+    fluid_variation: float = Field(
+        ge=0, description="standard deviation of the gap, share of its mean: of subjects, of places"
+    )
+    fluid_smoothness_mm: float = Field(gt=0, description="correlation length of the gap, mm")
+    margin_mm: float = Field(gt=0, description="fluid and uterine wall around the head's grid, mm")
+
+
+class LayerSettings(Section):
+    """A transient layer of the white matter."""
+
+    contrast: float = Field(ge=0, lt=1, description="at its border at 23 weeks, share of the rest")
+    depth_mm: float = Field(gt=0, description="depth over which that decays, Gaussian std, mm")
+    until_weeks: float = Field(gt=23, le=45, description="age at which it has vanished, weeks")
+
+
+class LayersSettings(Section):
+    """Transient layers of the white matter: bright below the cortex, dark at the ventricles."""
+
+    subplate: LayerSettings
+    germinal: LayerSettings
+
+
+class StackSettings(Section):
+    """One stack of thick slices of random orientation."""
+
+    slice_mm: Range = Field(description="thickness of a slice, least and most, mm")
+    pixel_mm: float = Field(gt=0, le=5, description="edge of a pixel within the slice, mm")
+    interleaves: int = Field(ge=1, le=8, description="slices are taken in so many passes")
+    motion_mm: float = Field(ge=0, description="shift between passes, std of each axis, mm")
+    motion_deg: float = Field(ge=0, description="turn between passes, std, degrees")
 
 
 class MrSettings(Section):
-    """Section ``simulate.mr``: a super-resolved, brain-extracted T2-weighted volume."""
+    """Section ``simulate.mr``: a brain-extracted T2-weighted volume."""
 
     rotation_deg: float = Field(ge=0, le=180, description="largest rotation of a pose, degrees")
     shift_mm: float = Field(ge=0, description="largest shift of a pose, mm")
-    intensity: dict[str, float] = Field(description="mean of each intracranial tissue")
-    subplate: float = Field(ge=0, description="white matter just below the cortex, share brighter")
-    subplate_mm: float = Field(gt=0, description="depth over which that decays, mm")
-    germinal: float = Field(ge=0, lt=1, description="white matter at the ventricles, share darker")
-    germinal_mm: float = Field(gt=0, description="distance over which that decays, mm")
+    intensity: dict[str, float] = Field(description="of each intracranial tissue")
+    layers: LayersSettings
     texture: float = Field(ge=0, description="standard deviation within a tissue, share of it")
     texture_mm: float = Field(gt=0, description="correlation length of the texture, mm")
-    blur_mm: float = Field(ge=0, description="standard deviation of the point spread, mm")
+    blur_mm: float = Field(ge=0, description="point spread of the truth, Gaussian std, mm")
     bias: float = Field(ge=0, lt=1, description="standard deviation of the bias field, share")
     bias_mm: float = Field(gt=0, description="correlation length of the bias field, mm")
-    noise: float = Field(ge=0, description="Rician noise, share of the white matter's intensity")
+    snr: Range = Field(description="white matter over Rician noise, least and most of a volume")
+    residual_mm: float = Field(
+        ge=0, description="point spread that a reconstruction adds, Gaussian std, mm"
+    )
+    stacked_share: float = Field(
+        ge=0, le=1, description="probability that a volume is one stack of thick slices"
+    )
+    stack: StackSettings
 
     @field_validator("intensity")
     @classmethod
     def _every_tissue(cls, value: dict[str, float]) -> dict[str, float]:
         return _complete(value, INTRACRANIAL)
-
-
-class UltrasoundSettings(Section):
-    """Section ``simulate.ultrasound``: a 3D scan by a transabdominal curved array."""
-
-    probe_tilt_deg: float = Field(ge=0, le=90, description="deviation from lateral, std, degrees")
-    probe_distance_mm: float = Field(gt=0, description="array surface to centre of the head, mm")
-    probe_distance_std_mm: float = Field(ge=0, description="its standard deviation, mm")
-    probe_radius_mm: float = Field(gt=0, description="radius of the curved array, mm")
-    lateral_deg: float = Field(gt=0, lt=90, description="half opening of the fan, in plane")
-    elevation_deg: float = Field(gt=0, lt=90, description="half opening of the sweep")
-    axial_psf_mm: float = Field(gt=0, description="point spread along the beam, std, mm")
-    lateral_psf_mm: float = Field(gt=0, description="point spread across the beam, std, mm")
-    echogenicity_db: dict[str, float] = Field(description="mean echo of each tissue, dB")
-    impedance: dict[str, float] = Field(description="reflectivity of each tissue's borders")
-    wall_db: float = Field(description="echo of a border of unit impedance step, dB")
-    skull_db: float = Field(description="echo of skull hit at right angles, dB")
-    skull_floor: float = Field(ge=0, le=1, description="share of it left at grazing angles")
-    skull_exponent: float = Field(gt=0, description="power of |n.beam| that it falls with")
-    attenuation_db_mm: float = Field(ge=0, description="net of gain compensation, dB/mm")
-    skull_loss_db_mm: float = Field(ge=0, description="loss in bone hit at right angles, dB/mm")
-    grazing_loss: float = Field(ge=0, description="times as much more at grazing angles")
-    reverberation_db: float = Field(description="haze behind bone against the bone's echo, dB")
-    reverberation_mm: float = Field(gt=0, description="depth over which the haze decays, mm")
-    fluid_mm: float = Field(ge=0, description="mean gap of amniotic fluid around the head, mm")
-    noise_db: float = Field(description="electronic noise, dB")
-    dynamic_range_db: float = Field(gt=0, description="range shown between 0 and 255, dB")
-    gain_std_db: float = Field(ge=0, description="standard deviation of the gain, dB")
-
-    @field_validator("echogenicity_db", "impedance")
-    @classmethod
-    def _every_tissue(cls, value: dict[str, float]) -> dict[str, float]:
-        return _complete(value, tuple(t for t in Tissue if t != Tissue.BACKGROUND))
 
 
 class SimulateSettings(Section):

@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from ssus2mri import geometry
 from ssus2mri import volume as volumes
+from ssus2mri.config.pathology import Pathology
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.errors import InputError
-from ssus2mri.simulate import mri, ultrasound
+from ssus2mri.growth import head_circumference_mm
+from ssus2mri.simulate import biometry, mri, ultrasound
 from ssus2mri.simulate.anatomy import Anatomy, built_in, head_mask
 from ssus2mri.simulate.atlas import from_labels
 from ssus2mri.simulate.beam import random_fan
 from ssus2mri.simulate.deformation import random_deformation
+from ssus2mri.simulate.pathology import afflict
 from ssus2mri.simulate.pose import (
     Points,
     fit_similarity,
@@ -26,6 +29,7 @@ from ssus2mri.simulate.pose import (
     random_pose,
     world_of,
 )
+from ssus2mri.simulate.surroundings import surround
 from ssus2mri.tissues import Tissue
 
 logger = logging.getLogger(__name__)
@@ -47,19 +51,27 @@ class Simulated:
 
 
 def simulate(
-    volume: str, *, subject: str, modality: str, anatomy: Anatomy, settings: SimulateSettings
+    volume: str,
+    *,
+    subject: str,
+    modality: str,
+    ga_weeks: float,
+    anatomy: Anatomy,
+    settings: SimulateSettings,
 ) -> Simulated:
     """Simulate a scan.
 
-    Image points reach the anatomy through pose, size and deformation, composed into one map, and
-    every array of the anatomy is read once at the result. ``pose`` is the least-squares similarity
-    fit of that map over the head: it maps into the anatomy's world, which is atlas space
-    (`ssus2mri.simulate.anatomy`) at the subject's own age.
+    Fluid and uterine wall are laid around the head. Image points reach the anatomy through pose,
+    size and deformation, composed into one map, and every array of the anatomy is read once at the
+    result. The mean size is that of the subject's age, whatever the anatomy's: label atlases do not
+    grow. ``pose`` is the least-squares similarity fit of that map over the head: it maps into the
+    anatomy's world, which is atlas space (`ssus2mri.simulate.anatomy`).
 
     Args:
         volume: name; seeds pose and acquisition.
-        subject: name; seeds deformation and texture.
+        subject: name; seeds surroundings, deformation and texture.
         modality: ``us`` or ``mr``.
+        ga_weeks: gestational age, weeks.
         anatomy: undeformed head.
         settings: all of the simulation.
 
@@ -74,12 +86,10 @@ def simulate(
             volume, expected="modality us or mr", found=repr(modality), do="Correct the manifest."
         )
     own = settings.mr if modality == "mr" else settings
+    size = head_circumference_mm(ga_weeks) / biometry.head_circumference_mm(anatomy)
+    anatomy = surround(anatomy, generator(settings.seed, "surroundings", subject), settings.anatomy)
     deformation = random_deformation(
-        generator(settings.seed, "subject", subject),
-        deformation_mm=settings.anatomy.deformation_mm,
-        smoothness_mm=settings.anatomy.smoothness_mm,
-        size_variation=settings.anatomy.size_variation,
-        aspect_variation=settings.anatomy.aspect_variation,
+        generator(settings.seed, "subject", subject), settings.anatomy, size=size
     )
     rng = generator(settings.seed, "volume", volume)
     pose = random_pose(rng, rotation_deg=own.rotation_deg, shift_mm=own.shift_mm)
@@ -93,11 +103,11 @@ def simulate(
     shape = (settings.size,) * 3
     world = world_of(grid)
     points = lattice(lambda index: to_canonical(world(index)), shape)
-    labels = anatomy.sample(anatomy.array, points, order=0, outside=Tissue.BACKGROUND)
+    labels = anatomy.sample(anatomy.array, points, order=0, outside=Tissue.UTERINE_WALL)
     texture = generator(settings.seed, "texture", subject)
-    truth = anatomy.sample(
-        mri.contrast(anatomy, settings.mr, rng=texture), points, order=1, outside=0.0
-    )
+    contrast = mri.contrast(anatomy, settings.mr, ga_weeks=ga_weeks, rng=texture)
+    truth = anatomy.sample(contrast, points, order=1, outside=0.0)
+    del contrast
     truth[~mri.intracranial(labels)] = 0
     fitted = _fit(world, points, labels)
     del points
@@ -107,7 +117,7 @@ def simulate(
     else:
         fan = random_fan(rng, pose, settings.ultrasound, spacing_mm=settings.spacing_mm)
         maps = ultrasound.echo_maps(
-            anatomy, settings.ultrasound, blur_mm=0.2 + 0.3 * settings.spacing_mm
+            anatomy, settings.ultrasound, blur_mm=0.2 + 0.15 * settings.spacing_mm
         )
         image_points = lattice(world, shape)
         image = ultrasound.scan(
@@ -128,6 +138,22 @@ def anatomy_of(ga_weeks: float, labels: Path | None, settings: SimulateSettings)
     return built_in(ga_weeks, settings.anatomy)
 
 
+def settings_of(subject: str, settings: SimulateSettings) -> SimulateSettings:
+    """Draw what a subject's head is built with: the thickness of its skull.
+
+    Args:
+        subject: name; the seed.
+        settings: of the cohort.
+
+    Returns:
+        The settings with the subject's own ``skull_mm``.
+    """
+    drawn = generator(settings.seed, "skull", subject).normal(0, settings.anatomy.skull_variation)
+    skull_mm = settings.anatomy.skull_mm * float(np.exp(drawn))
+    anatomy = settings.anatomy.model_copy(update={"skull_mm": skull_mm})
+    return settings.model_copy(update={"anatomy": anatomy})
+
+
 def run_simulate(
     volume: str,
     *,
@@ -135,6 +161,7 @@ def run_simulate(
     modality: str,
     ga_weeks: float,
     labels: Path | None,
+    pathology: Pathology | None,
     out: Path,
     settings: SimulateSettings,
 ) -> None:
@@ -144,24 +171,30 @@ def run_simulate(
         volume: name; seeds pose and acquisition.
         subject: name; seeds the anatomy.
         modality: ``us`` or ``mr``.
-        ga_weeks: age of the built-in anatomy, weeks.
+        ga_weeks: gestational age, weeks.
         labels: label atlas instead of the built-in anatomy.
+        pathology: what is wrong with the brain; None: nothing.
         out: the image, ``.nii.gz``; ``_labels.nii.gz``, ``_truth.nii.gz`` and ``_pose.tfm`` are put
             beside it.
         settings: section ``simulate``.
 
     Raises:
-        InputError: the label atlas cannot be used, or ``out`` does not end in ``.nii.gz``.
+        InputError: the label atlas cannot be used, the pathology cannot be in it, or ``out`` does
+            not end in ``.nii.gz``.
     """
     if not out.name.endswith(ENDING):
         raise InputError(
             str(out), expected=f"a name ending in {ENDING}", found=out.name, do="Rename it."
         )
+    anatomy = anatomy_of(ga_weeks, labels, settings_of(subject, settings))
+    if pathology is not None:
+        anatomy = afflict(anatomy, pathology)
     scan = simulate(
         volume,
         subject=subject,
         modality=modality,
-        anatomy=anatomy_of(ga_weeks, labels, settings),
+        ga_weeks=ga_weeks,
+        anatomy=anatomy,
         settings=settings,
     )
     stem = out.name.removesuffix(ENDING)

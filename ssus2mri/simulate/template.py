@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from numpy.typing import NDArray
-from scipy import ndimage
 
 from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import AtlasSettings
-from ssus2mri.config.simulate import SimulateSettings, UltrasoundSettings
+from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.errors import InputError
 from ssus2mri.simulate import mri, ultrasound
 from ssus2mri.simulate.anatomy import Anatomy, head_mask
@@ -53,13 +51,18 @@ def template(
     inside = mri.intracranial(labels)
     if image is None:
         mr = anatomy.sample(
-            mri.contrast(anatomy, settings.mr, rng=None), points, order=1, outside=0.0
+            mri.contrast(anatomy, settings.mr, ga_weeks=atlas.ga_weeks, rng=None),
+            points,
+            order=1,
+            outside=0.0,
         )
     else:
         mr = sitk.GetArrayFromImage(
             sitk.Resample(image, grid, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32)
         )
-    us = anatomy.sample(_idealised(anatomy, settings.ultrasound), points, order=1, outside=0.0)
+    us = anatomy.sample(
+        ultrasound.idealised(anatomy, settings.ultrasound), points, order=1, outside=0.0
+    )
     return Template(
         geometry.from_array(np.where(inside, mr, 0).astype(np.float32), grid),
         geometry.from_array(np.rint(us).astype(np.uint8), grid),
@@ -109,17 +112,3 @@ def run_template(
     for name in ("us", "labels", "head", "mr"):
         volume.write(getattr(made, name), out / f"{name}.nii.gz")
     logger.info("template of %s", labels or f"the built-in head of {atlas.ga_weeks:g} weeks")
-
-
-def _idealised(anatomy: Anatomy, settings: UltrasoundSettings) -> NDArray[np.float32]:
-    """Ultrasound without probe, 0 to 255: mean echoes, every border and all bone, no shadow."""
-    spacing = anatomy.spacing_zyx
-    maps = ultrasound.echo_maps(anatomy, settings, blur_mm=1.0)
-    slope = np.gradient(maps.impedance, *spacing)
-    wall = np.sqrt(sum(part**2 for part in slope)) / np.sqrt(3) * (maps.outside_mm < 1)
-    bone = ultrasound.decibel(settings.skull_db) * maps.skull
-    tissue = np.where(maps.outside_mm > 0, 0, maps.echo)
-    shown = ultrasound.compress(
-        tissue + ultrasound.decibel(settings.wall_db) * wall + bone, settings
-    )
-    return ndimage.gaussian_filter(shown.astype(np.float32), 0.5 / spacing)

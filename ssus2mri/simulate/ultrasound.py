@@ -1,82 +1,34 @@
-"""Ultrasound of an anatomy: echoes, speckle, borders and shadows along the beams of a fan.
+"""Ultrasound of an anatomy: a 3D sweep of a curved array over a labelled head.
 
-Amplitudes are linear, 1 = 0 dB. `EchoMaps` are made once on the anatomy's grid, read along the
-beams, and the envelope is read back onto the image's grid.
+One scan is a chain of physical steps, each a module: properties of tissue (`echo`), beams (`beam`),
+reflection, loss and reverberation (`propagation`), scatterers and point spread (`speckle`), gain,
+noise and grey values (`display`). Amplitudes are linear, 1 = 0 dB = white.
+
+Precedents: Kuklisova-Murgasova et al., MedIA 17, 2013 (ultrasound simulated from a segmented fetal
+MR, to register the two); Wein et al., MedIA 12, 2008 (ultrasound from CT: reflection, transmission,
+log compression); Burger et al., IEEE TMI 32, 2013 (ray casting through labels with a convolved
+scatterer texture); Jensen, Med Biol Eng Comput 34, 1996 (Field II: the linear model behind).
+Source: not in TMI 2020, which has no simulation.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, signal
+from scipy import ndimage
 
-from ssus2mri.config.simulate import UltrasoundSettings
+from ssus2mri.config.ultrasound import UltrasoundSettings
+from ssus2mri.simulate import display, propagation, speckle
 from ssus2mri.simulate.anatomy import Anatomy, head_mask
-from ssus2mri.simulate.beam import Fan
+from ssus2mri.simulate.beam import Fan, views
+from ssus2mri.simulate.display import Console, random_console, scan_convert
+from ssus2mri.simulate.echo import BeamMaps, Beams, EchoMaps, along_beams, decibel, echo_maps
 from ssus2mri.simulate.mri import smooth_noise
-from ssus2mri.simulate.pose import Points, lattice
+from ssus2mri.simulate.pose import Points
 from ssus2mri.tissues import Tissue
 
-Beams = NDArray[np.float32]
-"""An array ``(depth, lateral, elevation)``."""
-
-
-@dataclass(frozen=True)
-class EchoMaps:
-    """What sound meets, float32 on the anatomy's grid ``[z, y, x]``.
-
-    ``echo`` mean amplitude within the head and scalp; ``impedance`` of soft tissue; ``skull`` share
-    of bone; ``outside_mm`` distance from the head.
-    """
-
-    echo: NDArray[np.float32]
-    impedance: NDArray[np.float32]
-    skull: NDArray[np.float32]
-    outside_mm: NDArray[np.float32]
-
-
-def echo_maps(anatomy: Anatomy, settings: UltrasoundSettings, *, blur_mm: float) -> EchoMaps:
-    """Make the maps of an anatomy.
-
-    Args:
-        anatomy: the labelled head.
-        settings: echogenicity and impedance of each tissue.
-        blur_mm: standard deviation of the smoothing of borders, mm.
-
-    Returns:
-        The maps.
-    """
-    labels, spacing = anatomy.array, anatomy.spacing_zyx
-    echo = table(settings.echogenicity_db)
-    sigma = blur_mm / spacing
-    head = head_mask(labels)
-    return EchoMaps(
-        echo=ndimage.gaussian_filter(decibel(echo)[labels], sigma),
-        impedance=ndimage.gaussian_filter(table(settings.impedance)[labels], sigma),
-        skull=ndimage.gaussian_filter((labels == Tissue.SKULL).astype(np.float32), sigma),
-        outside_mm=ndimage.distance_transform_edt(~head, spacing).astype(np.float32),
-    )
-
-
-def table(values: dict[str, float]) -> NDArray[np.float32]:
-    """Turn numbers by tissue name into a look-up table; background is as amniotic fluid."""
-    array = np.zeros(len(Tissue), np.float32)
-    for name, value in values.items():
-        array[Tissue[name.upper()]] = value
-    array[Tissue.BACKGROUND] = array[Tissue.AMNIOTIC_FLUID]
-    return array
-
-
-def decibel(values: NDArray[np.float32] | float) -> NDArray[np.float32]:
-    """Turn dB into amplitude."""
-    return np.asarray(10 ** (np.asarray(values, np.float32) / 20), np.float32)
-
-
-def compress(envelope: NDArray[np.float32], settings: UltrasoundSettings) -> NDArray[np.uint8]:
-    """Show an envelope as 0 to 255: logarithm over the dynamic range, 0 dB = 255."""
-    level = 20 * np.log10(np.maximum(envelope, 1e-6)) / settings.dynamic_range_db + 1
-    return np.rint(255 * np.clip(level, 0, 1)).astype(np.uint8)
+_IDEAL_MM = 0.5
+__all__ = ["EchoMaps", "compress", "decibel", "echo_maps", "envelope", "idealised", "scan"]
 
 
 def scan(
@@ -92,108 +44,137 @@ def scan(
     """Scan a head.
 
     Args:
-        anatomy: the labelled head.
+        anatomy: the labelled head, with what surrounds it.
         maps: of that anatomy.
         fan: the probe, in image coordinates.
         to_canonical: image points ``(3, ...)`` to atlas points.
         image_points: ``(3, Z, Y, X)``, every voxel of the image.
         settings: of the scan.
-        rng: draws scatterers, surroundings and gain.
+        rng: draws the scanner's set-up, scatterers and noise.
 
     Returns:
         uint8 ``[z, y, x]``, 0 outside the fan.
     """
-    canonical = lattice(lambda index: to_canonical(fan.points(index)), fan.shape)
-    beams = EchoMaps(
-        *[
-            anatomy.sample(part, canonical, order=1, outside=outside)
-            for part, outside in (
-                (maps.echo, 0.0),
-                (maps.impedance, float(table(settings.impedance)[Tissue.AMNIOTIC_FLUID])),
-                (maps.skull, 0.0),
-                (maps.outside_mm, 99.0),
-            )
-        ]
+    console = random_console(rng, settings)
+    beams = along_beams(anatomy, maps, fan, to_canonical, settings)
+    received = envelope(beams, fan, console, settings, blur_mm=maps.blur_mm, rng=rng)
+    del beams
+    shown = display.compress(
+        received,
+        dynamic_range_db=console.dynamic_range_db,
+        gain_db=console.gain_db,
+        grey_exponent=settings.grey_exponent,
     )
-    del canonical
-    shown = compress(_envelope(beams, fan, settings, rng), settings)
-    indices = fan.indices(image_points)
-    image = ndimage.map_coordinates(shown.astype(np.float32), indices, order=1, cval=0.0)
-    return np.rint(image).astype(np.uint8)
+    return scan_convert(shown, fan, image_points, smoothing_mm=settings.smoothing_mm)
 
 
-def _envelope(
-    beams: EchoMaps, fan: Fan, settings: UltrasoundSettings, rng: np.random.Generator
+def envelope(
+    beams: BeamMaps,
+    fan: Fan,
+    console: Console,
+    settings: UltrasoundSettings,
+    *,
+    blur_mm: float,
+    rng: np.random.Generator,
 ) -> Beams:
-    cosine = _incidence(beams.skull, fan)
-    passed = _transmission(beams, cosine, fan, settings)
-    diffuse = _surroundings(beams, fan, settings, rng)
-    wall = np.abs(np.gradient(beams.impedance, fan.step_mm, axis=0))
-    # The pulse is longer than a thin sheet: its two borders give one echo.
-    wall = ndimage.gaussian_filter1d(wall, max(settings.axial_psf_mm / fan.step_mm, 0.8), axis=0)
-    wall *= (beams.outside_mm < 1) * decibel(settings.wall_db)
-    floor = settings.skull_floor
-    angle = floor + (1 - floor) * cosine**settings.skull_exponent
-    bone = decibel(settings.skull_db) * beams.skull * angle
-    bone *= np.exp(0.25 * smooth_noise(rng, fan.shape, 6.0, fan.spacing_mm))
-    decay = np.exp(-fan.step_mm / settings.reverberation_mm)
-    haze = signal.lfilter([fan.step_mm], [1, -decay], bone, axis=0).astype(np.float32)
-    haze *= decibel(settings.reverberation_db)
-    speckle = _speckle(fan, settings, rng)
-    # Borders reflect coherently: their brightness varies less than that of scatterers.
-    steady = 0.6 + 0.4 * speckle
-    echo = passed * ((diffuse + haze) * speckle + (wall + bone) * steady)
-    noise = decibel(settings.noise_db) * rng.rayleigh(0.8, fan.shape).astype(np.float32)
-    gain = decibel(rng.normal(0, settings.gain_std_db))
-    return np.asarray(gain * np.hypot(echo, noise), np.float32)
+    """Receive the echoes of all beams.
+
+    Args:
+        beams: what they meet.
+        fan: where they run.
+        console: how the scanner is set up.
+        settings: of the scan.
+        blur_mm: how much the borders of ``beams`` are smoothed, mm.
+        rng: draws scatterers and noise.
+
+    Returns:
+        Envelope after gain compensation, before gain and log compression.
+    """
+    psf = speckle.point_spread(fan, console.frequency_mhz, settings)
+    slope, cosine = propagation.borders(beams.impedance, fan, settings)
+    soft_db, all_db = propagation.loss_db(
+        beams, slope, cosine, fan, console.frequency_mhz, settings
+    )
+    tgc_db = display.compensation_db(soft_db, console)
+    del soft_db
+    left = decibel(np.maximum(tgc_db - all_db, -80, out=all_db))
+    left = propagation.see_past(left, fan, settings)
+    # Over a border this sums to the echo: reflection coefficient times the share that returns.
+    mirror = slope * propagation.angle_factor(cosine, beams.bone, settings)
+    mirror *= decibel(settings.specular_db) * _roughness(fan, settings, rng)
+    mirror *= left
+    del slope, cosine
+    scatter = speckle.scatterers(beams.tissue, fan, psf, settings, rng)
+    scatter *= speckle.speckle_gain(fan, psf)
+    late = propagation.clutter(
+        mirror * propagation.hardness(beams.bone), scatter, fan, settings, rng
+    )
+    scatter *= left * beams.echo * _texture(beams.tissue, fan, settings, rng)
+    # A border's echo is as high as the border is strong, however long the pulse and the blur.
+    # (The last term is the blur of a central difference.)
+    width = np.linalg.norm([psf.axial_mm, blur_mm, fan.step_mm / np.sqrt(3)])
+    mirror *= np.float32(np.sqrt(2 * np.pi) * width)
+    field = speckle.spread_across(scatter + mirror + late, fan, psf)
+    # Noise comes in after the beam is formed: it has the pulse's length and no width.
+    noise = speckle.gaussian_field(rng, fan.shape)
+    noise *= decibel(settings.noise_db + tgc_db) / np.sqrt(speckle.axial_power(fan, psf))
+    field += noise
+    return np.abs(speckle.spread_along(field, fan, psf))
 
 
-def _incidence(skull: Beams, fan: Fan) -> Beams:
-    """|n . beam| at the borders of bone; between them of no matter."""
-    soft = ndimage.gaussian_filter(skull, 1.0)
-    along = np.gradient(soft, fan.step_mm, axis=0)
-    across = fan.range_mm() * np.float32(fan.step_rad)
-    square = along**2
-    for axis in (1, 2):
-        square += (np.gradient(soft, axis=axis) / across) ** 2
-    # The middle of the shell has no gradient of its own: take it from both borders.
-    weight = ndimage.gaussian_filter(np.sqrt(square), 1.5)
-    return np.clip(ndimage.gaussian_filter(np.abs(along), 1.5) / (weight + 1e-4), 0, 1)
+def compress(received: NDArray[np.float32], settings: UltrasoundSettings) -> NDArray[np.uint8]:
+    """Show an envelope as 0 to 255 over the middle of the dynamic ranges, at no gain."""
+    shown = display.compress(
+        received,
+        dynamic_range_db=float(np.mean(settings.dynamic_range_db)),
+        gain_db=0.0,
+        grey_exponent=settings.grey_exponent,
+    )
+    return np.rint(shown).astype(np.uint8)
 
 
-def _transmission(beams: EchoMaps, cosine: Beams, fan: Fan, settings: UltrasoundSettings) -> Beams:
-    """Amplitude left after tissue and bone on the way to each depth."""
-    bone = settings.skull_loss_db_mm * (1 + settings.grazing_loss * (1 - cosine) ** 2)
-    loss = settings.attenuation_db_mm * (beams.outside_mm < 1) + bone * beams.skull
-    total = np.cumsum(loss * np.float32(fan.step_mm), axis=0, dtype=np.float32)
-    before = total - loss * np.float32(fan.step_mm)
-    return decibel(-np.minimum(before, 60))
+def idealised(anatomy: Anatomy, settings: UltrasoundSettings) -> NDArray[np.float32]:
+    """Ultrasound of a mean scan: echoes and borders, no shadow, clutter or speckle.
+
+    Borders are as bright as they are on average for the sides that the probe stands on: what lies
+    along the beam is hardly seen, in a scan as here.
+
+    Args:
+        anatomy: the labelled head.
+        settings: properties of each tissue, sides of the probe.
+
+    Returns:
+        float32 ``[z, y, x]`` on the anatomy's grid, 0 to 255; 0 away from the head.
+    """
+    spacing = anatomy.spacing_zyx
+    maps = echo_maps(anatomy, settings, blur_mm=_IDEAL_MM)
+    parts = np.stack(list(np.gradient(maps.impedance, *spacing))[::-1])
+    steep = np.maximum(np.sqrt((parts**2).sum(0)), np.float32(1e-6))
+    mirror = np.zeros_like(steep)
+    turn = np.array(anatomy.labels.GetDirection(), np.float32).reshape(3, 3)
+    for share, beam in views(settings.probe):
+        along = np.abs(np.tensordot(turn.T @ beam, parts, 1))
+        mirror += share * along * propagation.angle_factor(along / steep, maps.bone, settings)
+    mirror *= decibel(settings.specular_db) * np.float32(np.sqrt(2 * np.pi) * _IDEAL_MM)
+    near = ndimage.binary_dilation(head_mask(anatomy.array), iterations=1)
+    shown = compress(np.where(near, maps.echo + mirror, 0).astype(np.float32), settings)
+    return ndimage.gaussian_filter(shown.astype(np.float32), 0.5 / spacing)
 
 
-def _surroundings(
-    beams: EchoMaps, fan: Fan, settings: UltrasoundSettings, rng: np.random.Generator
+def _roughness(fan: Fan, settings: UltrasoundSettings, rng: np.random.Generator) -> Beams:
+    noise = smooth_noise(rng, fan.shape, settings.roughness_mm, fan.spacing_mm)
+    return np.exp(np.float32(settings.roughness) * noise)
+
+
+def _texture(
+    tissue: NDArray[np.uint8], fan: Fan, settings: UltrasoundSettings, rng: np.random.Generator
 ) -> Beams:
-    """Mean amplitude of scatterers: the head's own, and fluid then uterine wall around it."""
+    """How a tissue's echo varies within it; maternal tissue lies in layers along the array."""
     spacing = fan.spacing_mm
-    gap = settings.fluid_mm * (1 + smooth_noise(rng, fan.shape, 14.0, spacing))
-    gap = np.minimum(gap, 8)  # the anatomy's grid reaches 10 mm beyond the head
-    wall = np.clip(beams.outside_mm - gap, 0, 2) / 2
-    # Maternal tissue lies in layers along the array's surface.
-    layers = smooth_noise(rng, fan.shape, 1.2, spacing * np.array([1.0, 0.12, 0.12]))
-    patches = smooth_noise(rng, fan.shape, 10.0, spacing)
-    uterus = decibel(settings.echogenicity_db["uterine_wall"] + 4 * layers + 5 * patches)
-    own = np.where(beams.outside_mm > settings.fluid_mm + 4, 0, beams.echo)
-    fluid = decibel(settings.echogenicity_db["amniotic_fluid"])
-    outside = np.clip(beams.outside_mm - 2, 0, 1)
-    return own * (1 - outside) + outside * (wall * uterus + (1 - wall) * fluid)
-
-
-def _speckle(fan: Fan, settings: UltrasoundSettings, rng: np.random.Generator) -> Beams:
-    """Rayleigh envelope of mean square 1, of the point spread's size, wider across the beam."""
-    across = settings.lateral_psf_mm
-    sigma = np.array([settings.axial_psf_mm, across, across]) / fan.spacing_mm
-    square = np.zeros(fan.shape, np.float32)
-    for _ in range(2):
-        part = ndimage.gaussian_filter(rng.standard_normal(fan.shape, np.float32), sigma)
-        square += part**2
-    return np.sqrt(square / square.mean(), dtype=np.float32)
+    level = settings.texture_db * smooth_noise(rng, fan.shape, settings.texture_mm, spacing)
+    flat = spacing * np.array([1.0, 0.12, 0.12])
+    layers = smooth_noise(rng, fan.shape, settings.layers_mm, flat)
+    patches = smooth_noise(rng, fan.shape, settings.patches_mm, spacing)
+    maternal = tissue == Tissue.UTERINE_WALL
+    level[maternal] += (settings.layers_db * layers + settings.patches_db * patches)[maternal]
+    return decibel(level)

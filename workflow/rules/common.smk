@@ -82,6 +82,11 @@ def beside(name):
     return path
 
 
+def pathology(wildcards):
+    """Give what the volume's subject has as JSON: only its own, so editing one reruns only those."""
+    return flow.pathology_json(PROJECT, MANIFEST.rows[wildcards.volume])
+
+
 def template(wildcards):
     """Give the template of the volume's modality."""
     return f"results/template/{MANIFEST.rows[wildcards.volume].modality}.nii.gz"

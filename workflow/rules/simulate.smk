@@ -53,9 +53,10 @@ rule simulate:
         subject=column("subject"),
         modality=column("modality"),
         ga_weeks=column("ga_weeks"),
+        pathology=pathology,
         settings=settings("simulate"),
         code=fingerprint("ssus2mri.simulate.cohort"),
     shell:
         "ssus2mri simulate {wildcards.volume} --subject={params.subject:q}"
         " --modality={params.modality} --ga-weeks={params.ga_weeks} --labels={input.labels:q}"
-        " --out={output.image} --settings={params.settings:q} &> {log}"
+        " --pathology={params.pathology:q} --out={output.image} --settings={params.settings:q} &> {log}"

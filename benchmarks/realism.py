@@ -1,0 +1,286 @@
+"""How alike simulated and real ultrasound look: axial planes of a cohort beside real ones.
+
+    SSUS2MRI_DATA=... python benchmarks/realism.py [--subjects 60] [--labels PATH]
+        [--picture results/realism.png] [--simulated-picture PATH]
+
+Real planes come with the sonographer's ellipse (where that is no filled region, `crop` finds the
+head, as in the workflow), and with the probe at the top of the image. Simulated ones are cut from
+3D scans at the level of the thalami up to that of the ventricles, a little tilted, turned so that
+their probe is at the top too, with the ellipse of their true head. Both are then cropped and
+aligned by the same code, `prepare.crop` and `prepare.plane`. Simulated subjects have the ages of
+the real ones. `likeness` defines the measures; for each bin the median of the simulated planes
+should lie between the 10th and 90th percentile of the real ones, for at least 80 % of bins.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+from likeness import MEASURES, Comparison, Measure, Plane, compare
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ssus2mri import geometry, volume
+from ssus2mri.config.base import load_section
+from ssus2mri.config.prepare import AlignSettings, AtlasSettings, CropSettings
+from ssus2mri.config.simulate import SimulateSettings
+from ssus2mri.prepare.crop import crop
+from ssus2mri.prepare.ellipsoid import draw, of_mask, solidity
+from ssus2mri.prepare.head import find_mask
+from ssus2mri.prepare.plane import align_plane, axial_grid, thalamic_level
+from ssus2mri.simulate.beam import random_fan
+from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
+from ssus2mri.simulate.pose import generator, random_pose, rotation_about
+from ssus2mri.simulate.template import template
+from ssus2mri.tissues import HEAD
+
+CONFIG = str(Path(__file__).parent.parent / "config/config.yaml")
+WANTED = 0.8
+PIXEL_MM, WIDTH, HEIGHT = 0.15, 800, 700
+"""Of a simulated plane: about a real one's pixel, and all of the simulated volume's plane."""
+LEVEL_MM = (-2.0, 8.0)
+"""Above the middle of the thalami: transthalamic to transventricular."""
+TILT_DEG = 4.0
+"""Standard deviation of a plane's tilt about either axis."""
+BLACK_MM = 1.0
+"""Zeros this far from all echoes, reaching the image's border, are no echo at all."""
+PICTURES = 8
+
+
+class Scan(NamedTuple):
+    """A 2D plane, the probe at its top, with its head."""
+
+    image: sitk.Image
+    head: sitk.Image
+    ga_weeks: float
+
+
+class Aligner(NamedTuple):
+    """What brings planes to atlas space."""
+
+    template: sitk.Image
+    labels: sitk.Image
+    crop: CropSettings
+    align: AlignSettings
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--subjects", type=int, default=60, help="simulated")
+    parser.add_argument("--first", type=int, default=0, help="number of the first subject")
+    parser.add_argument("--labels", type=Path, help="label atlas instead of the built-in anatomy")
+    parser.add_argument("--jobs", type=int, default=2, help="subjects simulated at a time")
+    parser.add_argument("--picture", type=Path, help="real planes above simulated ones, PNG")
+    parser.add_argument("--simulated-picture", type=Path, help="simulated planes only, PNG")
+    arguments = parser.parse_args()
+    if "SSUS2MRI_DATA" not in os.environ:
+        print("SSUS2MRI_DATA is not set: no real planes to compare with")
+        return
+    settings = load_section(SimulateSettings, CONFIG, "simulate")
+    aligner = make_aligner(settings)
+    scans = real_scans(Path(os.environ["SSUS2MRI_DATA"]), aligner.crop)
+    ages = [scan.ga_weeks for scan in scans]
+    numbers = range(arguments.first, arguments.first + arguments.subjects)
+    cut = partial(simulated_scan, ages=ages, labels=arguments.labels, settings=settings)
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        ours = pool.map(cut, numbers)
+        real = [aligned(scan, aligner) for scan in scans]
+        simulated = [aligned(scan, aligner) for scan in ours]
+    print(f"{len(simulated)} simulated planes, {len(real)} real ones")
+    for measure in MEASURES:
+        print("\n".join(lines(measure, compare(simulated, real, measure))))
+    rows = [("real", spread(real)), ("simulated", spread(simulated))]
+    for path, shown in ((arguments.picture, rows), (arguments.simulated_picture, rows[1:])):
+        if path is not None:
+            draw_rows(shown, path)
+
+
+def make_aligner(settings: SimulateSettings) -> Aligner:
+    """Make the built-in atlas that planes are aligned to."""
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    atlas = load_section(AtlasSettings, CONFIG, "atlas")
+    made = template(anatomy_of(atlas.ga_weeks, None, settings), atlas, settings, image=None)
+    return Aligner(
+        sitk.Cast(made.us, sitk.sitkFloat32),
+        made.labels,
+        load_section(CropSettings, CONFIG, "crop"),
+        load_section(AlignSettings, CONFIG, "align"),
+    )
+
+
+def real_scans(folder: Path, settings: CropSettings) -> list[Scan]:
+    """Read the axial planes of a manifest."""
+    table = pd.read_csv(folder / "data_manifest.csv").query("modality == 'us' and plane == 'axial'")
+    scans = []
+    for row in table.itertuples():
+        image = volume.read_plane(folder / row.image, row.pixel_mm)
+        head = volume.read_mask(folder / row.mask, image)
+        if solidity(head) < settings.min_solidity:
+            head = find_mask(image, modality="us", ga_weeks=row.ga_weeks, settings=settings)
+        scans.append(Scan(image, head, row.ga_weeks))
+    return scans
+
+
+def simulated_scan(
+    number: int, *, ages: list[float], labels: Path | None, settings: SimulateSettings
+) -> Scan:
+    """Simulate a subject and cut an axial plane.
+
+    Args:
+        number: of the subject.
+        ages: of the real ones, weeks: any run of numbers takes them evenly (golden ratio).
+        labels: label atlas; None: the built-in anatomy.
+        settings: section ``simulate``.
+
+    Returns:
+        The plane, with the ellipse of its true head.
+    """
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    name = f"realism-{number}"
+    ga_weeks = float(np.quantile(ages, (0.5 + number * (np.sqrt(5) - 1) / 2) % 1))
+    anatomy = anatomy_of(ga_weeks, labels, settings_of(name, settings))
+    made = simulate(
+        name, subject=name, modality="us", ga_weeks=ga_weeks, anatomy=anatomy, settings=settings
+    )
+    probe_mm = probe_of(name, settings)
+    like = axial_plane(made.labels, made.pose, probe_mm, generator(settings.seed, "plane", name))
+    image, tissues = (
+        sitk.Resample(part, like, sitk.Transform(), order, 0.0, kind)[:, :, 0]
+        for part, order, kind in (
+            (made.image, sitk.sitkBSpline, sitk.sitkFloat32),
+            (made.labels, sitk.sitkNearestNeighbor, sitk.sitkUInt8),
+        )
+    )
+    grey = np.rint(np.clip(sitk.GetArrayFromImage(image), 0, 255)).astype(np.float32)
+    inside = np.isin(sitk.GetArrayFromImage(tissues), HEAD).astype(np.uint8)
+    flat = sitk.GetImageFromArray(grey)
+    flat.SetSpacing((PIXEL_MM, PIXEL_MM))
+    return Scan(flat, draw(of_mask(geometry.from_array(inside, flat)), flat), ga_weeks)
+
+
+def probe_of(name: str, settings: SimulateSettings) -> NDArray[np.float64]:
+    """Where the fan of a simulated volume starts, world mm, ``(3,)``."""
+    rng = generator(settings.seed, "volume", name)
+    pose = random_pose(rng, rotation_deg=settings.rotation_deg, shift_mm=settings.shift_mm)
+    return random_fan(rng, pose, settings.ultrasound, spacing_mm=settings.spacing_mm).apex_mm
+
+
+def axial_plane(
+    labels: sitk.Image,
+    pose: sitk.Transform,
+    probe_mm: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> sitk.Image:
+    """Draw an axial plane of a scan: an empty image one voxel thick, y away from the probe."""
+    upright = geometry.resample(labels, labels, pose, nearest=True)
+    array = sitk.GetArrayViewFromImage(upright)
+    level = thalamic_level(array)
+    y, x = (float(axis.mean()) for axis in np.nonzero(np.isin(array[level], HEAD)))
+    middle = np.array(upright.TransformContinuousIndexToPhysicalPoint((x, y, float(level))))
+    middle[2] += rng.uniform(*LEVEL_MM)
+    turn = geometry.matrix(pose)
+    turn = np.linalg.inv(turn / np.cbrt(np.linalg.det(turn)))
+    for axis in np.eye(3)[:2]:
+        turn = turn @ rotation_about(axis, np.deg2rad(rng.normal(0, TILT_DEG)))
+    normal = turn[:, 2]
+    centre = np.array(pose.GetInverse().TransformPoint(middle.tolist()))
+    away = centre - probe_mm
+    away -= normal * (away @ normal)
+    away /= np.linalg.norm(away)
+    # Seen from either side: a real plane shows neither which.
+    across = np.cross(away, normal) * rng.choice([-1.0, 1.0])
+    plane = sitk.Image([WIDTH, HEIGHT, 1], sitk.sitkUInt8)
+    plane.SetSpacing([PIXEL_MM] * 3)
+    plane.SetDirection(np.stack([across, away, np.cross(across, away)], axis=1).ravel().tolist())
+    corner = centre - PIXEL_MM * ((WIDTH - 1) / 2 * across + (HEIGHT - 1) / 2 * away)
+    plane.SetOrigin(corner.tolist())
+    return plane
+
+
+def aligned(scan: Scan, aligner: Aligner) -> Plane:
+    """Crop and align a plane as the workflow does."""
+    cut, head = crop(scan.image, scan.head, aligner.crop.margin_mm)
+    transform, _ = align_plane(
+        cut,
+        head,
+        aligner.template,
+        aligner.labels,
+        ga_weeks=scan.ga_weeks,
+        settings=aligner.align.plane,
+    )
+    like = axial_grid(aligner.template)
+    up = geometry.matrix(transform) @ np.array([0.0, -1.0])
+    head, seen = (
+        sitk.GetArrayFromImage(geometry.resample(mask, like, transform, nearest=True)) > 0
+        for mask in (head, field_of_view(scan.image))
+    )
+    return Plane(
+        image=sitk.GetArrayFromImage(geometry.resample(cut, like, transform)),
+        head=head,
+        seen=seen,
+        up=up / np.linalg.norm(up),
+        spacing_mm=like.GetSpacing()[0],
+    )
+
+
+def field_of_view(image: sitk.Image) -> sitk.Image:
+    """Mask of what the scanner shows: less broad zeros that reach the image's border.
+
+    Fluid can be zero too, but it lies within tissue; what surrounds the fan, and the black boxes
+    over burnt-in text, reach the border.
+    """
+    array, edge = sitk.GetArrayFromImage(image), image.GetSpacing()[0]
+    padded = np.pad(array == 0, 1, constant_values=True)
+    core = ndimage.distance_transform_edt(padded, edge) > BLACK_MM
+    core[[0, -1]] = core[:, [0, -1]] = True
+    pieces, _ = ndimage.label(core)
+    near = ndimage.distance_transform_edt(pieces != pieces[0, 0], edge) <= BLACK_MM
+    return geometry.from_array((~(near & padded))[1:-1, 1:-1].astype(np.uint8), image)
+
+
+def lines(measure: Measure, found: Comparison) -> Iterator[str]:
+    """Say how many bins are within, and what the others are."""
+    mark = "" if found.share >= WANTED else f"   below {WANTED:.0%}"
+    count = f"{found.within.sum()} of {found.within.size}"
+    yield f"{measure.name:22}{count:>10} bins within{found.share:>7.0%}{mark}"
+    for k in np.flatnonzero(~found.within):
+        value, low, high = found.median[k], found.low[k], found.high[k]
+        off = value - (low if value < low else high)
+        yield (
+            f"    {measure.bins[k]:12} simulated {value:8.2f}   real {low:.2f} to {high:.2f}"
+            f" {measure.unit}   off by {off:+.2f}"
+        )
+
+
+def spread(planes: list[Plane]) -> list[NDArray[np.float32]]:
+    """Images of a few planes, evenly from the list."""
+    chosen = np.linspace(0, len(planes) - 1, min(PICTURES, len(planes))).round().astype(int)
+    return [planes[k].image for k in chosen]
+
+
+def draw_rows(rows: list[tuple[str, list[NDArray[np.float32]]]], path: Path) -> None:
+    """Draw rows of planes in one grey scale, 0 to 255."""
+    columns = max(len(images) for _, images in rows)
+    figure = Figure(figsize=(1.5 * columns, 1.5 * len(rows)), dpi=110, facecolor="white")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set(xticks=[], yticks=[])
+    for line, (name, images) in zip(grid, rows, strict=True):
+        line[0].set_ylabel(name, fontsize=9)
+        for axes, image in zip(line, images, strict=False):
+            axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    figure.subplots_adjust(left=0.02, right=0.998, top=0.99, bottom=0.01, wspace=0.02, hspace=0.02)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()

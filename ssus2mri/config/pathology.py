@@ -1,0 +1,82 @@
+"""Section ``pathologies``: what a simulated test subject can have."""
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from ssus2mri.config.base import Section, problems
+from ssus2mri.errors import InputError
+
+
+class Ventriculomegaly(Section):
+    """Wide lateral ventricles."""
+
+    kind: Literal["ventriculomegaly"] = Field(description="which pathology")
+    atrium_mm: float = Field(gt=0, le=25, description="width of both atria, mm")
+
+
+class AbsentCavum(Section):
+    """No cavum septi pellucidi: the frontal horns are one."""
+
+    kind: Literal["absent_cavum"] = Field(description="which pathology")
+
+
+class AbsentCorpusCallosum(Section):
+    """No corpus callosum, no cavum, a high third ventricle, parallel lateral ventricles."""
+
+    kind: Literal["absent_corpus_callosum"] = Field(description="which pathology")
+    atrium_mm: float = Field(gt=0, le=25, description="width of both atria (colpocephaly), mm")
+    apart_mm: float = Field(
+        ge=0, le=8, description="how far the ventricles' bodies lie farther from the midline, mm"
+    )
+
+
+class LargeCisternaMagna(Section):
+    """A deep cisterna magna behind a normal cerebellum."""
+
+    kind: Literal["large_cisterna_magna"] = Field(description="which pathology")
+    depth_mm: float = Field(gt=0, le=20, description="vermis to occipital bone, mm")
+
+
+class Lesion(Section):
+    """A ball of fluid or of blood in place of what was there."""
+
+    kind: Literal["cyst", "bleed"] = Field(description="which pathology")
+    centre_mm: tuple[float, float, float] = Field(
+        description="from the head's centre: x right to left, y front to back, z upwards, mm"
+    )
+    diameter_mm: float = Field(gt=0, le=40, description="mm; cut off at the skull")
+
+
+Pathology = Annotated[
+    Ventriculomegaly | AbsentCavum | AbsentCorpusCallosum | LargeCisternaMagna | Lesion,
+    Field(discriminator="kind"),
+]
+
+
+def load_pathology(text: str) -> Pathology:
+    """Read a pathology from a command line.
+
+    Args:
+        text: JSON of an entry of ``pathologies``.
+
+    Returns:
+        The pathology.
+
+    Raises:
+        InputError: not JSON, or wrong values.
+    """
+    adapter: TypeAdapter[Pathology] = TypeAdapter(Pathology)
+    try:
+        return adapter.validate_python(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise InputError(
+            "--pathology",
+            expected="JSON of an entry of `pathologies`",
+            found=str(error),
+            do='For example --pathology=\'{"kind":"absent_cavum"}\'.',
+        ) from error
+    except ValidationError as error:
+        place, parts = problems(error, "--pathology")[0]
+        raise InputError(place, **parts) from error

@@ -1,0 +1,14 @@
+"""Built-in heads that several tests look at: made once."""
+
+from functools import cache
+
+from phantom_simulate import small_settings
+
+from ssus2mri.simulate.anatomy import Anatomy, built_in
+
+
+@cache
+def head(ga_weeks: float, spacing_mm: float = 0.7) -> Anatomy:
+    """The built-in head at full resolution, with a skull of 2 mm."""
+    update = {"spacing_mm": spacing_mm, "skull_mm": 2.0}
+    return built_in(ga_weeks, small_settings().anatomy.model_copy(update=update))
