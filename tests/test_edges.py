@@ -124,7 +124,9 @@ def test_f_score_by_hand():
 def test_edges_of_simulated_mr_are_those_of_canny():
     simulation = small_settings(96)
     anatomy = built_in(23, simulation.anatomy)
-    scan = simulate("m", subject="m", modality="mr", anatomy=anatomy, settings=simulation)
+    scan = simulate(
+        "m", subject="m", modality="mr", ga_weeks=23, anatomy=anatomy, settings=simulation
+    )
     assert min(agreement(slices_of(scan.image, scan.truth > 0))) >= 0.8
 
 

@@ -84,8 +84,9 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def join(*features: Tensor) -> Tensor:
-    """Concatenate feature maps ``(N, C, H, W)`` along their channels."""
-    return torch.cat(features, dim=1)
+    """Concatenate feature maps ``(N, C, H, W)`` along their channels, in the type of the first."""
+    # Under autocast a float32 image would make the widest of all concatenations float32.
+    return torch.cat([one.to(features[0].dtype) for one in features], dim=1)
 
 
 def middle(slices: Tensor) -> Tensor:

@@ -95,7 +95,10 @@ def cisterna_magna_mm(anatomy: Anatomy) -> float:
     met = np.nonzero(along == Tissue.CEREBELLUM)[0]
     if not met.size:
         return float("nan")
-    bone = np.isin(along[met[-1] :], (Tissue.SKULL, Tissue.SUTURE, Tissue.SOFT_TISSUE))
+    # Bone may be thinner than a voxel's diagonal: what lies behind it stops the line as well.
+    bone = np.isin(
+        along[met[-1] :], (Tissue.SKULL, Tissue.SUTURE, Tissue.SCALP, Tissue.SOFT_TISSUE)
+    )
     return float(np.argmax(bone) - 1) * _STEP_MM if bone.any() else float("nan")
 
 
