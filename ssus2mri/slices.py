@@ -24,6 +24,7 @@ from ssus2mri.files import whole
 
 PLANES = ("axial", "coronal", "sagittal")
 OPTIONAL = ("truth", "labels", "predicted_position")
+ADDED = ("pathology",)  # attributes that older files lack
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Header:
     """What a slice file says of itself.
 
     ``space`` is ``atlas``; ``low`` and ``high`` are the original intensities shown as 0 and 1;
-    ``run`` is empty but for synthetic slices; ``size`` the edge of the atlas grid in voxels and
-    ``origin_mm`` the world point of its first one, as many numbers as the image has dimensions.
+    ``run`` is empty but for synthetic slices, ``pathology`` but for subjects that have one;
+    ``size`` is the edge of the atlas grid in voxels and ``origin_mm`` the world point of its first
+    one, as many numbers as the image has dimensions.
     """
 
     volume: str
@@ -47,6 +49,7 @@ class Header:
     space: str = "atlas"
     origin_mm: tuple[float, ...] = (0.0, 0.0, 0.0)
     run: str = ""
+    pathology: str = ""
     version: str = __version__
 
 
@@ -191,10 +194,10 @@ def _opened(path: Path) -> h5py.File:
 
 def _header(path: Path, file: h5py.File) -> Header:
     names = [field.name for field in fields(Header)]
-    missing = [name for name in names if name not in file.attrs]
+    missing = [name for name in names if name not in file.attrs and name not in ADDED]
     if missing:
         raise _bad(path, f"no attribute {', '.join(missing)}")
-    values = {name: file.attrs[name] for name in names}
+    values = {name: file.attrs[name] for name in names if name in file.attrs}
     return Header(**{k: _plain(v) for k, v in values.items()})
 
 

@@ -64,16 +64,24 @@ def header(volume: str, modality: str, split: str, size: int) -> Header:
 
 
 def build(
-    root: Path, *, size: int = 32, each: int = 8, truth: bool = True, positions: bool = False
+    root: Path,
+    *,
+    size: int = 32,
+    each: int = 8,
+    truth: bool = True,
+    positions: bool = False,
+    ill: tuple[str, ...] = (),
 ) -> Path:
-    """Write the folder; return it."""
+    """Write the folder; return it. Volumes of ``ill`` have a cyst."""
     rng = np.random.default_rng(1)
     for number, name in enumerate(["mr-1", "mr-2"]):
         mr = cut(head(size, number), header(name, "mr", "train", size), each)
         slices.write(mr, root / "extract" / f"{name}.h5")
     rows = {run: ([], []) for run in LABELS}
     for number, name in enumerate(VOLUMES):
-        true = cut(head(size, 10 + number), header(name, "us", "test", size), each)
+        pathology = "large_cyst" if name in ill else ""
+        own = replace(header(name, "us", "test", size), pathology=pathology)
+        true = cut(head(size, 10 + number), own, each)
         speckle = rng.gamma(2.0, 0.25, true.image.shape)
         shown = (true.image > 0.6) * speckle + 0.3 * speckle * true.head
         us = replace(true, image=shown.clip(0, 1), truth=true.image if truth else None)
@@ -91,6 +99,7 @@ def build(
                     "run": run,
                     "volume": name,
                     "subject": true.header.subject,
+                    "pathology": pathology,
                     "plane": slices.PLANES[plane],
                     "index": int(index),
                 }
@@ -118,10 +127,11 @@ def build(
                         | {"reference": name, "kind": "truth"}
                         | measures
                         | {"ssim_registered": np.nan, "mae_cortex": 0.1}
+                        | {"mae_cyst": 0.2 + noise if pathology else np.nan}
                     )
     columns = (
-        "run,volume,subject,plane,index,reference,kind,ssim,psnr,mae,ssim_registered,plane_right,"
-        "index_right,index_error,index_error_mm,mae_cortex"
+        "run,volume,subject,pathology,plane,index,reference,kind,ssim,psnr,mae,ssim_registered,plane_right,"
+        "index_right,index_error,index_error_mm,mae_cortex,mae_cyst"
     )
     for run, (register, compare) in rows.items():
         _table(pd.DataFrame(register), root / "register" / f"{run}.csv")

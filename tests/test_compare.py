@@ -35,6 +35,7 @@ def test_perfect_synthesis_of_a_simulated_scan(tmp_path):
 
     assert tuple(rows.columns) == COLUMNS
     assert rows["kind"].tolist() == ["truth"] * 3
+    assert rows["pathology"].isna().all()
     assert (rows["ssim"] == 1).all()
     assert (rows["psnr"] == 100).all()
     assert (rows["mae"] == 0).all()
@@ -105,6 +106,16 @@ def test_a_run_that_predicts_no_positions_has_none(tmp_path):
 
     assert rows[list(tables.POSITION)].isna().all(axis=None)
     assert "position" not in set(rows["kind"])
+
+
+def test_rows_say_what_the_subject_has(tmp_path):
+    scan = synthetic(tmp_path, pathology="cyst", split="test")
+    extracts = [ultrasound(tmp_path, pathology="cyst"), mr(tmp_path, pathology="cyst")]
+
+    rows = rows_of(tmp_path, [scan], extracts)
+
+    assert set(rows["kind"]) == {"truth", "pair"}
+    assert set(rows["pathology"]) == {"cyst"}
 
 
 def test_registration_mends_a_shift():

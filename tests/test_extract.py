@@ -58,6 +58,7 @@ def run(image: Path, settings: ExtractSettings = SETTINGS, **changes: Any) -> Sl
         "plane": "",
         "labels": None,
         "truth": None,
+        "pathology": "cyst",
         "out": image.with_name("v.h5"),
     }
     run_extract(image, **(arguments | changes), settings=settings)
@@ -99,6 +100,7 @@ def test_header(tmp_path: Path) -> None:
     header = run(prepare(tmp_path, array, HEAD, shift(0, 0, 0))).header
     low, high = np.percentile(array[HEAD], SETTINGS.us_percentiles)
     assert (header.volume, header.subject, header.modality, header.split) == ("v", "s", "us", "val")
+    assert header.pathology == "cyst"
     assert (header.ga_weeks, header.spacing_mm, header.size) == (23.5, 2.0, SIZE)
     assert (header.low, header.high) == pytest.approx((low, high))
 

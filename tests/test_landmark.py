@@ -104,6 +104,7 @@ def test_landmark_through_crop_align_extract(tmp_path: Path, template: Path, for
         plane="",
         labels=None,
         truth=None,
+        pathology="",
         out=tmp_path / "v.h5",
         # Nothing cut off at the top: the landmark must stay the brightest.
         settings=load_section(ExtractSettings, CONFIG, "extract").model_copy(

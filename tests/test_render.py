@@ -21,6 +21,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.render.choose import RealMr, chosen, spread
 from ssus2mri.render.figures import edges, grey, losses_svg, upright
 from ssus2mri.render.gather import gather
+from ssus2mri.render.pathology import pathology_tables
 from ssus2mri.render.report import run_render
 from ssus2mri.render.tables import paper_tables
 
@@ -102,6 +103,7 @@ def test_no_identifier_twice(page: str) -> None:
         "score/table4.csv",
         "score/table5.csv",
         "score/summary.csv",
+        "score/pathology.csv",
         "register/ours.csv",
         "compare/copy.csv",
         "train/gan/losses.csv",
@@ -253,6 +255,39 @@ def test_tables_mark_the_best_and_an_untrained_winner(folder: Path) -> None:
     assert not truth.notes
     assert deformation.rows[0].cells[0].text == "Deformation ↓"
     assert truth.rows[1].cells[0].text == "PSNR ↑ (dB)"
+
+
+def test_ill_subjects_have_a_section_of_their_own(
+    folder: Path, page: str, settings: RenderSettings, tmp_path: Path
+) -> None:
+    results = phantom.build(tmp_path / "results", ill=("us-8",))
+    (table,) = pathology_tables(gather(results, phantom.LABELS, phantom.VOLUMES))
+    rows = {row.cells[0].text: row.cells[1:] for row in table.rows}
+    assert (table.title, table.file) == ("large cyst", "pathology.csv")
+    assert list(rows)[3:] == ["Error in cortex ↓", "Error in cyst ↓", "n slices (volumes)"]
+    # Of the runs in order, with noise 0.05, 0.15, 0.6 and 0.3.
+    assert [cell.text for cell in rows["Error in cyst ↓"]] == [
+        f"{value} ± 0.000" for value in ("0.250", "0.350", "0.800", "0.500")
+    ]
+    assert [cell.best for cell in rows["Error in cyst ↓"]] == [True, False, False, False]
+    assert {cell.minor for cell in rows["Error in cyst ↓"]} == {""}
+    assert {cell.minor for cell in rows["Error in cortex ↓"]} == {"healthy: 0.100"}
+    assert {cell.text for cell in rows["n slices (volumes)"]} == {"24 (1)"}
+    ill = _render(results, settings)
+    assert 'href="#pathology"' in ill
+    assert "<strong>us-8</strong> · large cyst · axial" in ill
+    assert "<strong>us-7</strong> · axial" in ill
+    assert "24 (1)" in ill
+    assert "48 (2)" not in ill
+    assert "#pathology" not in page
+    assert pathology_tables(gather(folder, phantom.LABELS, phantom.VOLUMES)) == []
+
+
+def test_page_of_ill_subjects_alone(settings: RenderSettings, tmp_path: Path) -> None:
+    page = _render(phantom.build(tmp_path / "results", ill=("us-7", "us-8")), settings)
+    assert "No healthy test subject has a true or paired MR" in page
+    assert "No healthy test scan has a true MR" in page
+    assert "Error in cyst" in page
 
 
 def test_table_of_positions_is_there_where_a_run_predicts_them(

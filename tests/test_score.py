@@ -10,7 +10,7 @@ from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.compare import COLUMNS
 from ssus2mri.evaluate.score import interval, run_score
 
-TABLES = ("table2", "table4", "table5", "summary")
+TABLES = ("table2", "table4", "table5", "summary", "pathology")
 LABELS = json.dumps({"ours": "Ours", "copy": "Copy of the US"})
 
 
@@ -134,6 +134,52 @@ def test_positions_stand_beside_the_deformation(tmp_path):
     summary = found["summary"]
     assert set(summary[summary["measure"] == "index_error"]["kind"]) == {"position"}
     assert set(summary[summary["kind"] == "position"]["measure"]) == set(tables.POSITION)
+
+
+def test_ill_subjects_stand_apart(tmp_path):
+    """The tables know healthy subjects only; `pathology` has both, the healthy first."""
+    healthy = compare_rows("ours", "truth", {"a": [0.8, 0.6], "b": [0.4]})
+    ill = compare_rows("ours", "truth", {"c": [0.1, 0.3], "d": [0.2]})
+    rows = [
+        *({**row, "mae_ventricles": 0.1} for row in healthy),
+        *({**row, "pathology": "cyst", "mae_cyst": row["ssim"]} for row in ill),
+        *({**row, "pathology": "cyst"} for row in compare_rows("ours", "pair", {"c": [0.9]})),
+    ]
+    deformed = [
+        *register_rows("ours", {"a": [0.2]}),
+        *({**row, "pathology": "cyst"} for row in register_rows("ours", {"c": [0.0]})),
+    ]
+
+    found = scored(tmp_path, deformed, rows)
+
+    assert found["table2"]["deformation_mean"][0] == 0.2
+    assert found["table5"]["deformation_mean"][0] == 0.2
+    assert found["table4"]["ssim_mean"][1] == pytest.approx(0.6)
+    assert found["table4"]["n_slices"].tolist() == [0, 3, 0, 0]
+    own = found["summary"].query("plane == 'all' and run == 'ours'")
+    assert own.query("measure == 'ssim'")["n_volumes"].tolist() == [0, 2]
+    assert own.query("measure == 'mae_cyst'")["n_slices"].tolist() == [0, 0]
+    keys = ["pathology", "measure"]
+    table = found["pathology"].set_index(keys)
+    assert list(table.index) == [
+        ("none", "ssim"),
+        ("none", "mae_ventricles"),
+        ("cyst", "ssim"),
+        ("cyst", "mae_cyst"),
+    ]
+    assert set(table["run"]) == {"ours"}
+    assert table["mean"].tolist() == pytest.approx([0.6, 0.1, 0.2, 0.2])
+    assert table["n_slices"].tolist() == [3] * 4
+    assert table["n_volumes"].tolist() == [2] * 4
+    assert table["std"]["cyst", "ssim"] == pytest.approx(0.1)
+    # The volumes' means are both 0.2.
+    assert table["ci_low"]["cyst", "mae_cyst"] == pytest.approx(0.2)
+    assert (table["ci_low"]["none", "ssim"], table["ci_high"]["none", "ssim"]) == (0.4, 0.7)
+
+
+def test_without_any_truth_nothing_is_said_of_pathology(tmp_path):
+    rows = [{**row, "pathology": "cyst"} for row in compare_rows("ours", "pair", {"a": [0.4]})]
+    assert scored(tmp_path, [], rows)["pathology"].empty
 
 
 def test_same_input_same_bytes(tmp_path):

@@ -93,6 +93,15 @@ def test_missing_attribute(tmp_path: Path) -> None:
             read(tmp_path / "a.h5")
 
 
+def test_pathology_is_kept_and_older_files_have_none(tmp_path: Path) -> None:
+    ill = example(header=replace(example().header, pathology="cyst"))
+    slices.write(ill, tmp_path / "a.h5")
+    assert slices.read_header(tmp_path / "a.h5").pathology == "cyst"
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file.attrs["pathology"]
+    assert slices.read_header(tmp_path / "a.h5") == example().header
+
+
 def test_no_slice_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         slices.read(tmp_path / "a.h5")

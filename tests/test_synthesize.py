@@ -63,10 +63,11 @@ def run(model, paths, out, name="some-run", **changes):
 
 
 def test_head_and_range():
-    us = some_slices("us-t", split="test")
+    us = some_slices("us-t", split="test", pathology="cyst")
     made = through(constant(1.7), us)
     assert np.array_equal(made.image, us.head.astype(np.float16))
-    assert (made.header.run, made.header.modality) == ("some-run", "mr")
+    header = (made.header.run, made.header.modality, made.header.pathology)
+    assert header == ("some-run", "mr", "cyst")
     assert made.predicted_position is None
     assert (made.header.volume, made.header.origin_mm) == ("us-t", (-5.0, -6.0, -7.0))
     assert not through(constant(-1.0), us, batch_size=9).image.any()

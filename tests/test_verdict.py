@@ -26,6 +26,22 @@ def test_the_verdict_is_what_the_rows_say(folder: Path) -> None:
     assert "Ours and GAN <i> are nearer to the true MR" in headline(runs, list(found.values()))
 
 
+def test_ill_subjects_do_not_count(folder: Path) -> None:
+    runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
+    ill = [
+        replace(
+            run,
+            compare=run.compare.assign(
+                pathology=np.where(run.compare["volume"] == "us-8", "cyst", "")
+            ),
+        )
+        for run in runs
+    ]
+    found = verdicts(ill)
+    assert {(one.volumes, one.slices) for one in found} == {(1, 24)}
+    assert "in the only healthy test volume" in headline(ill, found)
+
+
 def test_a_higher_ssim_with_a_lower_psnr_is_no_win(folder: Path) -> None:
     runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
     sharp = replace(runs[3], compare=runs[3].compare.assign(psnr=99.0))

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 
+import pandas as pd
 import pytest
 from phantom_project import MANIFEST, Project
 
@@ -44,7 +45,7 @@ def test_whole_run_leaves_what_the_design_promises(project):
     results = project.folder / "results"
     for path in (
         "render/report.html",
-        *(f"score/{table}.csv" for table in ("table2", "table4", "table5", "summary")),
+        *(f"score/{table}.csv" for table in ("table2", "table4", "table5", "summary", "pathology")),
         *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy")),
         *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy")),
         "align/us-5.tfm",
@@ -54,6 +55,15 @@ def test_whole_run_leaves_what_the_design_promises(project):
     ):
         assert (results / path).stat().st_size > 0, path
     assert not list(results.rglob(".partial-*"))
+
+
+def test_whole_run_measures_the_ill_subject(project):
+    table = pd.read_csv(project.folder / "results" / "score" / "pathology.csv")
+    assert set(table["pathology"]) == {"cyst"}
+    assert set(table[table["measure"] == "mae_cyst"]["run"]) == {"ours", "gan", "copy"}
+    page = (project.folder / "results" / "render" / "report.html").read_text(encoding="utf-8")
+    assert "Error in cyst" in page
+    assert "No healthy test subject has a true or paired MR" in page
 
 
 def test_second_run_says_nothing_to_be_done(project):

@@ -111,7 +111,9 @@ def score(
     register: Annotated[str, typer.Option(help="CSVs of `register`, separated by spaces.")],
     compare: Annotated[str, typer.Option(help="CSVs of `compare`, separated by spaces.")],
     labels: Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")],
-    out: Annotated[Path, typer.Option(help="Folder: table2, table4, table5, summary .csv.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder: table2, table4, table5, summary, pathology .csv.")
+    ],
     settings: Settings = DEFAULT,
 ) -> None:
     """Derive the tables from the rows."""

@@ -135,6 +135,7 @@ def extract(
     plane: Plane = "",
     labels: Annotated[str, typer.Option(help="Labels in the image's own space.")] = "",
     truth: Annotated[str, typer.Option(help="True MR in the image's own space.")] = "",
+    pathology: Annotated[str, typer.Option(help="Name of what the subject has.")] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Slice an aligned image and scale its intensities."""
@@ -153,6 +154,7 @@ def extract(
         plane=plane,
         labels=Path(labels) if labels else None,
         truth=Path(truth) if truth else None,
+        pathology=pathology,
         out=out,
         settings=load_section(ExtractSettings, settings, "extract"),
     )

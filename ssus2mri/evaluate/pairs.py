@@ -99,11 +99,12 @@ def load(pairs: Sequence[Pair]) -> dict[Path, Slices]:
 
 
 def keys(scan: Entry, pair: Pair) -> dict[str, object]:
-    """Name a row: run, volume, subject, plane, index and reference."""
+    """Name a row: `tables.KEYS`."""
     return {
         "run": scan.header.run,
         "volume": scan.header.volume,
         "subject": scan.header.subject,
+        "pathology": scan.header.pathology,
         "plane": PLANES[scan.plane[pair.number]],
         "index": int(scan.index[pair.number]),
         "reference": pair.reference.header.volume,

@@ -13,6 +13,13 @@ the run predicts, and mean, std and interval of ``index_right`` (the paper's acc
 
 ``summary.csv``: everything, a number of every stage a row, over all planes and by plane.
 
+All of these are of subjects without a pathology: the paper has no others, and registered to healthy
+training MR an ill subject that was healed deforms the least.
+
+``pathology.csv`` (not in the paper): likeness to the truth of healthy (``none``) and of ill
+subjects. A row a run, pathology and measure, columns ``run, label, pathology, measure``, then as in
+the summary; measures are ``ssim``, ``psnr``, ``mae`` and the latter in each tissue that occurs.
+
 The standard deviation is that of the slices, as the paper's. An unknown number is empty.
 """
 
@@ -32,6 +39,7 @@ from ssus2mri.slices import PLANES
 KINDS = ("pair", "truth")
 DEFORMATION = ("deformation", "similarity_after")
 LIKENESS = ("ssim_registered", "ssim", "psnr", "mae")
+HEALTHY = "none"
 POSITION = ("index_right", "plane_right", "index_error", "index_error_mm")
 _STATISTICS = ("mean", "std", "ci_low", "ci_high")
 _COUNTS = ("n_slices", "n_volumes")
@@ -109,7 +117,8 @@ def run_score(
         register: CSVs of `register`, one a run.
         compare: CSVs of `compare`, one a run.
         labels: JSON, run -> its name in tables, in their order.
-        out: folder for ``table2.csv``, ``table4.csv``, ``table5.csv`` and ``summary.csv``.
+        out: folder for ``table2.csv``, ``table4.csv``, ``table5.csv``, ``summary.csv`` and
+            ``pathology.csv``.
         settings: section ``score``.
 
     Raises:
@@ -120,6 +129,8 @@ def run_score(
     likeness = tables.read(compare, tables.COMPARE)
     for frame, paths in ((deformation, register), (likeness, compare)):
         _require_known(frame, names, paths)
+    pathology = _pathology(likeness, names, settings)
+    deformation, likeness = (_of(frame, pathology="") for frame in (deformation, likeness))
     table2 = [
         {"run": run, "label": label, **_wide(_of(deformation, run=run), DEFORMATION, settings)}
         for run, label in names.items()
@@ -142,6 +153,25 @@ def run_score(
     tables.write(table5, columns5, out / "table5.csv")
     columns = ("run", "stage", "measure", "kind", "plane", *_COUNTS, *_STATISTICS)
     tables.write(summary, columns, out / "summary.csv")
+    ill = ("run", "label", "pathology", "measure", *_COUNTS, *_STATISTICS)
+    tables.write(pathology, ill, out / "pathology.csv")
+
+
+def _pathology(
+    likeness: pd.DataFrame, names: Mapping[str, str], settings: ScoreSettings
+) -> list[dict[str, object]]:
+    """Sum up likeness to the truth by what subjects have, the healthy first."""
+    truth = _of(likeness, kind="truth")
+    tissues = [name for name in truth.columns if name.startswith("mae_")]
+    rows: list[dict[str, object]] = []
+    for run, label in names.items():
+        for group in sorted(truth["pathology"].unique()):
+            own = _of(truth, run=run, pathology=group)
+            for measure in ("ssim", "psnr", "mae", *tissues):
+                if own[measure].notna().any():
+                    key = {"run": run, "label": label, "pathology": group or HEALTHY}
+                    rows.append({**key, "measure": measure, **summarise(own, measure, settings)})
+    return rows
 
 
 def _auxiliary(

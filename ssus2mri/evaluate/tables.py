@@ -8,7 +8,7 @@ import pandas as pd
 from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
 
-KEYS = ("run", "volume", "subject", "plane", "index", "reference")
+KEYS = ("run", "volume", "subject", "pathology", "plane", "index", "reference")
 REGISTER = (
     *KEYS,
     "similarity_before",
@@ -46,7 +46,7 @@ def read(
         text: columns of text, where there are such.
 
     Returns:
-        All rows; all but text is float64 with NaN where unknown.
+        All rows; empty text is an empty string, all else float64 with NaN where unknown.
 
     Raises:
         InputError: a file is missing, not a CSV, without a column, or has text for a number.
@@ -65,6 +65,8 @@ def _read(path: Path, columns: Sequence[str], text: Sequence[str]) -> pd.DataFra
         )
         numbers = [name for name in frame.columns if name not in text]
         frame = frame.astype(dict.fromkeys(numbers, float))
+        words = [name for name in frame.columns if name in text]
+        frame[words] = frame[words].fillna("")
     except (OSError, ValueError) as error:
         found = " ".join(str(error).split())[:200]
         raise InputError(str(path), expected=expected, found=found, do=do) from error

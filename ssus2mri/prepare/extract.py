@@ -138,6 +138,7 @@ def run_extract(
     plane: str,
     labels: Path | None,
     truth: Path | None,
+    pathology: str,
     out: Path,
     settings: ExtractSettings,
 ) -> None:
@@ -158,6 +159,7 @@ def run_extract(
         plane: plane of a 2D image; empty: a volume.
         labels: tissues in the image's own space; None: not known.
         truth: true MR in the image's own space; None: not known.
+        pathology: what the subject has, by its name in the manifest; empty: nothing.
         out: ``.h5`` to write.
         settings: section ``extract``.
 
@@ -187,6 +189,7 @@ def run_extract(
         low=0.0,
         high=0.0,
         origin_mm=picture.GetOrigin(),
+        pathology=pathology,
     )
     try:
         result = extract(

@@ -44,10 +44,12 @@ class Example:
     """One row of the grid: the same place in the US, in every run and in real MR.
 
     ``rank`` has for each run a number that is lower for worse slices (SSIM, or else minus the
-    deformation), NaN when unknown. ``edges`` is empty when the true MR is not known.
+    deformation), NaN when unknown. ``edges`` is empty when the true MR is not known, ``pathology``
+    when the subject is healthy.
     """
 
     volume: str
+    pathology: str
     plane: str
     index: int
     pictures: list[Picture]
@@ -108,6 +110,7 @@ def _example(
     truth = None if us.truth is None else upright(us.truth[place], plane)
     return Example(
         volume=volume,
+        pathology=us.header.pathology.replace("_", " "),
         plane=plane,
         index=index,
         pictures=[

@@ -38,6 +38,11 @@ class Run:
         return str(self.info["settings"]["method"])
 
     @property
+    def healthy(self) -> pd.DataFrame:
+        """Rows of ``compare`` of subjects without a pathology."""
+        return self.compare[self.compare["pathology"] == ""]
+
+    @property
     def trained(self) -> bool:
         """Whether anything was learned."""
         return self.method not in UNTRAINED

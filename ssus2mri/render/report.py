@@ -22,6 +22,7 @@ from ssus2mri.render.details import (
 from ssus2mri.render.examples import IN_SIGHT, examples
 from ssus2mri.render.figures import loss_terms, losses_svg, shrunk
 from ssus2mri.render.gather import Results, gather
+from ssus2mri.render.pathology import pathology_tables
 from ssus2mri.render.tables import paper_tables, summary_table
 from ssus2mri.render.verdict import best_outcome, headline, truth_kind, verdicts
 from ssus2mri.render.views import number
@@ -98,6 +99,7 @@ def page(results: Results, settings: RenderSettings) -> str:
         verdicts=found,
         tables=paper_tables(results),
         summary=summary_table(results),
+        pathologies=pathology_tables(results),
         runs=results.runs,
         test_volumes=len(results.us),
         drawn=len({row.volume for row in rows}),

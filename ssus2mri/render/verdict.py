@@ -2,7 +2,8 @@
 
 The untrained reference rows (the US itself, the atlas at the same place) know nothing of how this
 subject's MR looks, or nothing of the subject. A run that is no nearer to the truth than they are
-has not been shown to translate anything, however good its pictures look.
+has not been shown to translate anything, however good its pictures look. As in the tables, only
+healthy subjects count.
 """
 
 import math
@@ -37,7 +38,7 @@ class Verdict:
 
 def truth_kind(runs: Sequence[Run]) -> str:
     """Say what runs are compared with: ``truth``, else ``pair``, else nothing (empty)."""
-    kinds = {str(kind) for run in runs for kind in run.compare["kind"].dropna()}
+    kinds = {kind for run in runs for kind in run.healthy["kind"]}
     return "truth" if "truth" in kinds else "pair" if "pair" in kinds else ""
 
 
@@ -52,7 +53,7 @@ def per_slice(run: Run, kind: str) -> pd.DataFrame:
         ``ssim`` and ``psnr``, means over the references of a slice, indexed by `SLICE`; slices
         without an SSIM are left out.
     """
-    rows = run.compare[run.compare["kind"] == kind]
+    rows = run.healthy[run.healthy["kind"] == kind]
     if kind == "pair":
         rows = rows.assign(ssim=rows["ssim_registered"], psnr=math.nan)
     return rows.groupby(SLICE)[["ssim", "psnr"]].mean().dropna(subset=["ssim"])
@@ -120,6 +121,9 @@ def headline(runs: Sequence[Run], found: Sequence[Verdict]) -> str:
         return (
             "No true or paired MR is known for the test scans, so this report cannot say how near "
             "any run is to the truth."
+            if all(run.compare.empty for run in runs)
+            else "No healthy test subject has a true or paired MR, so this report says nothing "
+            "of how near any run is to the truth but for the ill."
         )
     if not found:
         return (
@@ -133,11 +137,13 @@ def headline(runs: Sequence[Run], found: Sequence[Verdict]) -> str:
     yes = [label for label in trained if outcomes[label] == {"nearer"}]
     mixed = [label for label in trained if "mixed" in outcomes[label] <= {"nearer", "mixed"}]
     no = [label for label in trained if "not" in outcomes[label]]
+    ill = any(len(run.healthy) < len(run.compare) for run in runs)
+    volume = "healthy test volume" if ill else "test volume"
     parts = []
     if yes:
         parts.append(
             f"{_joined(yes)} {_is(yes)} nearer to the {aim} than every reference row that learned "
-            f"nothing, {_where(max(verdict.volumes for verdict in found))}."
+            f"nothing, {_where(max(verdict.volumes for verdict in found), volume)}."
         )
     if mixed:
         parts.append(
@@ -166,10 +172,10 @@ def best_outcome(found: Sequence[Verdict]) -> str:
     return order[min(worst)] if worst else "unknown"
 
 
-def _where(volumes: int) -> str:
+def _where(volumes: int, name: str) -> str:
     if volumes == 1:
-        return "in the only test volume, which proves little"
-    return f"in each of {volumes} test volumes"
+        return f"in the only {name}, which proves little"
+    return f"in each of {volumes} {name}s"
 
 
 def _joined(names: Sequence[str]) -> str:

@@ -16,7 +16,8 @@ RUNS = PROJECT.enabled_runs
 LABELS = flow.run_labels(config)
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
 TABLES = expand(
-    "results/score/{table}.csv", table=["table2", "table4", "table5", "summary"]
+    "results/score/{table}.csv",
+    table=["table2", "table4", "table5", "summary", "pathology"],
 )
 
 

@@ -94,6 +94,7 @@ rule extract:
         modality=column("modality"),
         ga_weeks=column("ga_weeks"),
         split=column("split"),
+        pathology=column("pathology"),
         plane=column("plane"),
         settings=settings("extract"),
         code=fingerprint("ssus2mri.prepare.extract"),
@@ -101,5 +102,5 @@ rule extract:
         "ssus2mri extract {input.image} --mask={input.mask} --transform={input.transform}"
         " --volume={wildcards.volume} --subject={params.subject:q} --modality={params.modality}"
         " --ga-weeks={params.ga_weeks} --split={params.split} --plane={params.plane}"
-        " --labels={input.labels:q} --truth={input.truth:q} --out={output.slices}"
-        " --settings={params.settings:q} &> {log}"
+        " --labels={input.labels:q} --truth={input.truth:q} --pathology={params.pathology:q}"
+        " --out={output.slices} --settings={params.settings:q} &> {log}"
