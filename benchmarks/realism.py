@@ -32,6 +32,7 @@ from ssus2mri import geometry, volume
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, AtlasSettings, CropSettings
 from ssus2mri.config.simulate import SimulateSettings
+from ssus2mri.prepare.align import head_of
 from ssus2mri.prepare.crop import crop
 from ssus2mri.prepare.ellipsoid import draw, of_mask, solidity
 from ssus2mri.prepare.head import find_mask
@@ -180,7 +181,11 @@ def axial_plane(
     rng: np.random.Generator,
 ) -> sitk.Image:
     """Draw an axial plane of a scan: an empty image one voxel thick, y away from the probe."""
-    upright = geometry.resample(labels, labels, pose, nearest=True)
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.Execute(head_of(labels, "us"))
+    x, y, z = pose.TransformPoint(shape.GetCentroid(1))
+    grid = geometry.grid(labels.GetWidth(), labels.GetSpacing()[0], (x, y, z))
+    upright = geometry.resample(labels, grid, pose, nearest=True)
     array = sitk.GetArrayViewFromImage(upright)
     level = thalamic_level(array)
     y, x = (float(axis.mean()) for axis in np.nonzero(np.isin(array[level], HEAD)))
@@ -195,7 +200,7 @@ def axial_plane(
     away = centre - probe_mm
     away -= normal * (away @ normal)
     away /= np.linalg.norm(away)
-    # Seen from either side: a real plane shows neither which.
+    # Seen from below or from above, as real planes are.
     across = np.cross(away, normal) * rng.choice([-1.0, 1.0])
     plane = sitk.Image([WIDTH, HEIGHT, 1], sitk.sitkUInt8)
     plane.SetSpacing([PIXEL_MM] * 3)
@@ -277,6 +282,8 @@ def draw_rows(rows: list[tuple[str, list[NDArray[np.float32]]]], path: Path) -> 
         line[0].set_ylabel(name, fontsize=9)
         for axes, image in zip(line, images, strict=False):
             axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        for spare in line[len(images) :]:
+            spare.set_visible(False)
     figure.subplots_adjust(left=0.02, right=0.998, top=0.99, bottom=0.01, wspace=0.02, hspace=0.02)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import ROOT
+from phantom_simulate import small_settings
 
 from ssus2mri import geometry
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, CropSettings
 from ssus2mri.config.simulate import SimulateSettings
+from ssus2mri.simulate import cohort
+from ssus2mri.simulate.beam import Fan, random_fan
 from ssus2mri.tissues import Tissue
 
 sys.path.append(str(ROOT / "benchmarks"))
@@ -171,6 +174,25 @@ def test_a_plane_is_axial_through_the_head_and_faces_the_probe() -> None:
     assert toward[1] < 0  # the probe is at the top
 
 
+def test_the_probe_is_where_the_simulation_puts_it(monkeypatch) -> None:
+    class Enough(Exception):  # noqa: N818
+        pass
+
+    def recorded(*arguments, **options):
+        fans.append(random_fan(*arguments, **options))
+        raise Enough
+
+    fans: list[Fan] = []
+    monkeypatch.setattr(cohort, "random_fan", recorded)
+    settings = small_settings(32)
+    anatomy = cohort.built_in(22.0, settings.anatomy.model_copy(update={"spacing_mm": 2.0}))
+    with pytest.raises(Enough):
+        cohort.simulate(
+            "a", subject="b", modality="us", ga_weeks=22.0, anatomy=anatomy, settings=settings
+        )
+    assert realism.probe_of("a", settings) == pytest.approx(fans[0].apex_mm)
+
+
 def test_a_scan_comes_back_upright_and_knows_where_its_probe_was() -> None:
     labels, _ = head_labels()
     template = sitk.Cast(labels, sitk.sitkFloat32)
@@ -220,16 +242,21 @@ def test_without_real_planes_there_is_nothing_to_compare(monkeypatch, capsys) ->
 def test_simulated_planes_look_like_real_ones() -> None:
     settings = load_section(SimulateSettings, CONFIG, "simulate")
     aligner = realism.make_aligner(settings)
+    # An axial plane needs no wider a sweep.
+    probe = settings.ultrasound.probe.model_copy(update={"elevation_deg": 18.0})
+    ultrasound = settings.ultrasound.model_copy(update={"probe": probe})
     scans = realism.real_scans(Path(os.environ["SSUS2MRI_DATA"]), aligner.crop)
     cut = partial(
         realism.simulated_scan,
         ages=[scan.ga_weeks for scan in scans],
         labels=None,
-        settings=settings,
+        settings=settings.model_copy(update={"ultrasound": ultrasound}),
     )
-    real = [realism.aligned(scan, aligner) for scan in scans[::3]]
+    real = [realism.aligned(scan, aligner) for scan in scans[::4]]
     simulated = [realism.aligned(cut(number), aligner) for number in range(10)]
-    compared = {each: likeness.compare(simulated, real, each) for each in likeness.MEASURES}
-    below = {m: c for m, c in compared.items() if c.share < realism.WANTED}
-    text = "\n".join(line for pair in below.items() for line in realism.lines(*pair))
+    compared = {each.name: likeness.compare(simulated, real, each) for each in likeness.MEASURES}
+    below = {name: found for name, found in compared.items() if found.share < realism.WANTED}
+    text = "\n".join(
+        line for name, found in below.items() for line in realism.lines(measure(name), found)
+    )
     assert not below, text
