@@ -37,9 +37,9 @@ from ssus2mri.prepare.crop import crop
 from ssus2mri.prepare.ellipsoid import draw, of_mask, solidity
 from ssus2mri.prepare.head import find_mask
 from ssus2mri.prepare.plane import align_plane, axial_grid, thalamic_level
-from ssus2mri.simulate.beam import random_fan
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
 from ssus2mri.simulate.pose import generator, random_pose, rotation_about
+from ssus2mri.simulate.sound.beam import random_fan
 from ssus2mri.simulate.template import template
 from ssus2mri.tissues import HEAD
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from ssus2mri.config.base import load_section
 from ssus2mri.config.simulate import SimulateSettings
-from ssus2mri.simulate import speckle
-from ssus2mri.simulate.beam import Fan, random_fan
 from ssus2mri.simulate.pose import Pose, generator
+from ssus2mri.simulate.sound import speckle
+from ssus2mri.simulate.sound.beam import Fan, random_fan
 from ssus2mri.tissues import Tissue
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"

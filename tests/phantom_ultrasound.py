@@ -4,9 +4,9 @@ import numpy as np
 from phantom_simulate import small_settings
 
 from ssus2mri.config.ultrasound import UltrasoundSettings
-from ssus2mri.simulate.beam import Fan
-from ssus2mri.simulate.display import Console
-from ssus2mri.simulate.echo import BeamMaps, decibel, table
+from ssus2mri.simulate.sound.beam import Fan
+from ssus2mri.simulate.sound.display import Console
+from ssus2mri.simulate.sound.echo import BeamMaps, decibel, table
 from ssus2mri.tissues import Tissue
 
 _FAR = 1e6

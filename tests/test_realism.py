@@ -17,7 +17,7 @@ from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, CropSettings
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.simulate import cohort
-from ssus2mri.simulate.beam import Fan, random_fan
+from ssus2mri.simulate.sound.beam import Fan, random_fan
 from ssus2mri.tissues import Tissue
 
 sys.path.append(str(ROOT / "benchmarks"))

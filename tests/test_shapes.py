@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ssus2mri.simulate.shapes import (
+from ssus2mri.simulate.head.shapes import (
     Canvas,
     angle_to_arcs,
     common,

@@ -8,6 +8,7 @@ from phantom_simulate import label_atlas, small_settings
 from ssus2mri.errors import InputError
 from ssus2mri.growth import head_circumference_mm
 from ssus2mri.simulate.atlas import from_labels
+from ssus2mri.simulate.head.sizes import head_diameters_mm
 from ssus2mri.simulate.pose import (
     fit_similarity,
     generator,
@@ -17,7 +18,6 @@ from ssus2mri.simulate.pose import (
     rotation_about,
     world_of,
 )
-from ssus2mri.simulate.sizes import head_diameters_mm
 from ssus2mri.tissues import Tissue
 
 SETTINGS = small_settings()

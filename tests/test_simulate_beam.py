@@ -9,8 +9,8 @@ from phantom_ultrasound import (
 )
 
 from ssus2mri.config.ultrasound import SIDES
-from ssus2mri.simulate.beam import random_fan
 from ssus2mri.simulate.pose import Pose, rotation_about
+from ssus2mri.simulate.sound.beam import random_fan
 
 RNG = np.random.default_rng
 UPRIGHT = Pose(np.eye(3), np.zeros(3))

@@ -13,9 +13,9 @@ from phantom_ultrasound import (
 )
 from scipy import ndimage, stats
 
-from ssus2mri.simulate import display
-from ssus2mri.simulate.echo import decibel
-from ssus2mri.simulate.propagation import (
+from ssus2mri.simulate.sound import display
+from ssus2mri.simulate.sound.echo import decibel
+from ssus2mri.simulate.sound.propagation import (
     angle_factor,
     borders,
     clutter,
@@ -23,7 +23,7 @@ from ssus2mri.simulate.propagation import (
     mirrored_db,
     see_past,
 )
-from ssus2mri.simulate.speckle import gaussian_field
+from ssus2mri.simulate.sound.speckle import gaussian_field
 from ssus2mri.simulate.ultrasound import envelope
 from ssus2mri.tissues import Tissue
 

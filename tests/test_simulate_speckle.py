@@ -5,7 +5,7 @@ import pytest
 from phantom_ultrasound import ULTRASOUND, console, even, parallel, probe, quiet, tissue
 from scipy import stats
 
-from ssus2mri.simulate import speckle
+from ssus2mri.simulate.sound import speckle
 from ssus2mri.simulate.ultrasound import envelope
 from ssus2mri.tissues import Tissue
 

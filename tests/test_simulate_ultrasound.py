@@ -12,13 +12,13 @@ from phantom_ultrasound import (
 from scipy import ndimage
 
 from ssus2mri.config.ultrasound import SIDES, UltrasoundSettings
-from ssus2mri.simulate import display, propagation
 from ssus2mri.simulate.anatomy import Anatomy
-from ssus2mri.simulate.beam import random_fan
-from ssus2mri.simulate.echo import along_beams, decibel, echo_maps, table
 from ssus2mri.simulate.pose import Pose
-from ssus2mri.simulate.propagation import borders, loss_db
-from ssus2mri.simulate.speckle import point_spread
+from ssus2mri.simulate.sound import display, propagation
+from ssus2mri.simulate.sound.beam import random_fan
+from ssus2mri.simulate.sound.echo import along_beams, decibel, echo_maps, table
+from ssus2mri.simulate.sound.propagation import borders, loss_db
+from ssus2mri.simulate.sound.speckle import point_spread
 from ssus2mri.simulate.ultrasound import compress, idealised, scan
 from ssus2mri.tissues import Tissue
 

@@ -12,7 +12,7 @@ SIDES = ("right", "left", "front", "back", "top")
 
 
 class TissueAcoustics(Section):
-    """What sound meets in one tissue; sources in `ssus2mri.simulate.echo`."""
+    """What sound meets in one tissue; sources in `ssus2mri.simulate.sound.echo`."""
 
     impedance_mrayl: float = Field(ge=1, le=8, description="acoustic impedance, MRayl")
     attenuation_db_cm_mhz: float = Field(ge=0, le=30, description="one way, dB/cm/MHz")

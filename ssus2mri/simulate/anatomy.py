@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ssus2mri.config.simulate import AnatomySettings
-from ssus2mri.simulate.cerebrum import hemisphere, paint_cerebrum, paint_deep_grey
-from ssus2mri.simulate.face import paint_face
-from ssus2mri.simulate.hindbrain import paint_hindbrain
-from ssus2mri.simulate.pose import Points, index_of, world_of
-from ssus2mri.simulate.shapes import Canvas
-from ssus2mri.simulate.sizes import Sizes, sizes_at
-from ssus2mri.simulate.skull import outer_border, paint_ridges, paint_skull
-from ssus2mri.simulate.ventricles import (
+from ssus2mri.simulate.head.cerebrum import hemisphere, paint_cerebrum, paint_deep_grey
+from ssus2mri.simulate.head.face import paint_face
+from ssus2mri.simulate.head.hindbrain import paint_hindbrain
+from ssus2mri.simulate.head.shapes import Canvas
+from ssus2mri.simulate.head.sizes import Sizes, sizes_at
+from ssus2mri.simulate.head.skull import outer_border, paint_ridges, paint_skull
+from ssus2mri.simulate.head.ventricles import (
     crescent,
     paint_callosum,
     paint_falx,
     paint_ventricles,
 )
+from ssus2mri.simulate.pose import Points, index_of, world_of
 from ssus2mri.tissues import HEAD, Tissue
 
 __all__ = ["Anatomy", "built_in", "centre_of", "crescent", "head_mask"]

@@ -11,8 +11,8 @@ from ssus2mri import volume
 from ssus2mri.config.simulate import AnatomySettings
 from ssus2mri.errors import InputError
 from ssus2mri.simulate.anatomy import Anatomy, centre_of, crescent, head_mask
+from ssus2mri.simulate.head.shapes import ellipsoid
 from ssus2mri.simulate.pose import world_of
-from ssus2mri.simulate.shapes import ellipsoid
 from ssus2mri.tissues import ATLAS_LABELS, Tissue
 
 _MARGIN_MM = 16.0

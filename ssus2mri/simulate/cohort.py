@@ -18,7 +18,6 @@ from ssus2mri.growth import head_circumference_mm
 from ssus2mri.simulate import biometry, mri, ultrasound
 from ssus2mri.simulate.anatomy import Anatomy, built_in, head_mask
 from ssus2mri.simulate.atlas import from_labels
-from ssus2mri.simulate.beam import random_fan
 from ssus2mri.simulate.deformation import random_deformation
 from ssus2mri.simulate.pathology import afflict
 from ssus2mri.simulate.pose import (
@@ -29,6 +28,7 @@ from ssus2mri.simulate.pose import (
     random_pose,
     world_of,
 )
+from ssus2mri.simulate.sound.beam import random_fan
 from ssus2mri.simulate.surroundings import surround
 from ssus2mri.tissues import Tissue
 

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ssus2mri.config.ultrasound import UltrasoundSettings
-from ssus2mri.simulate import display, propagation, speckle
 from ssus2mri.simulate.anatomy import Anatomy, head_mask
-from ssus2mri.simulate.beam import Fan, views
-from ssus2mri.simulate.display import Console, random_console, scan_convert
-from ssus2mri.simulate.echo import BeamMaps, Beams, EchoMaps, along_beams, decibel, echo_maps
 from ssus2mri.simulate.mri import smooth_noise
 from ssus2mri.simulate.pose import Points
+from ssus2mri.simulate.sound import display, propagation, speckle
+from ssus2mri.simulate.sound.beam import Fan, views
+from ssus2mri.simulate.sound.display import Console, random_console, scan_convert
+from ssus2mri.simulate.sound.echo import BeamMaps, Beams, EchoMaps, along_beams, decibel, echo_maps
 from ssus2mri.tissues import Tissue
 
 _IDEAL_MM = 0.5

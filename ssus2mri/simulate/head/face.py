@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ssus2mri.simulate.shapes import Canvas, Distance, Points, ellipsoid, tube, union
-from ssus2mri.simulate.skull import CLIVUS
+from ssus2mri.simulate.head.shapes import Canvas, Distance, Points, ellipsoid, tube, union
+from ssus2mri.simulate.head.skull import CLIVUS
 from ssus2mri.tissues import Tissue
 
 

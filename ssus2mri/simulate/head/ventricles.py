@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ssus2mri.simulate.shapes import Canvas, Distance, Points, common, ellipsoid, tube, union
-from ssus2mri.simulate.sizes import Sizes
+from ssus2mri.simulate.head.shapes import Canvas, Distance, Points, common, ellipsoid, tube, union
+from ssus2mri.simulate.head.sizes import Sizes
 from ssus2mri.tissues import Tissue
 
 _LOW, _HIGH = (-1.0, -26.0, -14.0), (21.0, 31.0, 16.0)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import linalg, ndimage
 
 from ssus2mri.config.ultrasound import UltrasoundSettings
-from ssus2mri.simulate.beam import Fan
-from ssus2mri.simulate.echo import BONE, BeamMaps, Beams, decibel, table
+from ssus2mri.simulate.sound.beam import Fan
+from ssus2mri.simulate.sound.echo import BONE, BeamMaps, Beams, decibel, table
 from ssus2mri.tissues import Tissue
 
 _COARSE = 3

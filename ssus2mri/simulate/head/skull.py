@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ssus2mri.simulate.shapes import (
+from ssus2mri.simulate.head.shapes import (
     Canvas,
     Distance,
     Points,
@@ -14,7 +14,7 @@ from ssus2mri.simulate.shapes import (
     union,
     without,
 )
-from ssus2mri.simulate.sizes import Sizes
+from ssus2mri.simulate.head.sizes import Sizes
 from ssus2mri.tissues import Tissue
 
 BREGMA, LAMBDA = (0.0, -9.0, 28.0), (0.0, 30.0, 15.0)

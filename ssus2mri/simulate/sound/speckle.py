@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from ssus2mri.config.ultrasound import UltrasoundSettings
-from ssus2mri.simulate.beam import Fan
-from ssus2mri.simulate.echo import table
+from ssus2mri.simulate.sound.beam import Fan
+from ssus2mri.simulate.sound.echo import table
 
 SPEED_MM_US = 1.54
 """Speed of sound in soft tissue, which scanners assume, mm/us."""

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from ssus2mri.simulate.shapes import Distance, Points, Triple, angle_to_arcs, tube
-from ssus2mri.simulate.sizes import Sizes
+from ssus2mri.simulate.head.shapes import Distance, Points, Triple, angle_to_arcs, tube
+from ssus2mri.simulate.head.sizes import Sizes
 
 _CENTRE = (9.0, 0.0, 3.0)
 

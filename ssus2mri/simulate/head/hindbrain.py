@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ssus2mri.simulate.shapes import Canvas, Distance, Points, ellipsoid, tube, union
-from ssus2mri.simulate.sizes import Sizes
+from ssus2mri.simulate.head.shapes import Canvas, Distance, Points, ellipsoid, tube, union
+from ssus2mri.simulate.head.sizes import Sizes
 from ssus2mri.tissues import Tissue
 
 _REFERENCE_CEREBELLUM = 24.7

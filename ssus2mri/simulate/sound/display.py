@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy import interpolate, ndimage
 
 from ssus2mri.config.ultrasound import UltrasoundSettings
-from ssus2mri.simulate.beam import Fan
-from ssus2mri.simulate.echo import Beams
 from ssus2mri.simulate.pose import Points
+from ssus2mri.simulate.sound.beam import Fan
+from ssus2mri.simulate.sound.echo import Beams
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ssus2mri.simulate.shapes import (
+from ssus2mri.simulate.head.shapes import (
     Canvas,
     Distance,
     Points,
@@ -12,8 +12,8 @@ from ssus2mri.simulate.shapes import (
     union,
     without,
 )
-from ssus2mri.simulate.sizes import Sizes
-from ssus2mri.simulate.sulci import carve
+from ssus2mri.simulate.head.sizes import Sizes
+from ssus2mri.simulate.head.sulci import carve
 from ssus2mri.tissues import Tissue
 
 _FISSURE_MM = 0.85

@@ -31,8 +31,8 @@ from scipy import ndimage
 
 from ssus2mri.config.ultrasound import UltrasoundSettings
 from ssus2mri.simulate.anatomy import Anatomy
-from ssus2mri.simulate.beam import Fan
 from ssus2mri.simulate.pose import Points, index_of, lattice
+from ssus2mri.simulate.sound.beam import Fan
 from ssus2mri.tissues import Tissue
 
 BONE = (Tissue.SKULL, Tissue.FACIAL_BONE)
