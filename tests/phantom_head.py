@@ -9,6 +9,6 @@ from ssus2mri.simulate.anatomy import Anatomy, built_in
 
 @cache
 def head(ga_weeks: float, spacing_mm: float = 0.7) -> Anatomy:
-    """The built-in head at full resolution, with a skull of 2 mm."""
-    update = {"spacing_mm": spacing_mm, "skull_mm": 2.0}
+    """The built-in head as configured, at full resolution."""
+    update = {"spacing_mm": spacing_mm}
     return built_in(ga_weeks, small_settings().anatomy.model_copy(update=update))

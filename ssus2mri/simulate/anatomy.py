@@ -77,7 +77,8 @@ def built_in(ga_weeks: float, settings: AnatomySettings) -> Anatomy:
         Anatomy centred at 0, symmetric about x = 0: brain, skull, scalp, face and a stub of neck;
         nothing of the womb.
     """
-    sizes = sizes_at(ga_weeks)
+    # A shell thinner than a voxel would have holes.
+    sizes = sizes_at(ga_weeks, max(settings.skull_mm, settings.spacing_mm))
     step = settings.spacing_mm
     room = settings.scalp_mm + 2
     reach = [
@@ -115,12 +116,10 @@ def centre_of(image: sitk.Image, mask: NDArray[np.bool_]) -> NDArray[np.float64]
 
 def _paint(canvas: Canvas, sizes: Sizes, settings: AnatomySettings) -> None:
     """Paint the half with x >= 0, from outside in."""
-    # A shell thinner than a voxel would have holes.
-    skull_mm = max(settings.skull_mm, settings.spacing_mm)
     outer = outer_border(canvas.points, sizes)
     paint_face(canvas, outer, sizes.ref(settings.scalp_mm))
-    paint_skull(canvas, outer, sizes, skull_mm)
-    inner = outer + np.float32(sizes.ref(skull_mm))
+    paint_skull(canvas, outer, sizes)
+    inner = outer + np.float32(sizes.ref(sizes.skull))
     canvas.labels[inner < 0] = Tissue.EXTRA_AXIAL_CSF
     surface = hemisphere(canvas.points, inner, sizes)
     paint_ridges(canvas)

@@ -59,7 +59,7 @@ def hemisphere(points: Points, inner: Distance, sizes: Sizes) -> Distance:
 def _sylvian(points: Points, sizes: Sizes) -> Distance:
     """The fluid over the insula and its mouth, which the opercula close with age."""
     x, y, z = points
-    insula = 27.0 - sizes.ref(sizes.insula) - 0.5
+    insula = 27.0 + sizes.room - sizes.ref(sizes.insula) - 0.5
     flat = (np.zeros_like(x), y, z)
 
     def extent(share: float) -> Distance:

@@ -50,7 +50,7 @@ def _cerebellum(points: Points, sizes: Sizes) -> Distance:
         (part - np.float32(a)) / np.float32(factor) + np.float32(a)
         for part, a in zip(points, _ANCHOR, strict=True)
     )
-    near = (x, y, z)
+    near = (x, y - np.float32(sizes.room), z)  # the cisterna magna keeps its depth
     hemisphere = ellipsoid(near, (7.0, 15.8, -11.8), (5.35, 6.1, 5.7))
     vermis = ellipsoid(near, (0, 15.5, -11.0), (3.2, 4.9, 7.0))
     peduncle = tube(near, [(5.5, 11.5, -10.5, 2.2), (3.5, 6.5, -10.5, 2.4)])

@@ -15,6 +15,8 @@ CEPHALIC_INDEX = 0.8
 """Biparietal over occipitofrontal diameter: 0.783 +- 0.044 (Hadlock et al., AJR 137, 1981), 0.79 to
 0.81 by the means of `ssus2mri.simulate.standards`."""
 REFERENCE_WEEKS = 23.0
+_REFERENCE_SKULL_MM = 2.0
+"""Thickness of the skull that positions are given for."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Sizes:
     """Outer biparietal diameter."""
     length: float
     """Outer occipitofrontal diameter."""
+    skull: float
+    """Thickness of the vault."""
     cerebellum: float
     atrium: float
     cavum: float
@@ -56,6 +60,11 @@ class Sizes:
         """Convert true mm to reference mm."""
         return mm / self.scale
 
+    @property
+    def room(self) -> float:
+        """How much farther out than given the inner table lies, reference mm."""
+        return self.ref(_REFERENCE_SKULL_MM - self.skull)
+
 
 def head_diameters_mm(ga_weeks: float) -> tuple[float, float]:
     """Outer biparietal and occipitofrontal diameters: the ellipse of that circumference, mm."""
@@ -63,11 +72,12 @@ def head_diameters_mm(ga_weeks: float) -> tuple[float, float]:
     return width, length
 
 
-def sizes_at(ga_weeks: float) -> Sizes:
+def sizes_at(ga_weeks: float, skull_mm: float) -> Sizes:
     """Give the sizes at a gestational age.
 
     Args:
         ga_weeks: weeks; meant for 18 to 30, what lies outside keeps the nearest end's proportions.
+        skull_mm: thickness of the vault.
 
     Returns:
         The sizes. Head: `ssus2mri.growth`. Cerebellum, atrium, cavum and insula: the means of
@@ -89,6 +99,7 @@ def sizes_at(ga_weeks: float) -> Sizes:
         scale=head_circumference_mm(ga_weeks) / head_circumference_mm(REFERENCE_WEEKS),
         width=width,
         length=length,
+        skull=skull_mm,
         cerebellum=mean["transcerebellar"],
         atrium=mean["atrium"],
         cavum=mean["cavum"],

@@ -56,17 +56,16 @@ def outer_border(points: Points, sizes: Sizes) -> Distance:
     return without(cavity, tube(points, CLIVUS), blend=4)
 
 
-def paint_skull(canvas: Canvas, outer: Distance, sizes: Sizes, skull_mm: float) -> None:
+def paint_skull(canvas: Canvas, outer: Distance, sizes: Sizes) -> None:
     """Paint the shell, then its membranes: sutures, fontanelles, foramen magnum.
 
     Args:
         canvas: half of the head, reference mm.
         outer: of `outer_border`, on the canvas, reference mm.
         sizes: of the head.
-        skull_mm: thickness, mm.
     """
     canvas.labels[outer < 0] = Tissue.SKULL
-    shell = (outer < 0) & (outer >= -sizes.ref(skull_mm))
+    shell = (outer < 0) & (outer >= -sizes.ref(sizes.skull))
     index = np.nonzero(shell)
     place = np.stack([canvas.x[index[2]], canvas.y[index[1]], canvas.z[index[0]]])
     canvas.labels[tuple(part[_membrane(place, sizes)] for part in index)] = Tissue.SUTURE
