@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from ssus2mri import slices
 from ssus2mri.render.figures import upright
 
-CELL_INCHES = 1.15
+CELL_INCHES = 0.9
 
 
 def main() -> None:
