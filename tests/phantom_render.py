@@ -1,5 +1,7 @@
 """A small results folder, made in code in the layout that the stages write."""
 
+import base64
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -188,3 +190,10 @@ def _align(folder: Path, names: list[str]) -> None:
 def _table(table: pd.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(path, index=False)
+
+
+def decoded(uri: str) -> Image.Image:
+    """Open a picture that the page holds as a data URI."""
+    picture = Image.open(io.BytesIO(base64.b64decode(uri.split(",", 1)[1])))
+    picture.load()
+    return picture

@@ -1,5 +1,7 @@
 """Small settings and a small label atlas for the tests of the simulator."""
 
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,8 @@ import SimpleITK as sitk
 
 from ssus2mri.config.base import load_section
 from ssus2mri.config.simulate import SimulateSettings
+from ssus2mri.simulate.anatomy import Anatomy
+from ssus2mri.simulate.atlas import from_labels
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 
@@ -43,3 +47,12 @@ def label_atlas(path: Path) -> None:
     filled = sitk.GetImageFromArray(labels)
     filled.CopyInformation(image)
     sitk.WriteImage(filled, str(path))
+
+
+@cache
+def label_anatomy() -> Anatomy:
+    """The head around `label_atlas`, with the small settings."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.nii.gz"
+        label_atlas(path)
+        return from_labels(path, small_settings().anatomy)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from phantom_simulate import CONFIG, label_atlas, small_settings
+from phantom_simulate import CONFIG, label_anatomy, small_settings
 from pydantic import TypeAdapter
 from scipy import ndimage
 
@@ -15,7 +15,6 @@ from ssus2mri.config.pathology import Pathology, load_pathology
 from ssus2mri.errors import InputError
 from ssus2mri.simulate import biometry
 from ssus2mri.simulate.anatomy import Anatomy, built_in, head_mask
-from ssus2mri.simulate.atlas import from_labels
 from ssus2mri.simulate.cohort import simulate
 from ssus2mri.simulate.pathology import afflict
 from ssus2mri.tissues import INTRACRANIAL, Tissue
@@ -30,10 +29,8 @@ def built() -> Anatomy:
 
 
 @pytest.fixture(scope="module")
-def atlas(tmp_path_factory) -> Anatomy:
-    path = tmp_path_factory.mktemp("atlas") / "labels.nii.gz"
-    label_atlas(path)
-    return from_labels(path, SETTINGS.anatomy)
+def atlas() -> Anatomy:
+    return label_anatomy()
 
 
 @pytest.fixture(params=["built", "atlas"])

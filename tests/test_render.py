@@ -1,7 +1,5 @@
 """The report: complete, whole in one file, the same twice, upright, honest about who wins."""
 
-import base64
-import io
 import json
 import re
 import shutil
@@ -12,14 +10,12 @@ import numpy as np
 import pandas as pd
 import phantom_render as phantom
 import pytest
-from PIL import Image
 
 from ssus2mri import slices
 from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.errors import InputError
 from ssus2mri.render.choose import RealMr, chosen, spread
-from ssus2mri.render.figures import edges, grey, losses_svg, upright
 from ssus2mri.render.gather import gather
 from ssus2mri.render.pathology import pathology_tables
 from ssus2mri.render.report import run_render
@@ -50,12 +46,6 @@ def _render(folder: Path, settings: RenderSettings) -> str:
     return out.read_text(encoding="utf-8")
 
 
-def _decoded(uri: str) -> Image.Image:
-    picture = Image.open(io.BytesIO(base64.b64decode(uri.split(",", 1)[1])))
-    picture.load()
-    return picture
-
-
 def test_every_run_and_the_numbers_of_the_tables_are_in_the_page(folder: Path, page: str) -> None:
     for label in ("Ours", "GAN &lt;i&gt;", "Copy of the US", "Atlas MR"):
         assert page.count(label) > 5
@@ -79,7 +69,7 @@ def test_every_picture_decodes(page: str) -> None:
     found = re.findall(r"data:image/\w+;base64,[A-Za-z0-9+/=]+", page)
     assert len(found) >= 2 * 3 * 3 * 6 + 4
     for uri in found:
-        assert min(_decoded(uri).size) >= 32
+        assert min(phantom.decoded(uri).size) >= 32
 
 
 def test_every_picture_has_words(page: str) -> None:
@@ -138,21 +128,6 @@ def test_a_broken_piece_is_named(folder: Path, settings: RenderSettings, tmp_pat
         gather(copy, phantom.LABELS, [])
 
 
-@pytest.mark.parametrize(
-    ("plane", "spot", "expected"),
-    [
-        ("axial", (0, 2), (0, 2)),  # anterior: already at the top
-        ("coronal", (9, 2), (0, 2)),  # superior: the last row comes to the top
-        ("sagittal", (9, 2), (0, 2)),
-    ],
-)
-def test_pictures_are_upright(plane: str, spot: tuple[int, int], expected: tuple[int, int]) -> None:
-    image = np.zeros((10, 10), np.float16)
-    image[spot] = 1.0
-    drawn = np.asarray(_decoded(grey(upright(image, plane))))
-    assert np.unravel_index(drawn.argmax(), drawn.shape) == expected
-
-
 def test_superior_is_at_the_top_of_the_page(
     folder: Path, settings: RenderSettings, tmp_path: Path
 ) -> None:
@@ -168,29 +143,9 @@ def test_superior_is_at_the_top_of_the_page(
     for plane in ("coronal", "sagittal"):
         source = re.search(rf'src="([^"]+)" alt="Ultrasound, us-7, {plane}', page)
         assert source
-        drawn = np.asarray(_decoded(source.group(1)))
+        drawn = np.asarray(phantom.decoded(source.group(1)))
         assert drawn[:4].mean() > 200
         assert drawn[4:].max() == 0
-
-
-def test_grey_scale_is_fixed() -> None:
-    image = np.array([[0.0, 0.5], [1.0, 2.0]], np.float32)
-    assert np.asarray(_decoded(grey(image))).tolist() == [[0, 128], [255, 255]]
-    dark = np.asarray(_decoded(grey(np.full((4, 4), 0.25, np.float16))))
-    assert (dark == 64).all()
-
-
-def test_edges_are_a_transparent_overlay() -> None:
-    image = np.zeros((32, 32))
-    image[8:24, 8:24] = 1.0
-    drawn = np.asarray(_decoded(edges(image, 1.0)).convert("RGBA"))
-    assert drawn[16, 16, 3] == 0
-    assert drawn[16, 6:10, 3].max() == 255
-
-
-def test_losses_without_rows_have_no_figure() -> None:
-    table = pd.DataFrame({"epoch": [], "step": [], "learning_rate": []})
-    assert losses_svg(table, "Losses", []) == ""
 
 
 def test_spread_and_chosen() -> None:

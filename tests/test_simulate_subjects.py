@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from phantom_simulate import label_atlas, small_settings
+from phantom_simulate import label_anatomy, label_atlas, small_settings
 from scipy import ndimage
 
 from ssus2mri.errors import InputError
@@ -35,10 +35,8 @@ def anatomy() -> Anatomy:
 
 
 @pytest.fixture(scope="module")
-def atlas(tmp_path_factory) -> Anatomy:
-    path = tmp_path_factory.mktemp("atlas") / "labels.nii.gz"
-    label_atlas(path)
-    return from_labels(path, SETTINGS.anatomy)
+def atlas() -> Anatomy:
+    return label_anatomy()
 
 
 def deformation(seed: int, **changes: float) -> Deformation:

@@ -41,8 +41,8 @@ DEFORMATION = ("deformation", "similarity_after")
 LIKENESS = ("ssim_registered", "ssim", "psnr", "mae")
 HEALTHY = "none"
 POSITION = ("index_right", "plane_right", "index_error", "index_error_mm")
-_STATISTICS = ("mean", "std", "ci_low", "ci_high")
-_COUNTS = ("n_slices", "n_volumes")
+STATISTICS = ("mean", "std", "ci_low", "ci_high")
+COUNTS = ("n_slices", "n_volumes")
 
 Numbers = dict[str, float | None]
 
@@ -151,9 +151,9 @@ def run_score(
     tables.write(table4, ("run", "label", "kind", *_wide_columns(LIKENESS)), out / "table4.csv")
     columns5 = ("run", "label", *_wide_columns(DEFORMATION), "n_positions", *_columns(POSITION))
     tables.write(table5, columns5, out / "table5.csv")
-    columns = ("run", "stage", "measure", "kind", "plane", *_COUNTS, *_STATISTICS)
+    columns = ("run", "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS)
     tables.write(summary, columns, out / "summary.csv")
-    ill = ("run", "label", "pathology", "measure", *_COUNTS, *_STATISTICS)
+    ill = ("run", "label", "pathology", "measure", *COUNTS, *STATISTICS)
     tables.write(pathology, ill, out / "pathology.csv")
 
 
@@ -215,16 +215,16 @@ def _statistics(rows: pd.DataFrame, measures: Sequence[str], settings: ScoreSett
     found: Numbers = {}
     for measure in measures:
         numbers = summarise(rows, measure, settings)
-        found |= {f"{measure}_{name}": numbers[name] for name in _STATISTICS}
+        found |= {f"{measure}_{name}": numbers[name] for name in STATISTICS}
     return found
 
 
 def _wide_columns(measures: Sequence[str]) -> list[str]:
-    return [*_COUNTS, *_columns(measures)]
+    return [*COUNTS, *_columns(measures)]
 
 
 def _columns(measures: Sequence[str]) -> list[str]:
-    return [f"{measure}_{name}" for measure in measures for name in _STATISTICS]
+    return [f"{measure}_{name}" for measure in measures for name in STATISTICS]
 
 
 def _of(rows: pd.DataFrame, **values: str) -> pd.DataFrame:

@@ -3,13 +3,11 @@
 import math
 from dataclasses import replace
 
-from ssus2mri.evaluate.score import HEALTHY
+from ssus2mri.evaluate.score import COUNTS, HEALTHY, STATISTICS
 from ssus2mri.render.gather import Results, read_table
 from ssus2mri.render.tables import Measure
 from ssus2mri.render.views import Cell, Column, Row, View, data_uri, run_columns
 
-_STATISTICS = ("mean", "std", "ci_low", "ci_high")
-_COUNTS = ("n_slices", "n_volumes")
 _WHOLE = {
     "ssim": Measure("ssim", "SSIM", 3, more_is_better=True),
     "psnr": Measure("psnr", "PSNR", 1, more_is_better=True, unit="dB"),
@@ -32,10 +30,10 @@ def pathology_tables(results: Results) -> list[View]:
         InputError: pathology.csv is missing or lacks a column.
     """
     path = results.root / "score" / "pathology.csv"
-    table = read_table(path, "run", "pathology", "measure", *_COUNTS, *_STATISTICS)
+    table = read_table(path, "run", "pathology", "measure", *COUNTS, *STATISTICS)
     scores: Scores = {
         (row["pathology"], row["measure"], row["run"]): {
-            name: float(row[name] or "nan") for name in (*_COUNTS, *_STATISTICS)
+            name: float(row[name] or "nan") for name in (*COUNTS, *STATISTICS)
         }
         for row in table.to_dict("records")
     }

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ssus2mri.errors import InputError
+from ssus2mri.evaluate.score import COUNTS, STATISTICS
 from ssus2mri.render.gather import Results, Run, read_table
 from ssus2mri.render.views import Cell, Column, Row, View, data_uri, number, plain, run_columns
 
-_STATISTICS = ("mean", "std", "ci_low", "ci_high")
-_COUNTS = ("n_slices", "n_volumes")
 _UNTRAINED_WINS = (
     "{name}: the best value belongs to a reference row that learned nothing (slanted), so this"
     " measure alone does not show that anatomy was translated."
@@ -106,7 +105,7 @@ def paper_tables(results: Results) -> list[View]:
             views.append(view)
     files = [table2, *[table4] * (len(views) - 1)]
     table5 = results.root / "score" / "table5.csv"
-    auxiliary = _scores(table5, results.runs, _POSITION, counts=(*_COUNTS, "n_positions"))
+    auxiliary = _scores(table5, results.runs, _POSITION, counts=(*COUNTS, "n_positions"))
     if any(row["n_positions"] > 0 for row in auxiliary):
         files.append(table5)
         views.append(_auxiliary_table(results.runs, auxiliary))
@@ -172,11 +171,11 @@ def _scores(
     runs: Sequence[Run],
     measures: Sequence[Measure],
     *keys: str,
-    counts: Sequence[str] = _COUNTS,
+    counts: Sequence[str] = COUNTS,
 ) -> list[dict[str, Any]]:
     """Rows of a table of `score`; numbers as numbers, NaN where unknown."""
     numbers = list(counts)
-    numbers += [f"{measure.column}_{name}" for measure in measures for name in _STATISTICS]
+    numbers += [f"{measure.column}_{name}" for measure in measures for name in STATISTICS]
     table = read_table(path, "run", *keys, *numbers)
     missing = [run.name for run in runs if run.name not in set(table["run"])]
     if missing:
@@ -219,7 +218,7 @@ def _paper_table(
 
 
 def _score_cell(measure: Measure, row: dict[str, Any], best: float) -> Cell:
-    mean, std, low, high = (row[f"{measure.column}_{name}"] for name in _STATISTICS)
+    mean, std, low, high = (row[f"{measure.column}_{name}"] for name in STATISTICS)
     if math.isnan(mean):
         return Cell("–")
     spread = "" if math.isnan(std) else f" ± {measure.text(std)}"

@@ -21,16 +21,9 @@ from ssus2mri.simulate.head.hindbrain import paint_hindbrain
 from ssus2mri.simulate.head.shapes import Canvas
 from ssus2mri.simulate.head.sizes import Sizes, sizes_at
 from ssus2mri.simulate.head.skull import outer_border, paint_ridges, paint_skull
-from ssus2mri.simulate.head.ventricles import (
-    crescent,
-    paint_callosum,
-    paint_falx,
-    paint_ventricles,
-)
+from ssus2mri.simulate.head.ventricles import paint_callosum, paint_falx, paint_ventricles
 from ssus2mri.simulate.pose import Points, index_of, world_of
 from ssus2mri.tissues import HEAD, Tissue
-
-__all__ = ["Anatomy", "built_in", "centre_of", "crescent", "head_mask"]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from scipy import ndimage
 from ssus2mri import volume
 from ssus2mri.config.simulate import AnatomySettings
 from ssus2mri.errors import InputError
-from ssus2mri.simulate.anatomy import Anatomy, centre_of, crescent, head_mask
+from ssus2mri.simulate.anatomy import Anatomy, centre_of, head_mask
 from ssus2mri.simulate.head.shapes import ellipsoid
+from ssus2mri.simulate.head.ventricles import crescent
 from ssus2mri.simulate.pose import world_of
 from ssus2mri.tissues import ATLAS_LABELS, Tissue
 

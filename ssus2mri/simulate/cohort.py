@@ -29,6 +29,7 @@ from ssus2mri.simulate.pose import (
     world_of,
 )
 from ssus2mri.simulate.sound.beam import random_fan
+from ssus2mri.simulate.sound.echo import echo_maps
 from ssus2mri.simulate.surroundings import surround
 from ssus2mri.tissues import Tissue
 
@@ -116,9 +117,7 @@ def simulate(
         image = mri.acquire(truth, settings.spacing_mm, settings.mr, rng=rng)
     else:
         fan = random_fan(rng, pose, settings.ultrasound, spacing_mm=settings.spacing_mm)
-        maps = ultrasound.echo_maps(
-            anatomy, settings.ultrasound, blur_mm=0.2 + 0.15 * settings.spacing_mm
-        )
+        maps = echo_maps(anatomy, settings.ultrasound, blur_mm=0.2 + 0.15 * settings.spacing_mm)
         image_points = lattice(world, shape)
         image = ultrasound.scan(
             anatomy, maps, fan, to_canonical, image_points, settings.ultrasound, rng=rng

@@ -28,7 +28,6 @@ from ssus2mri.simulate.sound.echo import BeamMaps, Beams, EchoMaps, along_beams,
 from ssus2mri.tissues import Tissue
 
 _IDEAL_MM = 0.5
-__all__ = ["EchoMaps", "compress", "decibel", "echo_maps", "envelope", "idealised", "scan"]
 
 
 def scan(
