@@ -50,10 +50,12 @@ def test_launch_becomes_torchrun(monkeypatch):
     assert seen[-5:] == ["-m", "--", "ssus2mri", "train", "--run=ours"]
 
 
-def test_synced_normalisation_of_one_process_is_the_usual_one(tmp_path):
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_synced_normalisation_of_one_process_is_the_usual_one(tmp_path, momentum):
     dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'meet'}", rank=0, world_size=1)
     try:
-        usual, synced = nn.BatchNorm2d(3), SyncedBatchNorm(3)
+        usual = nn.BatchNorm2d(3, momentum=momentum)
+        synced = SyncedBatchNorm(3, momentum=momentum)
         value = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0)) * 2 + 1
         for _ in range(2):
             given = [value.clone().requires_grad_() for _ in range(2)]

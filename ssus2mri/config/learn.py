@@ -145,6 +145,10 @@ class TrainSettings(Section):
         lt=1,
         description="decay a step of the generator's average weights; 0: the last weights",
     )
+    norm_batches: int = Field(
+        ge=1,
+        description="batches on which batch normalisation of the average weights is measured",
+    )
     mixed_precision: bool = Field(
         description="convolutions in bfloat16 where the hardware does that"
     )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ssus2mri.config.learn import TrainSettings
+from ssus2mri.learn.average import settle
 from ssus2mri.learn.dataset import Batch, Data
 from ssus2mri.learn.device import compiled, look_every, mixed_precision
 from ssus2mri.learn.feed import Feed, plan
@@ -72,7 +73,6 @@ class Loop:
         self.average = AveragedModel(
             objective.generator,
             multi_avg_fn=get_ema_multi_avg_fn(settings.average),
-            use_buffers=True,
         )
         betas = (settings.adam_betas[0], settings.adam_betas[1])
         groups = [
@@ -189,6 +189,7 @@ class Loop:
 
     def _finish_epoch(self, rate: float) -> None:
         """Sum up an epoch: means of all terms, then the same on the validation slices."""
+        settle(self.objective, self.average.module, self.feed, self.settings)
         found = self.validation(self.objective, self.average.module)
         self.epoch += 1
         row = {

@@ -104,8 +104,8 @@ class SyncedBatchNorm(nn.BatchNorm2d):
         centred = exact - mean[:, None, None]
         variance = _Sum.apply(centred.square().mean((0, 2, 3))) / size
         with torch.no_grad():
-            rate = self.momentum or 0.0
-            self.get_buffer("num_batches_tracked").add_(1)
+            tracked = self.get_buffer("num_batches_tracked").add_(1)
+            rate = 1 / int(tracked) if self.momentum is None else self.momentum
             count = value.numel() // value.shape[1] * size
             unbiased = variance * count / (count - 1)
             for name, found in (("running_mean", mean), ("running_var", unbiased)):

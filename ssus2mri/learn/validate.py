@@ -1,8 +1,6 @@
 """What an epoch gets on the validation slices: losses, the criterion, and the truth if known."""
 
-import copy
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -11,6 +9,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from ssus2mri.config.learn import TrainSettings
+from ssus2mri.learn.average import lent
 from ssus2mri.learn.criterion import Criterion
 from ssus2mri.learn.dataset import spread
 from ssus2mri.learn.device import mixed_precision
@@ -64,7 +63,7 @@ class Validation:
         """
         if not len(self.rows):
             return {}
-        with _evaluating(objective, average):
+        with lent(objective, average):
             sums = self._terms(objective)
             made = self._synthesize(objective.generator)
         return {**sums, **self.criterion.judge(made, self.us), **self._truth(made)}
@@ -126,21 +125,3 @@ def likeness(
     )
     error = max(float(((made - truth)[head] ** 2).mean()), 1e-10)
     return float(everywhere[head].mean()), -10 * float(np.log10(error))
-
-
-@contextmanager
-def _evaluating(objective: Objective, average: nn.Module) -> Iterator[None]:
-    """Lend the generator its average weights."""
-    networks = (
-        *(objective.generator, objective.helpers),
-        *(objective.discriminators, objective.memory),
-    )
-    current = copy.deepcopy(objective.generator.state_dict())
-    objective.generator.load_state_dict(average.state_dict())
-    for network in networks:
-        network.eval()
-    with torch.no_grad():
-        yield
-    objective.generator.load_state_dict(current)
-    for network in networks:
-        network.train()

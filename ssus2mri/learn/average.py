@@ -1,0 +1,80 @@
+"""The generator's average weights: lent to it for validation, their normalisation measured."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ssus2mri.config.learn import TrainSettings
+from ssus2mri.learn.dataset import Batch, draw
+from ssus2mri.learn.device import mixed_precision
+from ssus2mri.learn.feed import Feed
+from ssus2mri.learn.objectives import Objective
+
+
+@contextmanager
+def lent(objective: Objective, average: nn.Module) -> Iterator[None]:
+    """Give the generator its average weights for a while; nothing is trained meanwhile.
+
+    Args:
+        objective: its networks are as they were afterwards.
+        average: the generator's average weights.
+    """
+    networks = (
+        *(objective.generator, objective.helpers),
+        *(objective.discriminators, objective.memory),
+    )
+    current = copy.deepcopy(objective.generator.state_dict())
+    objective.generator.load_state_dict(average.state_dict())
+    for network in networks:
+        network.eval()
+    with torch.no_grad():
+        yield
+    objective.generator.load_state_dict(current)
+    for network in networks:
+        network.train()
+
+
+def settle(objective: Objective, average: nn.Module, feed: Feed, settings: TrainSettings) -> None:
+    """Measure the statistics of batch normalisation for the average weights.
+
+    The mean of the statistics of many weights is not those of their mean: with it, what averaged
+    weights give is far from what any of them gave. The same slices are taken each time.
+
+    Source: Izmailov et al., UAI 2018, Sec. 3.1.
+
+    Args:
+        objective: its networks are as they were afterwards.
+        average: the generator's average weights, whose statistics are replaced.
+        feed: with the training slices.
+        settings: of the run.
+    """
+    generator = objective.generator
+    layers = [layer for layer in generator.modules() if isinstance(layer, _BatchNorm)]
+    if not layers:
+        return
+    momenta = [layer.momentum for layer in layers]
+    with lent(objective, average):
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # the plain mean over all batches
+        generator.train()
+        for batch in _batches(feed, settings):
+            with mixed_precision(feed.device, wanted=settings.mixed_precision):
+                objective.generator_terms(batch)
+        average.load_state_dict(generator.state_dict())
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def _batches(feed: Feed, settings: TrainSettings) -> Iterator[Batch]:
+    """Give training slices in batches like those of a step, mixed over volumes and planes."""
+    random = torch.Generator().manual_seed(settings.seed)
+    count, size = settings.norm_batches, settings.batch_size
+    us, mr = (draw(len(one), count * size, random).view(count, size) for one in (feed.us, feed.mr))
+    part = feed.world.part(size)
+    for one, other in zip(us[:, part], mr[:, part], strict=True):
+        yield feed.plain(feed.us, one, feed.mr, other)

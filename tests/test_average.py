@@ -1,0 +1,87 @@
+"""Average weights come with the statistics that they have themselves."""
+
+import copy
+
+import torch
+from phantom_learn import settings, write_cohort
+from torch import nn
+
+from ssus2mri.learn import methods
+from ssus2mri.learn.average import lent, settle
+from ssus2mri.learn.dataset import load
+from ssus2mri.learn.feed import Feed
+from ssus2mri.learn.parallel import World
+
+WORLD = World(torch.device("cpu"))
+
+
+def made(tmp_path, **changes):
+    """Give settings, their objective and its feed."""
+    chosen = settings(batch_size=4, norm_batches=2, mixed_precision=False, **changes)
+    data = load(write_cohort(tmp_path))
+    return chosen, methods.objective(chosen), Feed(data, chosen, WORLD.device, WORLD, truth=False)
+
+
+def states(objective) -> dict[str, torch.Tensor]:
+    """Copy the state of all networks."""
+    networks = nn.ModuleDict(
+        {"generator": objective.generator, "discriminators": objective.discriminators}
+    )
+    return copy.deepcopy(networks.state_dict())
+
+
+def test_settled_weights_give_at_inference_what_they_gave_in_training(tmp_path):
+    chosen, objective, feed = made(tmp_path)
+    average = copy.deepcopy(objective.generator)
+    for layer in average.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.fill_(7.0)
+            layer.running_var.fill_(100.0)
+    before = states(objective)
+    settle(objective, average, feed, chosen)
+    after = states(objective)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+    # Two batches of 4 are all 8 slices once: the first layer's mean is the mean over them.
+    us = feed.us.images(torch.arange(len(feed.us)))
+    assert len(us) == 8
+    first = average.encoder_a.blocks[0][0]
+    with torch.no_grad():
+        felt = first[0](us)
+    mean = felt.mean((0, 2, 3))
+    assert torch.allclose(first[1].running_mean, mean, atol=1e-5)
+    with torch.no_grad():
+        settled = average.eval().translate(us, reconstruct=True)
+        trained = average.train().translate(us, reconstruct=True)
+    assert (settled.mr - trained.mr).abs().mean() < 0.02
+    assert (settled.us - trained.us).abs().mean() < 0.02
+
+
+def test_the_rate_of_the_running_statistics_is_put_back(tmp_path):
+    chosen, objective, feed = made(tmp_path)
+    settle(objective, copy.deepcopy(objective.generator), feed, chosen)
+    momenta = {one.momentum for one in objective.generator.modules() if hasattr(one, "momentum")}
+    assert momenta == {0.1}
+    assert objective.generator.training
+
+
+def test_without_batch_normalisation_nothing_is_run(tmp_path, monkeypatch):
+    chosen, objective, feed = made(tmp_path, network={"norm": "instance"})
+    monkeypatch.setattr(objective, "generator_terms", lambda batch: 1 / 0)
+    settle(objective, copy.deepcopy(objective.generator), feed, chosen)
+
+
+def test_lent_weights_are_given_back(tmp_path):
+    _, objective, _ = made(tmp_path)
+    average = copy.deepcopy(objective.generator)
+    with torch.no_grad():
+        for one in average.parameters():
+            one.add_(1.0)
+    before = states(objective)
+    with lent(objective, average):
+        assert not objective.generator.training
+        name, value = next(iter(objective.generator.state_dict().items()))
+        assert torch.equal(value, average.state_dict()[name])
+    assert objective.generator.training
+    after = states(objective)
+    assert all(torch.equal(before[name], after[name]) for name in before)
