@@ -128,6 +128,19 @@ def run_labels(values: dict[str, Any]) -> str:
     return json.dumps({run: project.run_settings(values, run).label for run in runs})
 
 
+def run_methods(values: dict[str, Any]) -> str:
+    """Give the enabled runs' methods, in the order of the runs.
+
+    Args:
+        values: the whole configuration.
+
+    Returns:
+        JSON, run -> method.
+    """
+    runs = values["enabled_runs"]
+    return json.dumps({run: project.run_settings(values, run).method for run in runs})
+
+
 def run_json(values: dict[str, Any], run: str) -> str:
     """Give a run's settings for training.
 

@@ -45,7 +45,10 @@ def test_whole_run_leaves_what_the_design_promises(project):
     results = project.folder / "results"
     for path in (
         "render/report.html",
-        *(f"score/{table}.csv" for table in ("table2", "table4", "table5", "summary", "pathology")),
+        *(
+            f"score/{table}.csv"
+            for table in ("table2", "table4", "table5", "way", "summary", "pathology")
+        ),
         *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy")),
         *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy")),
         "align/us-5.tfm",

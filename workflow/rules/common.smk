@@ -14,10 +14,11 @@ except InputError as error:
 
 RUNS = PROJECT.enabled_runs
 LABELS = flow.run_labels(config)
+METHODS = flow.run_methods(config)
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
 TABLES = expand(
     "results/score/{table}.csv",
-    table=["table2", "table4", "table5", "summary", "pathology"],
+    table=["table2", "table4", "table5", "way", "summary", "pathology"],
 )
 
 
