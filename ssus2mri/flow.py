@@ -158,7 +158,7 @@ def run_json(values: dict[str, Any], run: str) -> str:
 
 
 def grounds(values: dict[str, Any], settings: Project, rows: Manifest, run: str) -> str:
-    """Hash all that a run's training depends on, so that no checkpoint is resumed on other grounds.
+    """Hash all that a run's training depends on: on other grounds it starts anew.
 
     Args:
         values: the whole configuration.
@@ -172,7 +172,7 @@ def grounds(values: dict[str, Any], settings: Project, rows: Manifest, run: str)
     upstream = ("atlas", "simulate", "crop", "align", "extract")
     return digest(
         [
-            run_json(values, run),
+            project.run_settings(values, run).grounds(),
             [getattr(settings, section).model_dump() for section in upstream],
             [row.model_dump() for row in rows.rows.values() if row.split != "test"],
             [fingerprint(f"ssus2mri.{module}") for module in (*_BEFORE_TRAINING, "learn.train")],

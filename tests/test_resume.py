@@ -153,6 +153,7 @@ def test_checkpoints_of_another_training_are_refused(tmp_path, paths, monkeypatc
     monkeypatch.setattr("ssus2mri.learn.train.remove_checkpoint", lambda folder: None)
     train(tmp_path, paths, run="ae")
     train(tmp_path, paths, run="ae", label="another name")
+    train(tmp_path, paths, run="ae", checkpoint_minutes=3, device_share=0.1)
     with pytest.raises(InputError, match=r"other settings.*Delete"):
         train(tmp_path, paths, run="ae", seed=7)
     made = some_slices("us-a")

@@ -82,6 +82,7 @@ SETTINGS = {
     "align": ("align: {steps: 9}", ALIGN),
     "extract": ("extract: {min_head_fraction: 0.25}", EXTRACT),
     "train": ("train: {learning_rate: 0.0003}", TRAIN),
+    "train, the machine's": ("train: {checkpoint_minutes: 3, device_share: 0.1}", {}),
     "one run": ("runs: {gan: {weights: {app: 2.0}}}", ONE_RUN),
     "a run's name in tables": ("runs: {gan: {label: Another}}", REPORT),
     "a run left out": ("enabled_runs: [ours, copy]", REPORT),

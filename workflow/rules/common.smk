@@ -37,8 +37,12 @@ def settings(section):
     return getattr(PROJECT, section).model_dump_json()
 
 
-def run_settings(wildcards):
-    """Give a run's settings as JSON."""
+def run_settings(wildcards, output):
+    """Give a run's settings as JSON.
+
+    Snakemake does not compare parameters that depend on `output`: some settings are the machine's.
+    What a training depends on is in the name of its folder of checkpoints.
+    """
     return flow.run_json(config, wildcards.run)
 
 
@@ -48,7 +52,7 @@ def order(wildcards):
 
 
 def checkpoints(wildcards):
-    """Name a run's folder of checkpoints by all that they depend on."""
+    """Name a run's folder of checkpoints by all that they depend on; another name trains again."""
     grounds = flow.grounds(config, PROJECT, MANIFEST, wildcards.run)
     return f"results/checkpoints/{wildcards.run}-{grounds}"
 
