@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from ssus2mri.errors import InputError
 
 
 @contextmanager
@@ -18,14 +20,35 @@ def whole(path: Path) -> Iterator[Path]:
 
     Yields:
         The file to write.
+
+    Raises:
+        InputError: it cannot be written, as on a full disk.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         os.replace(partial, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # where the folder itself is missing or not a folder
+            partial.unlink()
+
+
+def unwritable(path: Path, error: Exception) -> InputError:
+    """Say in one message that a file cannot be written, and what to do.
+
+    Args:
+        path: the file.
+        error: what was raised.
+    """
+    return InputError(
+        str(path),
+        expected="a disk that can be written to",
+        found=" ".join(str(error).split())[:200],
+        do="Free some space or choose another folder; the same command then goes on.",
+    )
 
 
 def write_text(text: str, path: Path) -> None:
@@ -34,6 +57,9 @@ def write_text(text: str, path: Path) -> None:
     Args:
         text: the content.
         path: the file.
+
+    Raises:
+        InputError: it cannot be written, as on a full disk.
     """
     with whole(path) as partial:
         partial.write_text(text, encoding="utf-8")

@@ -128,6 +128,19 @@ def run_labels(values: dict[str, Any]) -> str:
     return json.dumps({run: project.run_settings(values, run).label for run in runs})
 
 
+def run_methods(values: dict[str, Any]) -> str:
+    """Give the enabled runs' methods, in the order of the runs.
+
+    Args:
+        values: the whole configuration.
+
+    Returns:
+        JSON, run -> method.
+    """
+    runs = values["enabled_runs"]
+    return json.dumps({run: project.run_settings(values, run).method for run in runs})
+
+
 def run_json(values: dict[str, Any], run: str) -> str:
     """Give a run's settings for training.
 
@@ -145,7 +158,7 @@ def run_json(values: dict[str, Any], run: str) -> str:
 
 
 def grounds(values: dict[str, Any], settings: Project, rows: Manifest, run: str) -> str:
-    """Hash all that a run's training depends on, so that no checkpoint is resumed on other grounds.
+    """Hash all that a run's training depends on: on other grounds it starts anew.
 
     Args:
         values: the whole configuration.
@@ -159,7 +172,7 @@ def grounds(values: dict[str, Any], settings: Project, rows: Manifest, run: str)
     upstream = ("atlas", "simulate", "crop", "align", "extract")
     return digest(
         [
-            run_json(values, run),
+            project.run_settings(values, run).grounds(),
             [getattr(settings, section).model_dump() for section in upstream],
             [row.model_dump() for row in rows.rows.values() if row.split != "test"],
             [fingerprint(f"ssus2mri.{module}") for module in (*_BEFORE_TRAINING, "learn.train")],

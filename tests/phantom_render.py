@@ -17,8 +17,12 @@ from ssus2mri.evaluate.score import run_score
 from ssus2mri.slices import Header, Slices
 
 LABELS = {"ours": "Ours", "gan": "GAN <i>", "copy": "Copy of the US", "atlas": "Atlas MR"}
-METHODS = {"ours": "synthesis", "gan": "gan", "copy": "copy", "atlas": "atlas"}
-NOISE = {"ours": 0.05, "gan": 0.15, "copy": 0.6, "atlas": 0.3}
+BOUNDED = {**LABELS, "bound": "Paired"}
+METHODS = {
+    **{"ours": "synthesis", "gan": "synthesis", "copy": "copy", "atlas": "atlas"},
+    "bound": "paired",
+}
+NOISE = {"ours": 0.05, "gan": 0.15, "copy": 0.6, "atlas": 0.3, "bound": 0.01}
 VOLUMES = ["us-7", "us-8"]
 
 
@@ -73,13 +77,14 @@ def build(
     truth: bool = True,
     positions: bool = False,
     ill: tuple[str, ...] = (),
+    labels: dict[str, str] = LABELS,
 ) -> Path:
-    """Write the folder; return it. Volumes of ``ill`` have a cyst."""
+    """Write the folder; return it. Volumes of ``ill`` have a cyst; ``BOUNDED`` has a ceiling."""
     rng = np.random.default_rng(1)
     for number, name in enumerate(["mr-1", "mr-2"]):
         mr = cut(head(size, number), header(name, "mr", "train", size), each)
         slices.write(mr, root / "extract" / f"{name}.h5")
-    rows = {run: ([], []) for run in LABELS}
+    rows = {run: ([], []) for run in labels}
     for number, name in enumerate(VOLUMES):
         pathology = "large_cyst" if name in ill else ""
         own = replace(header(name, "us", "test", size), pathology=pathology)
@@ -88,7 +93,8 @@ def build(
         shown = (true.image > 0.6) * speckle + 0.3 * speckle * true.head
         us = replace(true, image=shown.clip(0, 1), truth=true.image if truth else None)
         slices.write(us, root / "extract" / f"{name}.h5")
-        for run, noise in NOISE.items():
+        for run in labels:
+            noise = NOISE[run]
             made = true.image + noise * rng.standard_normal(true.image.shape) * true.head
             synthetic = replace(
                 true,
@@ -142,9 +148,10 @@ def build(
         _training(root / "train" / run, run)
     _align(root / "align", [*VOLUMES, "mr-1", "mr-2"])
     run_score(
-        register=[root / "register" / f"{run}.csv" for run in LABELS],
-        compare=[root / "compare" / f"{run}.csv" for run in LABELS],
-        labels=json.dumps(LABELS),
+        register=[root / "register" / f"{run}.csv" for run in labels],
+        compare=[root / "compare" / f"{run}.csv" for run in labels],
+        labels=json.dumps(labels),
+        methods=json.dumps(METHODS),
         out=root / "score",
         settings=ScoreSettings(confidence=0.95, bootstrap_samples=100, seed=0),
     )
@@ -163,7 +170,7 @@ def _training(folder: Path, run: str) -> None:
     info = {
         "run": run,
         "settings": {
-            "label": LABELS[run],
+            "label": BOUNDED[run],
             "method": METHODS[run],
             "weights": {"lat": 10.0, "app": 1.0},
             "epochs": 12,

@@ -82,6 +82,9 @@ def test_labels_keep_the_order_of_the_runs(values):
     [
         ({"crop": {"margin_mm": 9.0}}, False),
         ({"train": {"seed": 5}}, False),
+        ({"train": {"compile": True}}, False),
+        ({"train": {"checkpoint_minutes": 3, "device_share": 0.1, "tensorboard": True}}, True),
+        ({"runs": {"gan": {"label": "Another"}}}, True),
         ({"runs": {"gan": {"weights": {"app": 3.0}}}}, False),
         ({"runs": {"ae": {"seed": 3}}}, True),
         ({"register": {"slices_per_volume": 3}}, True),

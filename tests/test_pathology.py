@@ -169,8 +169,14 @@ def test_both_scans_show_it_in_labels_and_truth(built):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kind": "ventriculomegaly", "atrium_mm": 3.0}, "atrial width: expected more than"),
-        ({"kind": "large_cisterna_magna", "depth_mm": 1.0}, "cisterna magna: expected more than"),
+        (
+            {"kind": "ventriculomegaly", "atrium_mm": 3.0, "reach_mm": 6.0},
+            "atrial width: expected more than",
+        ),
+        (
+            {"kind": "large_cisterna_magna", "depth_mm": 1.0, "reach_mm": 13.0},
+            "cisterna magna: expected more than",
+        ),
         ({"kind": "cyst", "centre_mm": [90, 0, 0], "diameter_mm": 5}, "inside the skull"),
     ],
 )
@@ -185,16 +191,12 @@ def test_anatomy_that_lacks_what_shall_be_absent_is_refused(built, tissue):
     image = sitk.GetImageFromArray(labels.astype(np.uint8))
     image.CopyInformation(built.labels)
     kind = {
-        Tissue.CAVUM: {"kind": "absent_cavum"},
-        Tissue.CORPUS_CALLOSUM: {
-            "kind": "absent_corpus_callosum",
-            "atrium_mm": 12.0,
-            "apart_mm": 0.0,
-        },
-        Tissue.CEREBELLUM: {"kind": "large_cisterna_magna", "depth_mm": 12.0},
+        Tissue.CAVUM: "absent_cavum",
+        Tissue.CORPUS_CALLOSUM: "absent_corpus_callosum",
+        Tissue.CEREBELLUM: "large_cisterna_magna",
     }[tissue]
     with pytest.raises(InputError, match="an anatomy with a"):
-        ill(Anatomy(image, built.centre_mm), **kind)
+        ill(Anatomy(image, built.centre_mm), **CONFIGURED[kind])
 
 
 @pytest.mark.parametrize(

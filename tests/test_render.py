@@ -92,6 +92,7 @@ def test_no_identifier_twice(page: str) -> None:
         "score/table2.csv",
         "score/table4.csv",
         "score/table5.csv",
+        "score/way.csv",
         "score/summary.csv",
         "score/pathology.csv",
         "register/ours.csv",

@@ -1,10 +1,12 @@
 """A training that is stopped, killed or short of disk ends as one that was left alone."""
 
+import errno
 import os
 import resource
 import signal
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -137,9 +139,29 @@ def test_a_full_disk_is_one_message(tmp_path, paths, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(InputError, match=r"latest\.pt.*No space left on device.*goes on from"):
+    with pytest.raises(InputError, match=r"latest\.pt.*No space left on device.*goes on"):
         train(tmp_path, paths, "ae")
     assert not list((tmp_path / "checkpoints").iterdir())
+
+
+@pytest.mark.parametrize("name", ["losses.csv", "train.json"])
+def test_a_disk_that_fills_up_beside_the_checkpoint_is_one_message(
+    tmp_path, paths, expected, monkeypatch, name
+):
+    """After the first epoch or at the end; then the training goes on."""
+    write = Path.write_text
+
+    def full(path, *arguments, **options):
+        if path.name.endswith(name):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(InputError, match=rf"{name}.*No space left on device.*Free some space"):
+            train(tmp_path, paths, **FEW)
+    assert not list(tmp_path.glob(".partial-*"))
+    assert same(train(tmp_path, paths, **FEW), expected)
 
 
 def test_what_a_kill_left_half_written_goes_with_the_checkpoint(tmp_path):
@@ -153,6 +175,7 @@ def test_checkpoints_of_another_training_are_refused(tmp_path, paths, monkeypatc
     monkeypatch.setattr("ssus2mri.learn.train.remove_checkpoint", lambda folder: None)
     train(tmp_path, paths, run="ae")
     train(tmp_path, paths, run="ae", label="another name")
+    train(tmp_path, paths, run="ae", checkpoint_minutes=3, device_share=0.1)
     with pytest.raises(InputError, match=r"other settings.*Delete"):
         train(tmp_path, paths, run="ae", seed=7)
     made = some_slices("us-a")

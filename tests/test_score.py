@@ -7,11 +7,13 @@ from phantom_evaluate import score_settings
 
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
+from ssus2mri.evaluate.bootstrap import interval
 from ssus2mri.evaluate.compare import COLUMNS
-from ssus2mri.evaluate.score import interval, run_score
+from ssus2mri.evaluate.score import run_score
 
-TABLES = ("table2", "table4", "table5", "summary", "pathology")
+TABLES = ("table2", "table4", "table5", "way", "summary", "pathology")
 LABELS = json.dumps({"ours": "Ours", "copy": "Copy of the US"})
+METHODS = json.dumps({"ours": "synthesis", "copy": "copy"})
 
 
 def register_rows(run, values):
@@ -49,7 +51,7 @@ def scored(tmp_path, register, compare=(), labels=LABELS, **settings):
             tables.write([row for row in given if row["run"] == run], columns, path)
             paths[stage].append(path)
     out = tmp_path / "score"
-    run_score(**paths, labels=labels, out=out, settings=score_settings(**settings))
+    run_score(**paths, labels=labels, methods=METHODS, out=out, settings=score_settings(**settings))
     return {name: pd.read_csv(out / f"{name}.csv") for name in TABLES}
 
 
@@ -214,7 +216,12 @@ def test_run_without_a_label_is_refused(tmp_path):
 
     with pytest.raises(InputError, match=r"old\.csv: expected rows of the runs ours, copy"):
         run_score(
-            register=[path], compare=[], labels=LABELS, out=tmp_path, settings=score_settings()
+            register=[path],
+            compare=[],
+            labels=LABELS,
+            methods=METHODS,
+            out=tmp_path,
+            settings=score_settings(),
         )
 
 
@@ -235,7 +242,12 @@ def test_file_that_is_no_table_is_refused(tmp_path, text, message):
 
     with pytest.raises(InputError, match=message):
         run_score(
-            register=[path], compare=[], labels=LABELS, out=tmp_path, settings=score_settings()
+            register=[path],
+            compare=[],
+            labels=LABELS,
+            methods=METHODS,
+            out=tmp_path,
+            settings=score_settings(),
         )
     assert not (tmp_path / "table2.csv").exists()
 
@@ -243,4 +255,24 @@ def test_file_that_is_no_table_is_refused(tmp_path, text, message):
 @pytest.mark.parametrize("labels", ["", "[]", "{", "{}"])
 def test_labels_that_are_no_object_are_refused(tmp_path, labels):
     with pytest.raises(InputError, match="--labels"):
-        run_score(register=[], compare=[], labels=labels, out=tmp_path, settings=score_settings())
+        run_score(
+            register=[],
+            compare=[],
+            labels=labels,
+            methods=METHODS,
+            out=tmp_path,
+            settings=score_settings(),
+        )
+
+
+@pytest.mark.parametrize("methods", ['{"ours": "synthesis"}', '{"ours": "copy", "copy": "magic"}'])
+def test_run_without_a_known_method_is_refused(tmp_path, methods):
+    with pytest.raises(InputError, match=r"--methods: expected .*; found copy: (none|magic)"):
+        run_score(
+            register=[],
+            compare=[],
+            labels=LABELS,
+            methods=methods,
+            out=tmp_path,
+            settings=score_settings(),
+        )

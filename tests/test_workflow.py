@@ -45,7 +45,10 @@ def test_whole_run_leaves_what_the_design_promises(project):
     results = project.folder / "results"
     for path in (
         "render/report.html",
-        *(f"score/{table}.csv" for table in ("table2", "table4", "table5", "summary", "pathology")),
+        *(
+            f"score/{table}.csv"
+            for table in ("table2", "table4", "table5", "way", "summary", "pathology")
+        ),
         *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy")),
         *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy")),
         "align/us-5.tfm",
@@ -79,6 +82,7 @@ SETTINGS = {
     "align": ("align: {steps: 9}", ALIGN),
     "extract": ("extract: {min_head_fraction: 0.25}", EXTRACT),
     "train": ("train: {learning_rate: 0.0003}", TRAIN),
+    "train, the machine's": ("train: {checkpoint_minutes: 3, device_share: 0.1}", {}),
     "one run": ("runs: {gan: {weights: {app: 2.0}}}", ONE_RUN),
     "a run's name in tables": ("runs: {gan: {label: Another}}", REPORT),
     "a run left out": ("enabled_runs: [ours, copy]", REPORT),

@@ -111,8 +111,9 @@ def score(
     register: Annotated[str, typer.Option(help="CSVs of `register`, separated by spaces.")],
     compare: Annotated[str, typer.Option(help="CSVs of `compare`, separated by spaces.")],
     labels: Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")],
+    methods: Annotated[str, typer.Option(help="JSON: run -> its method (`train.method`).")],
     out: Annotated[
-        Path, typer.Option(help="Folder: table2, table4, table5, summary, pathology .csv.")
+        Path, typer.Option(help="Folder: table2, table4, table5, way, summary, pathology .csv.")
     ],
     settings: Settings = DEFAULT,
 ) -> None:
@@ -124,6 +125,7 @@ def score(
         register=[Path(path) for path in register.split()],
         compare=[Path(path) for path in compare.split()],
         labels=labels,
+        methods=methods,
         out=out,
         settings=load_section(ScoreSettings, settings, "score"),
     )

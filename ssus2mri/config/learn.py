@@ -1,6 +1,6 @@
 """Settings of train and of the runs; a run is `train` with its differences laid over it."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,9 @@ TERMS: dict[str, tuple[str, ...]] = {
     "atlas": (),
 }
 """The loss terms of every method: of `WeightSettings` it takes those of its own terms."""
+
+MACHINE = ("device_share", "checkpoint_minutes", "tensorboard")
+"""Keys of `TrainSettings` that are the machine's: no weight depends on them."""
 
 
 class EdgeSettings(Section):
@@ -166,6 +169,10 @@ class TrainSettings(Section):
     )
     checkpoint_minutes: float = Field(gt=0, description="between checkpoints within an epoch")
     tensorboard: bool = Field(description="curves for TensorBoard beside the model")
+
+    def grounds(self) -> dict[str, Any]:
+        """All values that the weights can depend on: without the name and the machine's."""
+        return self.model_dump(exclude={"label", *MACHINE})
 
     @property
     def terms(self) -> dict[str, float]:

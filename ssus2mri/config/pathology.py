@@ -14,6 +14,9 @@ class Ventriculomegaly(Section):
 
     kind: Literal["ventriculomegaly"] = Field(description="which pathology")
     atrium_mm: float = Field(gt=0, le=25, description="width of both atria, mm")
+    reach_mm: float = Field(
+        gt=0, le=20, description="how far what lies around is pushed along, std, mm"
+    )
 
 
 class AbsentCavum(Section):
@@ -27,9 +30,15 @@ class AbsentCorpusCallosum(Section):
 
     kind: Literal["absent_corpus_callosum"] = Field(description="which pathology")
     atrium_mm: float = Field(gt=0, le=25, description="width of both atria (colpocephaly), mm")
+    reach_mm: float = Field(
+        gt=0, le=20, description="how far what lies around is pushed along, std, mm"
+    )
     apart_mm: float = Field(
         ge=0, le=8, description="how far the ventricles' bodies lie farther from the midline, mm"
     )
+    fissure_mm: float = Field(ge=0, description="half width of the fissure's fluid, mm")
+    cortex_mm: float = Field(ge=0, description="from the midline to where its cortex ends, mm")
+    ventricle_mm: float = Field(ge=0, description="half width of the high third ventricle, mm")
 
 
 class LargeCisternaMagna(Section):
@@ -37,6 +46,9 @@ class LargeCisternaMagna(Section):
 
     kind: Literal["large_cisterna_magna"] = Field(description="which pathology")
     depth_mm: float = Field(gt=0, le=20, description="vermis to occipital bone, mm")
+    reach_mm: float = Field(
+        gt=0, le=20, description="how far what lies around is pushed along, std, mm"
+    )
 
 
 class Lesion(Section):

@@ -64,6 +64,10 @@ class UltrasoundSettings(Section):
 
     probe: ProbeSettings
     tissues: dict[str, TissueAcoustics] = Field(description="acoustics of each tissue by its name")
+    border_mm: float = Field(ge=0, description="softness of the borders between tissues, std, mm")
+    border_voxels: float = Field(
+        ge=0, description="added to it, std, voxels of the simulated volume"
+    )
     specular_db: float = Field(description="echo of a perfect mirror hit at right angles, dB")
     normal_mm: float = Field(
         ge=0, description="neighbourhood that the direction of a border is taken from, mm"

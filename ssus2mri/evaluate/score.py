@@ -1,15 +1,18 @@
 """Rows of slices in, the paper's tables out: a row a run, in the order given.
 
-``table2.csv`` (Table II, deformation): ``run, label, n_slices, n_volumes``, then mean, std and
-interval of ``deformation`` and of ``similarity_after``, without which a low one says little.
+``table2.csv`` (Table II, deformation): ``run, label, role, n_slices, n_volumes``, then mean, std
+and interval of ``deformation`` and of ``similarity_after``, without which a low one says little.
 
 ``table4.csv`` (Table IV): for every run a row of kind ``pair`` and one of kind ``truth``, columns
-``run, label, kind, n_slices, n_volumes``, then mean, std and interval of ``ssim_registered``
+``run, label, role, kind, n_slices, n_volumes``, then mean, std and interval of ``ssim_registered``
 (the paper's), ``ssim``, ``psnr`` and ``mae``, the last three before any registration.
 
 ``table5.csv`` (Table V, 3D auxiliaries): as table2, then ``n_positions``, the slices whose position
 the run predicts, and mean, std and interval of ``index_right`` (the paper's accuracy),
 ``plane_right``, ``index_error`` and ``index_error_mm``.
+
+``way.csv`` (not in the paper): how much of the way from the atlas to the ceiling a run covers; see
+`ssus2mri.evaluate.way`.
 
 ``summary.csv``: everything, a number of every stage a row, over all planes and by plane.
 
@@ -17,10 +20,11 @@ All of these are of subjects without a pathology: the paper has no others, and r
 training MR an ill subject that was healed deforms the least.
 
 ``pathology.csv`` (not in the paper): likeness to the truth of healthy (``none``) and of ill
-subjects. A row a run, pathology and measure, columns ``run, label, pathology, measure``, then as in
-the summary; measures are ``ssim``, ``psnr``, ``mae`` and the latter in each tissue that occurs.
+subjects. A row a run, pathology and measure, columns ``run, label, role, pathology, measure``, then
+as in the summary; measures are ``ssim``, ``psnr``, ``mae`` and that in each tissue that occurs.
 
-The standard deviation is that of the slices, as the paper's. An unknown number is empty.
+``role`` is that of the run's method (`ssus2mri.roles`): a ceiling is no rival. The
+standard deviation is that of the slices, as the paper's. An unknown number is empty.
 """
 
 import json
@@ -29,11 +33,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ssus2mri.config.evaluate import ScoreSettings
 from ssus2mri.errors import InputError
-from ssus2mri.evaluate import tables
+from ssus2mri.evaluate import tables, way
+from ssus2mri.evaluate.bootstrap import interval
+from ssus2mri.roles import ROLES
 from ssus2mri.slices import PLANES
 
 KINDS = ("pair", "truth")
@@ -44,37 +49,10 @@ POSITION = ("index_right", "plane_right", "index_error", "index_error_mm")
 STATISTICS = ("mean", "std", "ci_low", "ci_high")
 COUNTS = ("n_slices", "n_volumes")
 
+HEAD = ("run", "label", "role")
+
 Numbers = dict[str, float | None]
-
-
-def interval(
-    values: NDArray[np.floating], volumes: NDArray[np.str_], *, settings: ScoreSettings
-) -> tuple[float, float] | None:
-    """Bootstrap the mean by resampling whole volumes with replacement.
-
-    Slices of one volume are not independent: resampling slices would give intervals far too narrow.
-    Every call draws the same, so runs scored on the same volumes are resampled alike. With few
-    volumes the interval is still too narrow, as every bootstrap's.
-
-    Args:
-        values: ``(n,)``, a number a slice.
-        volumes: ``(n,)``, the volume of each.
-        settings: section ``score``.
-
-    Returns:
-        Lower and upper bound, or None with fewer than two volumes.
-    """
-    names, place = np.unique(volumes, return_inverse=True)
-    if len(names) < 2:
-        return None
-    sums = np.bincount(place, weights=values)
-    counts = np.bincount(place)
-    generator = np.random.default_rng(settings.seed)
-    drawn = generator.integers(len(names), size=(settings.bootstrap_samples, len(names)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    tail = (1 - settings.confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+Heads = dict[str, dict[str, str]]  # run -> what its rows begin with
 
 
 def summarise(rows: pd.DataFrame, measure: str, settings: ScoreSettings) -> Numbers:
@@ -106,6 +84,7 @@ def run_score(
     register: Sequence[Path],
     compare: Sequence[Path],
     labels: str,
+    methods: str,
     out: Path,
     settings: ScoreSettings,
 ) -> None:
@@ -117,59 +96,64 @@ def run_score(
         register: CSVs of `register`, one a run.
         compare: CSVs of `compare`, one a run.
         labels: JSON, run -> its name in tables, in their order.
-        out: folder for ``table2.csv``, ``table4.csv``, ``table5.csv``, ``summary.csv`` and
-            ``pathology.csv``.
+        methods: JSON, run -> its method.
+        out: folder for ``table2.csv``, ``table4.csv``, ``table5.csv``, ``way.csv``,
+            ``summary.csv`` and ``pathology.csv``.
         settings: section ``score``.
 
     Raises:
-        InputError: a CSV is missing or of another kind, or holds a run that ``labels`` lacks.
+        InputError: a CSV is missing or of another kind, or holds a run that ``labels`` lacks, or
+            a run has no known method.
     """
-    names = _names(labels)
+    names = _object("--labels", labels, '{"ours": "Ours"}')
+    of_runs = _object("--methods", methods, '{"ours": "synthesis"}')
+    heads = _heads(names, of_runs)
     deformation = tables.read(register, tables.REGISTER)
     likeness = tables.read(compare, tables.COMPARE)
     for frame, paths in ((deformation, register), (likeness, compare)):
-        _require_known(frame, names, paths)
-    pathology = _pathology(likeness, names, settings)
+        _require_known(frame, list(heads), paths)
+    pathology = _pathology(likeness, heads, settings)
     deformation, likeness = (_of(frame, pathology="") for frame in (deformation, likeness))
     table2 = [
-        {"run": run, "label": label, **_wide(_of(deformation, run=run), DEFORMATION, settings)}
-        for run, label in names.items()
+        {**head, **_wide(_of(deformation, run=run), DEFORMATION, settings)}
+        for run, head in heads.items()
     ]
     table4 = [
         {
-            "run": run,
-            "label": label,
+            **head,
             "kind": kind,
             **_wide(_of(likeness, run=run, kind=kind), LIKENESS, settings),
         }
-        for run, label in names.items()
+        for run, head in heads.items()
         for kind in KINDS
     ]
     table5 = [_auxiliary(row, likeness, settings) for row in table2]
-    summary = _summary(deformation, likeness, list(names), settings)
-    tables.write(table2, ("run", "label", *_wide_columns(DEFORMATION)), out / "table2.csv")
-    tables.write(table4, ("run", "label", "kind", *_wide_columns(LIKENESS)), out / "table4.csv")
-    columns5 = ("run", "label", *_wide_columns(DEFORMATION), "n_positions", *_columns(POSITION))
+    summary = _summary(deformation, likeness, list(heads), settings)
+    ways = way.ways(_of(likeness, kind="truth"), names, of_runs, settings)
+    tables.write(table2, (*HEAD, *_wide_columns(DEFORMATION)), out / "table2.csv")
+    tables.write(table4, (*HEAD, "kind", *_wide_columns(LIKENESS)), out / "table4.csv")
+    columns5 = (*HEAD, *_wide_columns(DEFORMATION), "n_positions", *_columns(POSITION))
     tables.write(table5, columns5, out / "table5.csv")
+    tables.write(ways, way.COLUMNS, out / "way.csv")
     columns = ("run", "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS)
     tables.write(summary, columns, out / "summary.csv")
-    ill = ("run", "label", "pathology", "measure", *COUNTS, *STATISTICS)
+    ill = (*HEAD, "pathology", "measure", *COUNTS, *STATISTICS)
     tables.write(pathology, ill, out / "pathology.csv")
 
 
 def _pathology(
-    likeness: pd.DataFrame, names: Mapping[str, str], settings: ScoreSettings
+    likeness: pd.DataFrame, heads: Heads, settings: ScoreSettings
 ) -> list[dict[str, object]]:
     """Sum up likeness to the truth by what subjects have, the healthy first."""
     truth = _of(likeness, kind="truth")
     tissues = [name for name in truth.columns if name.startswith("mae_")]
     rows: list[dict[str, object]] = []
-    for run, label in names.items():
+    for run, head in heads.items():
         for group in sorted(truth["pathology"].unique()):
             own = _of(truth, run=run, pathology=group)
             for measure in ("ssim", "psnr", "mae", *tissues):
                 if own[measure].notna().any():
-                    key = {"run": run, "label": label, "pathology": group or HEALTHY}
+                    key = {**head, "pathology": group or HEALTHY}
                     rows.append({**key, "measure": measure, **summarise(own, measure, settings)})
     return rows
 
@@ -233,24 +217,40 @@ def _of(rows: pd.DataFrame, **values: str) -> pd.DataFrame:
     return rows
 
 
-def _names(labels: str) -> dict[str, str]:
-    try:
-        names = json.loads(labels)
-    except json.JSONDecodeError as error:
-        names, found = None, str(error)
-    else:
-        found = labels[:80]
-    if not isinstance(names, dict) or not names:
+def _heads(labels: Mapping[str, str], methods: Mapping[str, str]) -> Heads:
+    strange = [run for run in labels if methods.get(run) not in ROLES]
+    if strange:
         raise InputError(
-            "--labels",
-            expected="a JSON object, run -> name in tables",
-            found=found,
-            do='For example --labels=\'{"ours": "Ours"}\'.',
+            "--methods",
+            expected=f"for every run one of {', '.join(ROLES)}",
+            found=", ".join(f"{run}: {methods.get(run, 'none')}" for run in strange),
+            do="Name every run's method, as in its settings.",
         )
-    return {str(run): str(label) for run, label in names.items()}
+    return {
+        run: {"run": run, "label": label, "role": ROLES[methods[run]]}
+        for run, label in labels.items()
+    }
 
 
-def _require_known(rows: pd.DataFrame, names: dict[str, str], paths: Sequence[Path]) -> None:
+def _object(option: str, text: str, example: str) -> dict[str, str]:
+    """Read a JSON object of text."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        value, found = None, str(error)
+    else:
+        found = text[:80]
+    if not isinstance(value, dict) or not value:
+        raise InputError(
+            option,
+            expected="a JSON object, run -> text",
+            found=found,
+            do=f"For example {option}='{example}'.",
+        )
+    return {str(run): str(name) for run, name in value.items()}
+
+
+def _require_known(rows: pd.DataFrame, names: Sequence[str], paths: Sequence[Path]) -> None:
     strange = sorted(set(rows["run"]) - set(names))
     if strange:
         raise InputError(

@@ -16,7 +16,7 @@ from ssus2mri import __version__, provenance
 from ssus2mri.config.base import parse
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.errors import InputError
-from ssus2mri.files import whole
+from ssus2mri.files import unwritable, whole
 from ssus2mri.learn.methods import restore
 
 LATEST = "latest.pt"
@@ -130,18 +130,13 @@ def write_checkpoint(folder: Path, state: dict[str, Any], identity: str) -> None
 
 @contextmanager
 def _written(path: Path) -> Iterator[Path]:
-    """Do what `files.whole` does; what fails is a disk, and told as one message."""
+    """Do what `files.whole` does, and tell a disk's failure that torch hides as it tells others."""
     try:
         with whole(path) as partial:
             yield partial
-    except (OSError, RuntimeError) as error:  # torch may hide the system's own error
+    except RuntimeError as error:
         cause = error.__context__ if isinstance(error.__context__, OSError) else error
-        raise InputError(
-            str(path),
-            expected="a disk that can be written to",
-            found=" ".join(str(cause).split())[:200],
-            do="Free some space; the same command goes on from the last checkpoint.",
-        ) from error
+        raise unwritable(path, cause) from error
 
 
 def read_checkpoint(folder: Path, identity: str) -> dict[str, Any] | None:

@@ -142,7 +142,7 @@ def _require_truth(data: Data, settings: TrainSettings, run: str) -> None:
 
 
 def _identity(settings: TrainSettings, data: Data) -> str:
-    """Hash what a training must not change on its way; the label may."""
+    """Hash what a training must not change on its way; label and machine may."""
     content = hashlib.sha256()
     for pool in (data.us, data.mr, data.val_us, data.val_mr):
         for known in (pool.image, pool.truth):
@@ -150,8 +150,7 @@ def _identity(settings: TrainSettings, data: Data) -> str:
                 content.update(str(list(known.shape)).encode())
                 content.update(known.contiguous().numpy().data)
     code = provenance.fingerprint("ssus2mri.learn.train")
-    values = settings.model_dump(exclude={"label"})
-    return provenance.digest([values, data.subjects, content.hexdigest(), code])
+    return provenance.digest([settings.grounds(), data.subjects, content.hexdigest(), code])
 
 
 @contextmanager

@@ -10,16 +10,17 @@ import pandas as pd
 
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
+from ssus2mri.roles import ROLES, Role
 from ssus2mri.slices import PLANES, Header, read_header
 
-UNTRAINED = ("copy", "atlas")  # methods with nothing to learn: the reference rows
 SLICE = ["volume", "plane", "index"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its name in tables, what it says of itself, and its rows.
+    """One run: its name on the page, what it says of itself, and its rows.
 
+    A ceiling's ``label`` says so wherever it is shown, whatever the run is called.
     ``register`` and ``compare`` hold a row per slice and reference, ``losses`` one per epoch, with
     the columns that their stages write.
     """
@@ -33,9 +34,9 @@ class Run:
     synthetic: dict[str, Path]
 
     @property
-    def method(self) -> str:
-        """What was trained, such as ``synthesis`` or ``copy``."""
-        return str(self.info["settings"]["method"])
+    def role(self) -> Role:
+        """What it is to the other runs."""
+        return ROLES[self.info["settings"]["method"]]
 
     @property
     def healthy(self) -> pd.DataFrame:
@@ -44,8 +45,8 @@ class Run:
 
     @property
     def trained(self) -> bool:
-        """Whether anything was learned."""
-        return self.method not in UNTRAINED
+        """Whether it is one of those compared: neither a reference row nor a ceiling."""
+        return self.role == "trained"
 
 
 @dataclass(frozen=True)
@@ -103,16 +104,18 @@ def gather(
 
 def _run(root: Path, name: str, label: str, volumes: Sequence[str]) -> Run:
     info = read_json(root / "train" / name / "train.json")
-    if not isinstance(info.get("settings"), dict) or "method" not in info["settings"]:
+    settings = info.get("settings")
+    method = settings.get("method") if isinstance(settings, dict) else None
+    if method not in ROLES:
         raise InputError(
             str(root / "train" / name / "train.json"),
-            expected="`settings` with the run's `method`",
-            found="none",
+            expected=f"`settings` with the run's `method`, one of {', '.join(ROLES)}",
+            found=str(method),
             do="Train the run again.",
         )
     return Run(
         name=name,
-        label=label,
+        label=f"{label} (ceiling)" if ROLES[method] == "ceiling" else label,
         info=info,
         # No text in there: `index` is a loss.
         losses=tables.read([root / "train" / name / "losses.csv"], ["epoch"], text=()),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ssus2mri.evaluate.score import COUNTS, HEALTHY, STATISTICS
 from ssus2mri.render.gather import Results, read_table
 from ssus2mri.render.tables import Measure
-from ssus2mri.render.views import Cell, Column, Row, View, data_uri, run_columns
+from ssus2mri.render.views import Cell, Column, Row, View, data_uri, run_columns, which_best
 
 _WHOLE = {
     "ssim": Measure("ssim", "SSIM", 3, more_is_better=True),
@@ -45,25 +45,25 @@ def pathology_tables(results: Results) -> list[View]:
 
 
 def _table(results: Results, scores: Scores, group: str) -> View:
-    names = [run.name for run in results.runs]
+    runs = results.runs
     measures = dict.fromkeys(measure for own, measure, _ in scores if own == group)
     rows = []
     for name in measures:
         measure = _measure(name)
-        found = [scores.get((group, name, run)) for run in names]
-        known = [one["mean"] for one in found if one]
-        best = (max if measure.more_is_better else min)(known)
+        found = [scores.get((group, name, run.name)) for run in runs]
+        means = [one["mean"] if one else math.nan for one in found]
+        best = which_best(runs, means, more_is_better=measure.more_is_better)
         cells = [
-            _cell(measure, one, scores.get((HEALTHY, name, run)), best)
-            for one, run in zip(found, names, strict=True)
+            _cell(measure, one, scores.get((HEALTHY, name, run.name)), best=flag)
+            for one, run, flag in zip(found, runs, best, strict=True)
         ]
         rows.append(Row([Cell(measure.heading), *cells]))
-    counts = [scores.get((group, "ssim", run)) for run in names]
+    counts = [scores.get((group, "ssim", run.name)) for run in runs]
     cells = [
         Cell(f"{one['n_slices']:.0f} ({one['n_volumes']:.0f})" if one else "–") for one in counts
     ]
     rows.append(Row([Cell("n slices (volumes)"), *cells]))
-    columns = [Column("Settings", number=False), *run_columns(results.runs)]
+    columns = [Column("Settings", number=False), *run_columns(runs)]
     return View(columns, rows, title=group.replace("_", " "))
 
 
@@ -73,11 +73,15 @@ def _measure(name: str) -> Measure:
 
 
 def _cell(
-    measure: Measure, ill: dict[str, float] | None, healthy: dict[str, float] | None, best: float
+    measure: Measure,
+    ill: dict[str, float] | None,
+    healthy: dict[str, float] | None,
+    *,
+    best: bool,
 ) -> Cell:
     """Mean and standard deviation; in small print the mean of healthy subjects."""
     if ill is None:
         return Cell("–")
     spread = "" if math.isnan(ill["std"]) else f" ± {measure.text(ill['std'])}"
     beside = f"healthy: {measure.text(healthy['mean'])}" if healthy else ""
-    return Cell(f"{measure.text(ill['mean'])}{spread}", beside, ill["mean"] == best)
+    return Cell(f"{measure.text(ill['mean'])}{spread}", beside, best)

@@ -26,6 +26,7 @@ from ssus2mri.render.pathology import pathology_tables
 from ssus2mri.render.tables import paper_tables, summary_table
 from ssus2mri.render.verdict import best_outcome, headline, truth_kind, verdicts
 from ssus2mri.render.views import number
+from ssus2mri.render.way import way_tables
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,8 @@ def page(results: Results, settings: RenderSettings) -> str:
         outcome=best_outcome(found),
         kind=truth_kind(results.runs),
         verdicts=found,
-        tables=paper_tables(results),
+        tables=[*way_tables(results), *paper_tables(results)],
+        ceilings=[run.label for run in results.runs if run.role == "ceiling"],
         summary=summary_table(results),
         pathologies=pathology_tables(results),
         runs=results.runs,

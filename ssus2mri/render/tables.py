@@ -9,7 +9,17 @@ from typing import Any
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate.score import COUNTS, STATISTICS
 from ssus2mri.render.gather import Results, Run, read_table
-from ssus2mri.render.views import Cell, Column, Row, View, data_uri, number, plain, run_columns
+from ssus2mri.render.views import (
+    Cell,
+    Column,
+    Row,
+    View,
+    data_uri,
+    number,
+    plain,
+    run_columns,
+    which_best,
+)
 
 _UNTRAINED_WINS = (
     "{name}: the best value belongs to a reference row that learned nothing (slanted), so this"
@@ -202,12 +212,12 @@ def _paper_table(
     of_run = {row["run"]: row for row in scores}
     rows, notes = [], []
     for place, measure in enumerate(measures):
-        means = {run.name: of_run[run.name][f"{measure.column}_mean"] for run in runs}
-        known = [mean for mean in means.values() if not math.isnan(mean)]
-        best = (max if measure.more_is_better else min)(known, default=math.nan)
-        cells = [_score_cell(measure, of_run[run.name], best) for run in runs]
+        means = [of_run[run.name][f"{measure.column}_mean"] for run in runs]
+        best = which_best(runs, means, more_is_better=measure.more_is_better)
+        pairs = list(zip(runs, best, strict=True))
+        cells = [_score_cell(measure, of_run[run.name], best=flag) for run, flag in pairs]
         rows.append(Row([Cell(measure.heading), *cells]))
-        if place == 0 and any(means[run.name] == best for run in runs if not run.trained):
+        if place == 0 and any(flag and run.role == "reference" for run, flag in pairs):
             notes.append(_UNTRAINED_WINS.format(name=measure.name))
     counts = [
         f"{of_run[run.name]['n_slices']:.0f} ({of_run[run.name]['n_volumes']:.0f})" for run in runs
@@ -217,10 +227,10 @@ def _paper_table(
     return View(columns, rows, title=title, reading=reading, notes=notes)
 
 
-def _score_cell(measure: Measure, row: dict[str, Any], best: float) -> Cell:
+def _score_cell(measure: Measure, row: dict[str, Any], *, best: bool) -> Cell:
     mean, std, low, high = (row[f"{measure.column}_{name}"] for name in STATISTICS)
     if math.isnan(mean):
         return Cell("–")
     spread = "" if math.isnan(std) else f" ± {measure.text(std)}"
     bounds = "" if math.isnan(low) else f"{measure.text(low)} to {measure.text(high)}"
-    return Cell(f"{measure.text(mean)}{spread}", bounds, mean == best)
+    return Cell(f"{measure.text(mean)}{spread}", bounds, best)

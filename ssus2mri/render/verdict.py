@@ -2,8 +2,8 @@
 
 The untrained reference rows (the US itself, the atlas at the same place) know nothing of how this
 subject's MR looks, or nothing of the subject. A run that is no nearer to the truth than they are
-has not been shown to translate anything, however good its pictures look. As in the tables, only
-healthy subjects count.
+has not been shown to translate anything, however good its pictures look. A ceiling, which learned
+from the truth, is left out. As in the tables, only healthy subjects count.
 """
 
 import math
@@ -72,7 +72,7 @@ def verdicts(runs: Sequence[Run]) -> list[Verdict]:
     found = []
     for run in runs:
         for reference in runs:
-            if run.trained and not reference.trained:
+            if run.role == "trained" and reference.role == "reference":
                 verdict = _verdict(run, reference, kind)
                 found += [verdict] if verdict else []
     return found
@@ -116,7 +116,10 @@ def headline(runs: Sequence[Run], found: Sequence[Verdict]) -> str:
     """
     trained = [run.label for run in runs if run.trained]
     if not trained:
-        return "No run was trained: this report shows the reference rows only."
+        shown = "the reference rows"
+        if any(run.role == "ceiling" for run in runs):
+            shown = "reference rows and the ceiling"
+        return f"No run was trained without pairs: this report shows {shown} only."
     if not truth_kind(runs):
         return (
             "No true or paired MR is known for the test scans, so this report cannot say how near "

@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,28 @@ class View:
 
 
 def run_columns(runs: Iterable[Run]) -> list[Column]:
-    """Give heads of a column a run; untrained ones stand back."""
-    return [Column(run.label, soft=not run.trained) for run in runs]
+    """Give heads of a column a run; reference rows stand back."""
+    return [Column(run.label, soft=run.role == "reference") for run in runs]
+
+
+def which_best(runs: Sequence[Run], values: Sequence[float], *, more_is_better: bool) -> list[bool]:
+    """Find the best of a row, a number a run; a ceiling is no rival.
+
+    Args:
+        runs: the columns.
+        values: their numbers, NaN where unknown.
+        more_is_better: or less.
+
+    Returns:
+        Whether it is the best, of every run.
+    """
+    rivals = [
+        math.nan if run.role == "ceiling" else value
+        for run, value in zip(runs, values, strict=True)
+    ]
+    known = [value for value in rivals if not math.isnan(value)]
+    best = (max if more_is_better else min)(known, default=math.nan)
+    return [value == best for value in rivals]
 
 
 def number(value: float, decimals: int) -> str:

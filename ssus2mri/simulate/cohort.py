@@ -117,11 +117,11 @@ def simulate(
         image = mri.acquire(truth, settings.spacing_mm, settings.mr, rng=rng)
     else:
         fan = random_fan(rng, pose, settings.ultrasound, spacing_mm=settings.spacing_mm)
-        maps = echo_maps(anatomy, settings.ultrasound, blur_mm=0.2 + 0.15 * settings.spacing_mm)
+        sound = settings.ultrasound
+        blur_mm = sound.border_mm + sound.border_voxels * settings.spacing_mm
+        maps = echo_maps(anatomy, sound, blur_mm=blur_mm)
         image_points = lattice(world, shape)
-        image = ultrasound.scan(
-            anatomy, maps, fan, to_canonical, image_points, settings.ultrasound, rng=rng
-        )
+        image = ultrasound.scan(anatomy, maps, fan, to_canonical, image_points, sound, rng=rng)
     return Simulated(
         geometry.from_array(image, grid),
         geometry.from_array(labels, grid),

@@ -48,15 +48,15 @@ def afflict(anatomy: Anatomy, pathology: Pathology) -> Anatomy:
     head = _Head(anatomy)
     match pathology:
         case Ventriculomegaly():
-            labels = _widened(head, anatomy.array, pathology.atrium_mm, front=0.6)
+            labels = _widened(head, anatomy.array, pathology, front=0.6)
         case AbsentCavum():
             labels = _without_cavum(head, anatomy.array)
         case AbsentCorpusCallosum():
-            labels = _without_callosum(head, anatomy.array)
+            labels = _without_callosum(head, anatomy.array, pathology)
             labels = _apart(head, labels, pathology.apart_mm)
-            labels = _widened(head, labels, pathology.atrium_mm, front=0.0)
+            labels = _widened(head, labels, pathology, front=0.0)
         case LargeCisternaMagna():
-            labels = _deepened(head, anatomy.array, pathology.depth_mm)
+            labels = _deepened(head, anatomy.array, pathology)
         case Lesion():
             labels = _with_lesion(head, anatomy.array, pathology)
     return head.with_labels(labels)
@@ -89,7 +89,9 @@ class _Head:
         return Anatomy(geometry.from_array(labels, self.anatomy.labels), self.anatomy.centre_mm)
 
 
-def _widened(head: _Head, labels: Labels, atrium_mm: float, *, front: float) -> Labels:
+def _widened(
+    head: _Head, labels: Labels, asked: Ventriculomegaly | AbsentCorpusCallosum, *, front: float
+) -> Labels:
     """Widen both lateral ventricles, in front by a share of what they widen at the atrium."""
     found = biometry.atria_mm(head.with_labels(labels))
     _require(bool(np.isfinite(found).all()), "two choroid plexuses")
@@ -102,7 +104,7 @@ def _widened(head: _Head, labels: Labels, atrium_mm: float, *, front: float) -> 
     column = np.arange(labels.shape[2])
     # A side's ventricle must not move the other's: what lies beyond the midline stays.
     low, high = (
-        outward(head.grid, source * side, fixed | ~side, reach_mm=6.0)
+        outward(head.grid, source * side, fixed | ~side, reach_mm=asked.reach_mm)
         for side in (column < head.middle, column > head.middle)
     )
 
@@ -122,7 +124,7 @@ def _widened(head: _Head, labels: Labels, atrium_mm: float, *, front: float) -> 
     def measure(wide: Labels) -> NDArray[np.float64]:
         return np.array(biometry.atria_mm(head.with_labels(wide)))
 
-    return grow(pushed, measure, target_mm=atrium_mm, most_mm=24.0, what="atrial width")
+    return grow(pushed, measure, target_mm=asked.atrium_mm, most_mm=24.0, what="atrial width")
 
 
 def _lateral(head: _Head, labels: Labels) -> NDArray[np.bool_]:
@@ -146,16 +148,16 @@ def _without_cavum(head: _Head, labels: Labels) -> Labels:
     return joined
 
 
-def _without_callosum(head: _Head, labels: Labels) -> Labels:
+def _without_callosum(head: _Head, labels: Labels, asked: AbsentCorpusCallosum) -> Labels:
     """Open the fissure down to a high third ventricle; the rest of the callosum is white matter."""
     callosum, cavum = labels == Tissue.CORPUS_CALLOSUM, labels == Tissue.CAVUM
     _require(bool(callosum.any()), "a corpus callosum")
     changed = labels.copy()
     near = ndimage.distance_transform_edt(~cavum, head.grid.spacing_zyx) < 2.0
     changed[callosum | cavum | (near & (labels == Tissue.MIDLINE))] = Tissue.WHITE_MATTER
-    changed[callosum & (head.aside < 2.6)] = Tissue.CORTEX
-    changed[callosum & (head.aside < 1.1)] = Tissue.EXTRA_AXIAL_CSF
-    changed[cavum & (head.aside < 2.2)] = Tissue.VENTRICLES
+    changed[callosum & (head.aside < asked.cortex_mm)] = Tissue.CORTEX
+    changed[callosum & (head.aside < asked.fissure_mm)] = Tissue.EXTRA_AXIAL_CSF
+    changed[cavum & (head.aside < asked.ventricle_mm)] = Tissue.VENTRICLES
     return changed
 
 
@@ -175,7 +177,7 @@ def _apart(head: _Head, labels: Labels, apart_mm: float) -> Labels:
     return push(labels, head.grid, velocity)
 
 
-def _deepened(head: _Head, labels: Labels, depth_mm: float) -> Labels:
+def _deepened(head: _Head, labels: Labels, asked: LargeCisternaMagna) -> Labels:
     """Push cerebellum and occipital bone apart, each as a whole, along the line of the measure."""
     hindbrain = labels == Tissue.CEREBELLUM
     _require(bool(hindbrain.any()), "a cerebellum")
@@ -188,7 +190,7 @@ def _deepened(head: _Head, labels: Labels, depth_mm: float) -> Labels:
     aside2 = sum(part**2 for part in place) - forth**2
     half = biometry.cisterna_magna_mm(head.anatomy) / 2
     forth = forth - float(forth[hindbrain & (aside2 < 3.0**2)].max()) - half
-    speed = np.tanh(forth / half) * np.exp(-aside2 / (2 * 13.0**2))
+    speed = np.tanh(forth / half) * np.exp(-aside2 / (2 * asked.reach_mm**2))
     # In front of the cerebellum it dies away; bone and scalp behind move on alike.
     speed *= 1 / (1 + np.exp((-14.0 - forth) / 2.5))
     velocity = np.asarray(along[::-1].reshape(3, 1, 1, 1) * head.grid.coarse(speed), np.float32)
@@ -203,7 +205,7 @@ def _deepened(head: _Head, labels: Labels, depth_mm: float) -> Labels:
         return np.array([biometry.cisterna_magna_mm(head.with_labels(deep))])
 
     what = "depth of the cisterna magna"
-    return grow(pushed, measure, target_mm=depth_mm, most_mm=12.0, what=what)
+    return grow(pushed, measure, target_mm=asked.depth_mm, most_mm=12.0, what=what)
 
 
 def _bare(labels: Labels) -> NDArray[np.bool_]:

@@ -14,10 +14,11 @@ except InputError as error:
 
 RUNS = PROJECT.enabled_runs
 LABELS = flow.run_labels(config)
+METHODS = flow.run_methods(config)
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
 TABLES = expand(
     "results/score/{table}.csv",
-    table=["table2", "table4", "table5", "summary", "pathology"],
+    table=["table2", "table4", "table5", "way", "summary", "pathology"],
 )
 
 
@@ -36,8 +37,12 @@ def settings(section):
     return getattr(PROJECT, section).model_dump_json()
 
 
-def run_settings(wildcards):
-    """Give a run's settings as JSON."""
+def run_settings(wildcards, output):
+    """Give a run's settings as JSON.
+
+    Snakemake does not compare parameters that depend on `output`: some settings are the machine's.
+    What a training depends on is in the name of its folder of checkpoints.
+    """
     return flow.run_json(config, wildcards.run)
 
 
@@ -47,7 +52,7 @@ def order(wildcards):
 
 
 def checkpoints(wildcards):
-    """Name a run's folder of checkpoints by all that they depend on."""
+    """Name a run's folder of checkpoints by all that they depend on; another name trains again."""
     grounds = flow.grounds(config, PROJECT, MANIFEST, wildcards.run)
     return f"results/checkpoints/{wildcards.run}-{grounds}"
 

@@ -68,8 +68,10 @@ rule score:
     params:
         folder=folder,
         labels=LABELS,
+        methods=METHODS,
         settings=settings("score"),
         code=fingerprint("ssus2mri.evaluate.score"),
     shell:
         "ssus2mri score --register='{input.register}' --compare='{input.compare}'"
-        " --labels={params.labels:q} --out={params.folder} --settings={params.settings:q} &> {log}"
+        " --labels={params.labels:q} --methods={params.methods:q} --out={params.folder}"
+        " --settings={params.settings:q} &> {log}"
