@@ -110,6 +110,23 @@ def test_finds_an_ellipsoid() -> None:
     np.testing.assert_allclose(np.sort(found.axes), np.sort(truth.axes), rtol=0.03)
 
 
+def test_round_head_over_a_face() -> None:
+    """A skull open below, and beyond it an arc that makes a larger head of more usual shape."""
+    axes = np.eye(3)[:, [1, 2, 0]]
+    truth = Ellipsoid(np.array([43.0, 50.0, 46.0]), np.array([31.0, 30.0, 28.0]), axes)
+    image = skull(truth, (60, 64, 60), 1.5)
+    face = Ellipsoid(np.array([53.0, 50.0, 46.0]), np.array([36.0, 32.0, 31.0]), axes)
+    outer, inner = (sitk.GetArrayFromImage(draw(e, image)) > 0 for e in (face, face.grown(-2.0)))
+    array = sitk.GetArrayFromImage(image)
+    speckle = np.random.default_rng(1).rayleigh(1.0, array.shape)
+    base = int((truth.center[0] + 18.0) / 1.5)
+    array[base:] = (speckle * np.where(outer & ~inner, 80.0, 25.0))[base:]
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing([1.5] * 3)
+    found = find_head(image, 23.0, SETTINGS.skull)
+    assert overlap(draw(found, image), draw(truth, image)) > 0.95
+
+
 def test_crop_keeps_world_and_intensities(oblique: sitk.Image) -> None:
     mask = sitk.Image(oblique.GetSize(), sitk.sitkUInt8)
     mask.CopyInformation(oblique)
