@@ -145,6 +145,20 @@ def test_mask_labels_and_truth_move_with_the_transform(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.truth[number], expected[11], atol=1e-3)
 
 
+def test_truth_and_mr_of_one_anatomy_have_the_same_grey_levels(tmp_path: Path) -> None:
+    """Both darkest tissues become 0, though the head's rim fades out when it is turned."""
+    move = sitk.Euler3DTransform((3.0, -4.0, 10.0), 0.3, -0.2, 0.25, (1.0, 2.5, -0.7))
+    own = geometry.from_array(np.where(HEAD, 1000 + 20 * PIXELS[1], 0).astype(np.float32), grid())
+    aligned = sitk.GetArrayFromImage(geometry.resample(own, grid(), move))
+    volume.write(own, tmp_path / "t.nii.gz")
+    image = prepare(tmp_path, aligned, HEAD, move)
+    volume.write(sitk.Cast(own > 0, sitk.sitkUInt8), tmp_path / "v_mask.nii.gz")
+    found = run(image, modality="mr", truth=tmp_path / "t.nii.gz")
+    assert found.truth is not None
+    np.testing.assert_allclose(found.truth[found.head], found.image[found.head], atol=1e-3)
+    assert not found.truth[~found.head].any()
+
+
 def test_landmark(tmp_path: Path) -> None:
     array = np.where(HEAD, 10 + PIXELS[0], 0.0)
     array[14, 9, 12] = 500.0

@@ -249,4 +249,9 @@ def _labels(path: Path | None, like: sitk.Image, to_atlas: sitk.Transform) -> si
 
 
 def _truth(path: Path | None, like: sitk.Image, to_atlas: sitk.Transform) -> sitk.Image | None:
-    return None if path is None else geometry.resample(read(path), like, to_atlas)
+    if path is None:
+        return None
+    truth = read(path)
+    brain = geometry.resample(truth > 0, like, to_atlas, nearest=True)
+    # Interpolation fades the border out: its faint rim would be taken for the darkest tissue.
+    return sitk.Mask(geometry.resample(truth, like, to_atlas), brain)
