@@ -1,11 +1,12 @@
-"""Which of the choices that the source leaves open comes nearest to the truth, on validation subjects.
+"""Which of the choices that the source leaves open comes nearest to the truth.
 
     snakemake --cores 2 --configfile config/study.yaml config/choices.yaml --until train
     python benchmarks/choices.py [results]
 
-Prints a row per run, best first: likeness to the true MR of the slices validated on, of the epoch that the
-criterion chose and of the last; the largest of all epochs; what the discriminator of images made of training and of
-validation slices at the end (0.25: it cannot tell; 0: it is sure).
+Prints a row per run, best first: likeness to the true MR of the slices of subjects validated on, of
+the epoch that the criterion chose and of the last; the largest of all epochs; what the
+discriminator of images made of training and of validation slices at the end (0.25: it cannot tell;
+0: it is sure).
 """
 
 import json
@@ -35,7 +36,9 @@ def row(folder: Path) -> dict[str, object]:
 
 def main() -> None:
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "results") / "train"
-    rows = [row(one.parent) for one in root.glob("*/losses.csv") if "val_truth_ssim" in one.read_text()]
+    rows = [
+        row(one.parent) for one in root.glob("*/losses.csv") if "val_truth_ssim" in one.read_text()
+    ]
     table = pd.DataFrame(rows).sort_values("SSIM", ascending=False)
     print("| " + " | ".join(table.columns) + " |")
     print("|---" * len(table.columns) + "|")

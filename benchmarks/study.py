@@ -1,0 +1,93 @@
+"""The tables of docs/results/study.md, from the CSVs of a finished project.
+
+    snakemake --cores 2 --configfile config/study.yaml config/study_cpu.yaml
+    python benchmarks/study.py [results]
+
+Every number is mean and standard deviation over slices (95 % interval of the mean, by resampling
+volumes).
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+SEED = "_seed_"
+
+
+def main() -> None:
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
+    score = root / "score"
+    summary = pd.read_csv(score / "summary.csv")
+    everything = summary[summary["plane"] == "all"]
+    truth = everything[everything["kind"] == "truth"]
+    pair = everything[everything["kind"] == "pair"]
+    tissues = sorted(m for m in truth["measure"].unique() if m.startswith("mae_"))
+    tissues = [m for m in tissues if (truth[truth["measure"] == m]["n_slices"] > 0).all()]
+    show("Likeness to the true MR", truth, ["ssim", "psnr", "mae"])
+    show("Mean absolute error in a tissue", truth, tissues, brief=True)
+    show("Deformation", everything, ["deformation", "similarity_after"])
+    show("Pseudo-pairs", pair, ["ssim_registered", "ssim", "psnr"])
+    seeds(truth, ["ssim", "psnr", "mae"])
+    for name in ("way", "position"):
+        file = pd.read_csv(score / f"{name}.csv")
+        heading(name, list(file.columns))
+        for values in file.round(3).fillna("").itertuples(index=False):
+            print("| " + " | ".join(map(str, values)) + " |")
+    trainings(root / "train")
+
+
+def heading(title: str, columns: list[str]) -> None:
+    """Begin a table."""
+    print(f"\n## {title}\n")
+    print("| " + " | ".join(columns) + " |")
+    print("|---" * len(columns) + "|")
+
+
+def show(title: str, rows: pd.DataFrame, measures: list[str], *, brief: bool = False) -> None:
+    """Print a row per run: a column per measure, and how many slices of how many volumes."""
+    heading(title, ["run", *(m.removeprefix("mae_") if brief else m for m in measures), "n"])
+    for run, known in rows[rows["measure"].isin(measures)].groupby("run", sort=False):
+        by = known.set_index("measure")
+        cells = [_cell(by.loc[measure], brief=brief) for measure in measures]
+        count = by.loc[measures[0]]
+        print(f"| `{run}` | " + " | ".join(cells), end=" | ")
+        print(f"{count['n_slices']:.0f} ({count['n_volumes']:.0f}) |")
+
+
+def _cell(row: pd.Series, *, brief: bool) -> str:
+    digits = 1 if abs(row["mean"]) >= 2 else 3
+    if brief:
+        return f"{row['mean']:.{digits}f}"
+    low, high = f"{row['ci_low']:.{digits}f}", f"{row['ci_high']:.{digits}f}"
+    return f"{row['mean']:.{digits}f} ± {row['std']:.{digits}f} ({low} to {high})"
+
+
+def seeds(rows: pd.DataFrame, measures: list[str]) -> None:
+    """Print how much the means of runs vary that differ in their seed only."""
+    heading("Seeds", ["run", "seeds", *measures])
+    for run in rows["run"].unique():
+        same = rows[(rows["run"] == run) | rows["run"].str.startswith(run + SEED)]
+        if SEED in run or same["run"].nunique() == 1:
+            continue
+        cells = []
+        for measure in measures:
+            means = same[same["measure"] == measure]["mean"]
+            cells.append(f"{means.mean():.3f} ± {means.std():.3f}")
+        print(f"| `{run}` | {same['run'].nunique()} | " + " | ".join(cells) + " |")
+
+
+def trainings(folder: Path) -> None:
+    """Print what each training was and cost."""
+    heading("Training", ["run", "steps", "best epoch", "of", "parameters", "minutes", "images/s"])
+    for file in sorted(folder.glob("*/train.json")):
+        said = json.loads(file.read_text(encoding="utf-8"))
+        if said["epochs"]:
+            values = (said["steps"], said["best_epoch"], said["epochs"], said["parameters"])
+            cost = (f"{said['seconds'] / 60:.1f}", said["images_per_second"])
+            print(f"| `{said['run']}` | " + " | ".join(map(str, (*values, *cost))) + " |")
+
+
+if __name__ == "__main__":
+    main()
