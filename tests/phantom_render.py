@@ -126,7 +126,8 @@ def build(
                 )
                 measures = {"ssim": 0.8 - far, "psnr": 25 - 10 * far, "mae": 0.1 + far / 4}
                 if positions and run == "ours":
-                    off = {"plane_right": 1.0, "index_right": 1.0, "index_error": 2.5}
+                    off = {"plane_right": 1.0, "index_right": float(plane < 2)}
+                    off |= {"index_right_either_side": 1.0, "index_error": 2.5}
                     at = {"reference": name, "kind": "position", "index_error_mm": 7.5}
                     rows[run][1].append(key | at | off)
                 if truth:
@@ -139,7 +140,7 @@ def build(
                     )
     columns = (
         "run,volume,subject,pathology,plane,index,reference,kind,ssim,psnr,mae,ssim_registered,plane_right,"
-        "index_right,index_error,index_error_mm,mae_cortex,mae_cyst"
+        "index_right,index_right_either_side,index_error,index_error_mm,mae_cortex,mae_cyst"
     )
     for run, (register, compare) in rows.items():
         _table(pd.DataFrame(register), root / "register" / f"{run}.csv")

@@ -101,6 +101,21 @@ def test_predicted_positions_are_judged_without_any_reference(tmp_path):
     assert set(rows["reference"]) == {"scan"}
 
 
+def test_either_side_forgives_sagittal_slices_their_side_and_nothing_else(tmp_path):
+    """Of 64 slices 20 and 43 are mirror images, about 31.5."""
+    places = ((2, 20), (2, 20), (2, 20), (2, 20), (0, 20), (1, 20), (2, 20))
+    value = slices("scan", run="ours", subject="s", places=places)
+    # There, mirrored, nearly mirrored, in between, mirrored in two other planes, the plane wrong.
+    predicted = np.float32([[2, 20], [2, 43], [2, 46.5], [2, 31.5], [0, 43], [1, 43], [1, 43]])
+    scan = store(tmp_path / "synthesize", replace(value, predicted_position=predicted))
+
+    rows = rows_of(tmp_path, [scan], [ultrasound(tmp_path, truth=False, places=places)])
+
+    assert rows["index_right"].tolist() == [1, 0, 0, 0, 0, 0, 0]
+    assert rows["index_right_either_side"].tolist() == [1, 1, 0, 0, 0, 0, 0]
+    assert rows["index_error"].tolist() == [0, 23, 26.5, 11.5, 23, 23, 23]
+
+
 def test_a_run_that_predicts_no_positions_has_none(tmp_path):
     rows = rows_of(tmp_path, [synthetic(tmp_path)], [ultrasound(tmp_path)])
 

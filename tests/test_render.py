@@ -18,6 +18,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.render.choose import RealMr, chosen, spread
 from ssus2mri.render.gather import gather
 from ssus2mri.render.pathology import pathology_tables
+from ssus2mri.render.position import position_tables
 from ssus2mri.render.report import run_render
 from ssus2mri.render.tables import paper_tables
 
@@ -92,6 +93,7 @@ def test_no_identifier_twice(page: str) -> None:
         "score/table2.csv",
         "score/table4.csv",
         "score/table5.csv",
+        "score/position.csv",
         "score/way.csv",
         "score/summary.csv",
         "score/pathology.csv",
@@ -253,8 +255,27 @@ def test_table_of_positions_is_there_where_a_run_predicts_them(
     *_, table = paper_tables(gather(results, phantom.LABELS, phantom.VOLUMES))
     texts = [[cell.text for cell in row.cells] for row in table.rows]
     assert table.file == "table5.csv"
-    assert texts[1] == ["Slice index accuracy ↑", "1.00 ± 0.00", "–", "–", "–"]
+    assert texts[1] == ["Slice index accuracy ↑", "0.67 ± 0.48", "–", "–", "–"]
     assert texts[3] == ["Error of the slice index ↓ (mm)", "7.5 ± 0.0", "–", "–", "–"]
     assert texts[-1] == ["n predicted positions", "48", "0", "0", "0"]
     plain = paper_tables(gather(folder, phantom.LABELS, phantom.VOLUMES))
     assert "table5.csv" not in [view.file for view in plain]
+
+
+def test_positions_are_shown_by_plane(
+    folder: Path, tmp_path: Path, settings: RenderSettings, page: str
+) -> None:
+    results = phantom.build(tmp_path / "results", positions=True)
+    (table,) = position_tables(gather(results, phantom.LABELS, phantom.VOLUMES))
+    assert [column.text for column in table.columns] == ["Plane", "Ours"]
+    assert [[cell.text for cell in row.cells] for row in table.rows] == [
+        ["Axial ↑", "1.00 ± 0.00"],
+        ["Coronal ↑", "1.00 ± 0.00"],
+        ["Sagittal ↑", "0.00 ± 0.00"],
+        ["Sagittal, either side ↑", "1.00 ± 0.00"],
+        ["All ↑", "0.67 ± 0.48"],
+        ["n slices (volumes)", "48 (2)"],
+    ]
+    assert table.title in _render(results, settings)
+    assert table.title not in page
+    assert position_tables(gather(folder, phantom.LABELS, phantom.VOLUMES)) == []

@@ -11,7 +11,7 @@ from ssus2mri.evaluate.bootstrap import interval
 from ssus2mri.evaluate.compare import COLUMNS
 from ssus2mri.evaluate.score import run_score
 
-TABLES = ("table2", "table4", "table5", "way", "summary", "pathology")
+TABLES = ("table2", "table4", "table5", "position", "way", "summary", "pathology")
 LABELS = json.dumps({"ours": "Ours", "copy": "Copy of the US"})
 METHODS = json.dumps({"ours": "synthesis", "copy": "copy"})
 
@@ -136,6 +136,28 @@ def test_positions_stand_beside_the_deformation(tmp_path):
     summary = found["summary"]
     assert set(summary[summary["measure"] == "index_error"]["kind"]) == {"position"}
     assert set(summary[summary["kind"] == "position"]["measure"]) == set(tables.POSITION)
+
+
+def test_positions_by_plane(tmp_path):
+    """By hand: sagittal slices of both volumes are right once in two, axial ones always."""
+    slices = compare_rows("ours", "position", {"a": [np.nan] * 2, "b": [np.nan] * 2})
+    rows = [
+        {**row, "index_right": right, "index_right_either_side": 1.0}
+        for row, right in zip(slices, (0.0, 1.0, 1.0, 1.0), strict=True)
+    ]
+    ill = [{**row, "pathology": "cyst", "volume": "c"} for row in rows]
+
+    found = scored(tmp_path, [], [*rows, *ill])["position"].set_index("plane")
+
+    assert list(found.index) == ["axial", "sagittal", "all"]
+    assert set(found["run"]) == {"ours"}
+    assert found["n_slices"].tolist() == [2, 2, 4]
+    assert found["n_volumes"].tolist() == [2, 2, 2]
+    assert found["index_right_mean"].tolist() == [1.0, 0.5, 0.75]
+    assert found["index_right_std"].tolist() == pytest.approx([0, 0.5**0.5, 0.5], abs=1e-6)
+    assert (found["index_right_ci_low"]["sagittal"], found["index_right_ci_high"]["all"]) == (0, 1)
+    assert set(found["index_right_either_side_mean"]) == {1.0}
+    assert found["plane_right_mean"].isna().all()
 
 
 def test_ill_subjects_stand_apart(tmp_path):

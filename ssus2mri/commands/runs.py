@@ -113,7 +113,10 @@ def score(
     labels: Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")],
     methods: Annotated[str, typer.Option(help="JSON: run -> its method (`train.method`).")],
     out: Annotated[
-        Path, typer.Option(help="Folder: table2, table4, table5, way, summary, pathology .csv.")
+        Path,
+        typer.Option(
+            help="Folder: table2, table4, table5, position, way, summary, pathology .csv."
+        ),
     ],
     settings: Settings = DEFAULT,
 ) -> None:

@@ -11,6 +11,10 @@ and interval of ``deformation`` and of ``similarity_after``, without which a low
 the run predicts, and mean, std and interval of ``index_right`` (the paper's accuracy),
 ``plane_right``, ``index_error`` and ``index_error_mm``.
 
+``position.csv`` (not in the paper): by plane, a row a plane and one of ``all`` for every run that
+predicts positions. Columns ``run, label, role, plane, n_slices, n_volumes``, then mean, std and
+interval of those four and of ``index_right_either_side`` (see `ssus2mri.evaluate.position`).
+
 ``way.csv`` (not in the paper): how much of the way from the atlas to the ceiling a run covers; see
 `ssus2mri.evaluate.way`.
 
@@ -46,6 +50,7 @@ DEFORMATION = ("deformation", "similarity_after")
 LIKENESS = ("ssim_registered", "ssim", "psnr", "mae")
 HEALTHY = "none"
 POSITION = ("index_right", "plane_right", "index_error", "index_error_mm")
+BY_PLANE = ("index_right", "index_right_either_side", *POSITION[1:])
 STATISTICS = ("mean", "std", "ci_low", "ci_high")
 COUNTS = ("n_slices", "n_volumes")
 
@@ -97,8 +102,8 @@ def run_score(
         compare: CSVs of `compare`, one a run.
         labels: JSON, run -> its name in tables, in their order.
         methods: JSON, run -> its method.
-        out: folder for ``table2.csv``, ``table4.csv``, ``table5.csv``, ``way.csv``,
-            ``summary.csv`` and ``pathology.csv``.
+        out: folder for ``table2.csv``, ``table4.csv``, ``table5.csv``, ``position.csv``,
+            ``way.csv``, ``summary.csv`` and ``pathology.csv``.
         settings: section ``score``.
 
     Raises:
@@ -128,12 +133,15 @@ def run_score(
         for kind in KINDS
     ]
     table5 = [_auxiliary(row, likeness, settings) for row in table2]
+    positions = _positions(likeness, heads, settings)
     summary = _summary(deformation, likeness, list(heads), settings)
     ways = way.ways(_of(likeness, kind="truth"), names, of_runs, settings)
     tables.write(table2, (*HEAD, *_wide_columns(DEFORMATION)), out / "table2.csv")
     tables.write(table4, (*HEAD, "kind", *_wide_columns(LIKENESS)), out / "table4.csv")
     columns5 = (*HEAD, *_wide_columns(DEFORMATION), "n_positions", *_columns(POSITION))
     tables.write(table5, columns5, out / "table5.csv")
+    by_plane = (*HEAD, "plane", *_wide_columns(BY_PLANE))
+    tables.write(positions, by_plane, out / "position.csv")
     tables.write(ways, way.COLUMNS, out / "way.csv")
     columns = ("run", "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS)
     tables.write(summary, columns, out / "summary.csv")
@@ -164,6 +172,20 @@ def _auxiliary(
     """Add the position's numbers to a run's row of Table II."""
     rows = _of(likeness, run=str(row["run"]), kind="position")
     return {**row, "n_positions": len(rows), **_statistics(rows, POSITION, settings)}
+
+
+def _positions(
+    likeness: pd.DataFrame, heads: Heads, settings: ScoreSettings
+) -> list[dict[str, object]]:
+    """Sum up predicted positions by plane, of runs that predict any."""
+    rows: list[dict[str, object]] = []
+    for run, head in heads.items():
+        own = _of(likeness, run=run, kind="position")
+        for plane in (*PLANES, "all"):
+            some = own if plane == "all" else _of(own, plane=plane)
+            if len(some):
+                rows.append({**head, "plane": plane, **_wide(some, BY_PLANE, settings)})
+    return rows
 
 
 def _summary(

@@ -19,7 +19,13 @@ REGISTER = (
     "deformation",
 )
 TEXT = (*KEYS, "kind")
-POSITION = ("plane_right", "index_right", "index_error", "index_error_mm")
+POSITION = (
+    "plane_right",
+    "index_right",
+    "index_right_either_side",
+    "index_error",
+    "index_error_mm",
+)
 COMPARE = (*TEXT, "ssim", "psnr", "mae", "ssim_registered", *POSITION)
 
 

@@ -23,6 +23,7 @@ from ssus2mri.render.examples import IN_SIGHT, examples
 from ssus2mri.render.figures import loss_terms, losses_svg, shrunk
 from ssus2mri.render.gather import Results, gather
 from ssus2mri.render.pathology import pathology_tables
+from ssus2mri.render.position import position_tables
 from ssus2mri.render.tables import paper_tables, summary_table
 from ssus2mri.render.verdict import best_outcome, headline, truth_kind, verdicts
 from ssus2mri.render.views import number
@@ -98,7 +99,7 @@ def page(results: Results, settings: RenderSettings) -> str:
         outcome=best_outcome(found),
         kind=truth_kind(results.runs),
         verdicts=found,
-        tables=[*way_tables(results), *paper_tables(results)],
+        tables=[*way_tables(results), *paper_tables(results), *position_tables(results)],
         ceilings=[run.label for run in results.runs if run.role == "ceiling"],
         summary=summary_table(results),
         pathologies=pathology_tables(results),

@@ -215,7 +215,7 @@ def _paper_table(
         means = [of_run[run.name][f"{measure.column}_mean"] for run in runs]
         best = which_best(runs, means, more_is_better=measure.more_is_better)
         pairs = list(zip(runs, best, strict=True))
-        cells = [_score_cell(measure, of_run[run.name], best=flag) for run, flag in pairs]
+        cells = [score_cell(measure, of_run[run.name], best=flag) for run, flag in pairs]
         rows.append(Row([Cell(measure.heading), *cells]))
         if place == 0 and any(flag and run.role == "reference" for run, flag in pairs):
             notes.append(_UNTRAINED_WINS.format(name=measure.name))
@@ -227,7 +227,8 @@ def _paper_table(
     return View(columns, rows, title=title, reading=reading, notes=notes)
 
 
-def _score_cell(measure: Measure, row: dict[str, Any], *, best: bool) -> Cell:
+def score_cell(measure: Measure, row: dict[str, Any], *, best: bool) -> Cell:
+    """Mean and standard deviation of a row of `score`; in small print the interval."""
     mean, std, low, high = (row[f"{measure.column}_{name}"] for name in STATISTICS)
     if math.isnan(mean):
         return Cell("–")

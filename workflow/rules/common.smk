@@ -18,7 +18,7 @@ METHODS = flow.run_methods(config)
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
 TABLES = expand(
     "results/score/{table}.csv",
-    table=["table2", "table4", "table5", "way", "summary", "pathology"],
+    table=["table2", "table4", "table5", "position", "way", "summary", "pathology"],
 )
 
 
