@@ -23,6 +23,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.files import whole
 
 PLANES = ("axial", "coronal", "sagittal")
+SAGITTAL = PLANES.index("sagittal")
 OPTIONAL = ("truth", "labels", "predicted_position")
 ADDED = ("pathology",)  # attributes that older files lack
 

@@ -37,6 +37,17 @@ def test_unknown_form():
         losses.generator_loss("wasserstein", torch.zeros(1))
 
 
+def test_the_side_of_a_single_sagittal_slice_is_forgiven():
+    found = torch.tensor([[0.0, 0.1], [1.0, 0.1], [1.0, 0.5]])
+    place = torch.tensor([[0.0, 0.8], [1.0, 0.8], [0.5, 0.4]])
+    either_side = torch.tensor([False, True, True])
+    # planes are off by 0, 0, 0.5; indices by 0.7, by 0.1 from the other side's 0.2, by 0.1
+    expected = (0.5 / 3 + 0.9 / 3) / 2
+    assert losses.position_loss(found, place, either_side).item() == pytest.approx(expected)
+    strict = losses.position_loss(found, place, torch.zeros(3, dtype=torch.bool)).item()
+    assert strict == pytest.approx(losses.reconstruction_loss(found, place).item())
+
+
 def test_reconstruction_by_hand():
     value = losses.reconstruction_loss(torch.tensor([0.0, 0.5]), torch.tensor([1.0, 0.25]))
     assert value.item() == pytest.approx(0.625)

@@ -123,6 +123,15 @@ def test_networks_without_a_use_are_not_made():
     assert len(paired.decoder_b.blocks) == 3  # what the attention reads on the input of dec4
 
 
+@pytest.mark.parametrize(("run", "strict"), [("ours_3d_ii", False), ("ours_3d_iii", True)])
+def test_only_neighbouring_slices_tell_the_side(run, strict):
+    made, one = objective(settings(run)), given(run)
+    one = replace(one, plane=torch.full_like(one.plane, 2))
+    mirrored = replace(one, index=63 - one.index)
+    loss = [made.generator_terms(each)[0]["index"].item() for each in (one, mirrored)]
+    assert (loss[0] != pytest.approx(loss[1])) == strict
+
+
 def test_each_term_is_the_loss_of_its_own_images():
     made, one = objective(settings("ours_3d_iii")), given("ours_3d_iii")
     generator, judge = made.generator, made.discriminators

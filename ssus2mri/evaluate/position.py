@@ -3,9 +3,7 @@
 import numpy as np
 
 from ssus2mri.evaluate.tables import POSITION
-from ssus2mri.slices import PLANES, Slices
-
-_SAGITTAL = PLANES.index("sagittal")
+from ssus2mri.slices import SAGITTAL, Slices
 
 
 def errors(made: Slices, *, tolerance: float) -> list[dict[str, float]]:
@@ -37,7 +35,7 @@ def errors(made: Slices, *, tolerance: float) -> list[dict[str, float]]:
     plane, index = made.predicted_position.astype(np.float64).T
     error = np.abs(index - made.index)
     mirrored = np.abs(index - (made.header.size - 1 - made.index))
-    nearer = np.where(made.plane == _SAGITTAL, np.minimum(error, mirrored), error)
+    nearer = np.where(made.plane == SAGITTAL, np.minimum(error, mirrored), error)
     plane_right = np.rint(plane) == made.plane
     near_enough = tolerance * made.header.size
     columns = (

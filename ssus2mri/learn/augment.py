@@ -7,12 +7,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssus2mri.config.learn import AugmentSettings
-from ssus2mri.slices import PLANES
+from ssus2mri.slices import SAGITTAL
 
 DRAWS = 6
 """Random numbers that a slice needs."""
-
-_SAGITTAL = PLANES.index("sagittal")
 
 
 def move(images: Tensor, plane: Tensor, draws: Tensor, settings: AugmentSettings) -> Tensor:
@@ -34,7 +32,7 @@ def move(images: Tensor, plane: Tensor, draws: Tensor, settings: AugmentSettings
     angle = even[:, 0] * math.radians(settings.rotation_deg)
     scale = 1 + even[:, 1] * settings.scale
     shift = even[:, 2:4] * (2 * settings.shift)  # the grid is 2 wide
-    mirrored = (draws[:, 4] < 0.5) & (plane != _SAGITTAL) & settings.mirror
+    mirrored = (draws[:, 4] < 0.5) & (plane != SAGITTAL) & settings.mirror
     sign = torch.where(mirrored, -1.0, 1.0)
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
     rows = torch.stack([sign * cos, -sign * sin, shift[:, 0], sin, cos, shift[:, 1]], dim=1)

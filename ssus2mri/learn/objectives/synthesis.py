@@ -6,12 +6,13 @@ from torch import nn
 
 from ssus2mri.config.learn import TERMS
 from ssus2mri.learn.dataset import Batch
-from ssus2mri.learn.losses import ADVERSARIAL_TERMS, reconstruction_loss
+from ssus2mri.learn.losses import ADVERSARIAL_TERMS, position_loss, reconstruction_loss
 from ssus2mri.learn.objectives import Pairs, Terms, cut_off, fool, in_order, judge
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.edges import EdgeNet
 from ssus2mri.models.generator import Generator
 from ssus2mri.models.locator import scale
+from ssus2mri.slices import SAGITTAL
 
 
 class SynthesisObjective:
@@ -73,7 +74,9 @@ class SynthesisObjective:
                 judged["bi"] = forward.latent, latent_back
         if forward.position is not None:
             place = scale(batch.plane, batch.index, us.shape[-1])
-            terms["index"] = reconstruction_loss(forward.position, place)
+            # The order of neighbouring slices tells the side.
+            either_side = (batch.plane == SAGITTAL) & (batch.us.shape[1] == 1)
+            terms["index"] = position_loss(forward.position, place, either_side)
         terms |= fool(self.adversarial, self.discriminators, judged)
         return in_order(terms, wanted), cut_off(judged)
 
