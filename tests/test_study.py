@@ -24,6 +24,17 @@ def test_every_run_is_valid_and_enabled(files):
     assert len(set(labels)) == len(labels)
 
 
+def test_each_choice_is_valid_and_is_one_choice():
+    values, messages = load_files([FILES[0], FILES[1], ROOT / "config" / "choices.yaml"])
+    assert messages == []
+    project = Project.model_validate(values)
+    default = run_settings(values, "default").model_dump(exclude={"label", "seed"})
+    for run in project.enabled_runs:
+        settings = run_settings(values, run).model_dump(exclude={"label", "seed"})
+        differing = [name for name in default if settings[name] != default[name]]
+        assert len(differing) == (run not in ("default", "default_seed_1")), run
+
+
 def test_three_seeds_differ_in_nothing_else():
     values = load_files(FILES)[0]
     for run in ("ours", "cyclegan"):
