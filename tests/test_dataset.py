@@ -84,7 +84,8 @@ def test_truth_is_kept_where_asked_for_and_for_validation(tmp_path):
 
 def test_a_batch_is_what_the_plan_says(tmp_path):
     data = dataset.load(write_cohort(tmp_path))
-    known = settings("ours_3d_i", augment={"mirror": False})
+    still = {"mirror": False, "rotation_deg": 0.0, "scale": 0.0, "shift": 0.0}
+    known = settings("ours_3d_i", augment=still)
     feed = Feed(data, known, torch.device("cpu"), ALONE, truth=False)
     drawn = plan(data, 3, 2, torch.Generator().manual_seed(0))
     batch = feed.batch(drawn, 2)
