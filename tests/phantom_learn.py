@@ -30,6 +30,7 @@ TINY = {
     "batch_size": 2,
     "epochs": 2,
     "steps_per_epoch": 2,
+    "norm_batches": 2,
     "validation_slices": 3,
 }
 
