@@ -4,9 +4,9 @@
     python benchmarks/choices.py [results]
 
 Prints a row per run, best first: likeness to the true MR of the slices of subjects validated on, of
-the epoch that the criterion chose and of the last; the largest of all epochs; what the
-discriminator of images made of training and of validation slices at the end (0.25: it cannot tell;
-0: it is sure).
+the epoch that the criterion chose and of the last; the largest of all epochs; the rank correlation
+of criterion and SSIM over the epochs; what the discriminator of images made of training and of
+validation slices at the end (0.25: it cannot tell; 0: it is sure).
 """
 
 import json
@@ -20,6 +20,7 @@ def row(folder: Path) -> dict[str, object]:
     """Sum up the training in a folder."""
     losses = pd.read_csv(folder / "losses.csv")
     said = json.loads((folder / "train.json").read_text(encoding="utf-8"))
+    rank = losses["val_truth_ssim"].corr(-losses["val_criterion"], "spearman")
     chosen, last = losses.loc[losses["val_criterion"].idxmin()], losses.iloc[-1]
     return {
         "run": f"`{folder.name}`",
@@ -28,6 +29,7 @@ def row(folder: Path) -> dict[str, object]:
         "epoch": f"{chosen['epoch']:.0f}",
         "SSIM, last epoch": f"{last['val_truth_ssim']:.3f}",
         "SSIM, largest": f"{losses['val_truth_ssim'].max():.3f}",
+        "criterion's rank": f"{rank:.2f}",
         "d_app": f"{last.get('d_app', float('nan')):.2f}",
         "val_d_app": f"{last.get('val_d_app', float('nan')):.2f}",
         "s a step": f"{sum(said['seconds_per_epoch']) / losses['step'].max():.2f}",
