@@ -115,30 +115,18 @@ def choose_atlas(settings: AtlasSettings, rows: Manifest) -> Row | None:
     )
 
 
-def run_labels(values: dict[str, Any]) -> str:
-    """Give the enabled runs' names in tables, in their order.
+def of_runs(values: dict[str, Any], key: str) -> str:
+    """Give one setting of all enabled runs, in their order.
 
     Args:
         values: the whole configuration.
+        key: of section ``train``, such as ``label``.
 
     Returns:
-        JSON, run -> name.
+        JSON, run -> value.
     """
     runs = values["enabled_runs"]
-    return json.dumps({run: project.run_settings(values, run).label for run in runs})
-
-
-def run_methods(values: dict[str, Any]) -> str:
-    """Give the enabled runs' methods, in the order of the runs.
-
-    Args:
-        values: the whole configuration.
-
-    Returns:
-        JSON, run -> method.
-    """
-    runs = values["enabled_runs"]
-    return json.dumps({run: project.run_settings(values, run).method for run in runs})
+    return json.dumps({run: getattr(project.run_settings(values, run), key) for run in runs})
 
 
 def run_json(values: dict[str, Any], run: str) -> str:

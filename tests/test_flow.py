@@ -69,12 +69,12 @@ def values() -> dict:
 def test_renaming_a_run_trains_nothing_again(values):
     renamed = merge(values, {"runs": {"gan": {"label": "Another"}}})
     assert flow.run_json(values, "gan") == flow.run_json(renamed, "gan")
-    assert json.loads(flow.run_labels(renamed))["gan"] == "Another"
+    assert json.loads(flow.of_runs(renamed, "label"))["gan"] == "Another"
 
 
 def test_labels_keep_the_order_of_the_runs(values):
     values["enabled_runs"] = ["gan", "ours"]
-    assert list(json.loads(flow.run_labels(values))) == ["gan", "ours"]
+    assert list(json.loads(flow.of_runs(values, "label"))) == ["gan", "ours"]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,18 @@ def scored(tmp_path, register, compare=(), labels=LABELS, **settings):
     return {name: pd.read_csv(out / f"{name}.csv") for name in TABLES}
 
 
+def score_empty(tmp_path, register=(), labels=LABELS, methods=METHODS):
+    """Score files that hold no row, or none that can be read."""
+    run_score(
+        register=list(register),
+        compare=[],
+        labels=labels,
+        methods=methods,
+        out=tmp_path,
+        settings=score_settings(),
+    )
+
+
 def test_numbers_of_a_table_by_hand(tmp_path):
     rows = register_rows("ours", {"007": [0.0, 0.2], "b": [0.4, 0.6]})
 
@@ -237,14 +249,7 @@ def test_run_without_a_label_is_refused(tmp_path):
     tables.write(register_rows("old", {"a": [0.1]}), tables.REGISTER, path)
 
     with pytest.raises(InputError, match=r"old\.csv: expected rows of the runs ours, copy"):
-        run_score(
-            register=[path],
-            compare=[],
-            labels=LABELS,
-            methods=METHODS,
-            out=tmp_path,
-            settings=score_settings(),
-        )
+        score_empty(tmp_path, register=[path])
 
 
 @pytest.mark.parametrize(
@@ -263,38 +268,17 @@ def test_file_that_is_no_table_is_refused(tmp_path, text, message):
         path.write_text(text)
 
     with pytest.raises(InputError, match=message):
-        run_score(
-            register=[path],
-            compare=[],
-            labels=LABELS,
-            methods=METHODS,
-            out=tmp_path,
-            settings=score_settings(),
-        )
+        score_empty(tmp_path, register=[path])
     assert not (tmp_path / "table2.csv").exists()
 
 
 @pytest.mark.parametrize("labels", ["", "[]", "{", "{}"])
 def test_labels_that_are_no_object_are_refused(tmp_path, labels):
     with pytest.raises(InputError, match="--labels"):
-        run_score(
-            register=[],
-            compare=[],
-            labels=labels,
-            methods=METHODS,
-            out=tmp_path,
-            settings=score_settings(),
-        )
+        score_empty(tmp_path, labels=labels)
 
 
 @pytest.mark.parametrize("methods", ['{"ours": "synthesis"}', '{"ours": "copy", "copy": "magic"}'])
 def test_run_without_a_known_method_is_refused(tmp_path, methods):
     with pytest.raises(InputError, match=r"--methods: expected .*; found copy: (none|magic)"):
-        run_score(
-            register=[],
-            compare=[],
-            labels=LABELS,
-            methods=methods,
-            out=tmp_path,
-            settings=score_settings(),
-        )
+        score_empty(tmp_path, methods=methods)

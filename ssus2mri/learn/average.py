@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import update_bn
 
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.learn.dataset import Batch, draw
@@ -52,22 +52,22 @@ def settle(objective: Objective, average: nn.Module, feed: Feed, settings: Train
         feed: with the training slices.
         settings: of the run.
     """
-    generator = objective.generator
-    layers = [layer for layer in generator.modules() if isinstance(layer, _BatchNorm)]
-    if not layers:
-        return
-    momenta = [layer.momentum for layer in layers]
     with lent(objective, average):
-        for layer in layers:
-            layer.reset_running_stats()
-            layer.momentum = None  # the plain mean over all batches
-        generator.train()
-        for batch in _batches(feed, settings):
-            with mixed_precision(feed.device, wanted=settings.mixed_precision):
-                objective.generator_terms(batch)
-        average.load_state_dict(generator.state_dict())
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
+        update_bn(_batches(feed, settings), _Pass(objective, feed, settings))
+        average.load_state_dict(objective.generator.state_dict())
+
+
+class _Pass(nn.Module):
+    """A batch in, passed through the generator as in a step; for its statistics only."""
+
+    def __init__(self, objective: Objective, feed: Feed, settings: TrainSettings) -> None:
+        super().__init__()
+        self.generator = objective.generator  # where the layers are looked for
+        self.objective, self.feed, self.settings = objective, feed, settings
+
+    def forward(self, batch: Batch) -> None:
+        with mixed_precision(self.feed.device, wanted=self.settings.mixed_precision):
+            self.objective.generator_terms(batch)
 
 
 def _batches(feed: Feed, settings: TrainSettings) -> Iterator[Batch]:

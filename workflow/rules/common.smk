@@ -13,8 +13,8 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 RUNS = PROJECT.enabled_runs
-LABELS = flow.run_labels(config)
-METHODS = flow.run_methods(config)
+LABELS = flow.of_runs(config, "label")
+METHODS = flow.of_runs(config, "method")
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
 TABLES = expand(
     "results/score/{table}.csv",
