@@ -103,6 +103,18 @@ def test_locator_has_the_layers_of_table_1():
     assert network.layers(torch.zeros(1, 48, 5, 5)).shape == (1, 4, 2, 2)
 
 
+def test_no_channel_of_the_locators_last_map_can_die():
+    """Of four channels behind a ReLU those that are negative everywhere would never learn again."""
+    network = Locator(48, (48, 32, 16, 4), activation="relu")
+    draw_weights(network, torch.Generator().manual_seed(0))
+    nn.init.constant_(network.layers[-1].bias, -100.0)
+    latents = torch.rand(2, 48, 5, 5, generator=torch.Generator().manual_seed(1))
+    first, second = network(latents)
+    assert not torch.equal(first, second)
+    (first - second).abs().sum().backward()
+    assert (network.layers[-1].weight.grad.flatten(1).abs().sum(dim=1) > 0).all()
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
 def test_locator_takes_latents_of_any_size(size):
     network = Locator(3, (3, 2, 2, 4), activation="relu")

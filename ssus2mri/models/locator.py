@@ -18,8 +18,10 @@ class Locator(nn.Module):
 
     Source: TMI 2020, Sec. III-D, III-E.5, Table I (conv 48, 32, 16, 4; FC 16 -> 2). Not stated in
     the source: the strides (ours: 2, 2, 1, 1, so that a latent of 5 x 5 ends at 2 x 2), what the
-    two outputs are (ours: plane and index) and a normalisation (ours: none, the last map may be one
-    pixel). The map of a smaller or larger latent is averaged or repeated to 2 x 2.
+    two outputs are (ours: plane and index), a normalisation (ours: none, the last map may be one
+    pixel) and where an activation stands (ours: not behind the last convolution, of whose four
+    channels so many then stay at 0 that little is learnt). The map of a smaller or larger latent is
+    averaged or repeated to 2 x 2.
 
     Args:
         channels_in: of the latent.
@@ -29,14 +31,14 @@ class Locator(nn.Module):
 
     def __init__(self, channels_in: int, channels: Sequence[int], *, activation: str) -> None:
         super().__init__()
-        inputs = (channels_in, *channels[:-1])
+        first, second, third, last = channels
         self.layers = nn.Sequential(
-            *(
-                conv(before, after, stride=stride, norm="none", activation=activation)
-                for before, after, stride in zip(inputs, channels, (2, 2, 1, 1), strict=True)
-            )
+            conv(channels_in, first, stride=2, norm="none", activation=activation),
+            conv(first, second, stride=2, norm="none", activation=activation),
+            conv(second, third, norm="none", activation=activation),
+            nn.Conv2d(third, last, 3, padding=1),
         )
-        self.output = nn.Linear(channels[-1] * EDGE * EDGE, 2)
+        self.output = nn.Linear(last * EDGE * EDGE, 2)
 
     def forward(self, latent: Tensor) -> Tensor:
         """Predict.

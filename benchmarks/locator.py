@@ -1,0 +1,110 @@
+"""How well encoder and index predictor place slices when nothing else is trained.
+
+    snakemake --cores 2 --configfile config/study.yaml config/study_cpu.yaml --until extract
+    python benchmarks/locator.py [results] [--steps 2000] [--batch 4]
+
+Trained on the training ultrasound, judged on the validation ultrasound: from one slice and from
+three (3D-i), the index predictor as it is and with an activation behind its last convolution. It
+says what can be reached in a whole training, where the encoder serves other terms as well.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ssus2mri.config.base import load_yaml
+from ssus2mri.config.learn import TrainSettings
+from ssus2mri.config.project import run_settings
+from ssus2mri.learn.augment import DRAWS, move
+from ssus2mri.learn.dataset import Pool, load
+from ssus2mri.learn.losses import position_loss
+from ssus2mri.learn.methods import objective
+from ssus2mri.models.locator import read, scale
+from ssus2mri.slices import PLANES, SAGITTAL, read_header
+
+CONFIG = Path(__file__).parents[1] / "config"
+RUNS = {"ours_3d_ii": "one slice", "ours_3d_iii": "three slices"}
+TOLERANCE = load_yaml(CONFIG / "config.yaml")["compare"]["position_tolerance"]
+
+
+class Placing(nn.Module):
+    """Encoder A and the index predictor of a run."""
+
+    def __init__(self, settings: TrainSettings, *, activated: bool) -> None:
+        super().__init__()
+        generator = objective(settings).generator
+        self.encoder, self.locator = generator.encoder_a, generator.locator
+        if activated:
+            self.locator.layers.append(nn.LeakyReLU())
+
+    def forward(self, us: Tensor) -> Tensor:
+        """Predict as `Locator` does."""
+        return self.locator(self.encoder(us)[-1])
+
+
+def train(us: Pool, settings: TrainSettings, network: Placing, steps: int) -> None:
+    random = torch.Generator().manual_seed(settings.seed)
+    rate, betas = settings.learning_rate, tuple(settings.adam_betas)
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=True)
+    halving = torch.optim.lr_scheduler.StepLR(optimiser, max(steps // 3, 1), 0.5)
+    alone = settings.network.neighbours == 0
+    for _ in range(steps):
+        rows = torch.randint(len(us), (settings.batch_size,), generator=random)
+        draws = torch.rand(len(rows), DRAWS, generator=random)
+        plane, given = us.plane[rows].long(), us.images(rows, settings.network.neighbours)
+        found = network(move(given, plane, draws, settings.augment))
+        place = scale(plane, us.index[rows], given.shape[-1])
+        optimiser.zero_grad()
+        position_loss(found, place, (plane == SAGITTAL) & alone).backward()
+        optimiser.step()
+        halving.step()
+
+
+def judge(us: Pool, network: Placing, neighbours: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Give plane, whether plane and index are right, and whether they are but for the side."""
+    network.eval()
+    with torch.inference_mode():
+        parts = torch.arange(len(us)).split(64)
+        found = torch.cat([network(us.images(rows, neighbours)) for rows in parts])
+    size = us.image.shape[-1]
+    plane, index = read(found, size)
+    true_plane, true_index = us.plane.long(), us.index.float()
+    miss = (index - true_index).abs()
+    mirrored = (index - (size - 1 - true_index)).abs()
+    either = torch.where(true_plane == SAGITTAL, torch.minimum(miss, mirrored), miss)
+    right = [(plane == true_plane) & (one <= TOLERANCE * size) for one in (miss, either)]
+    return true_plane, *right
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", nargs="?", default="results", type=Path)
+    parser.add_argument("--steps", default=2000, type=int)
+    parser.add_argument("--batch", default=4, type=int)
+    given = parser.parse_args()
+    files = sorted((given.results / "extract").glob("*.h5"))
+    data = load(path for path in files if read_header(path).split != "test")
+    values = load_yaml(CONFIG / "config.yaml")
+    small = load_yaml(CONFIG / "study_cpu.yaml")["train"]
+    values["train"]["network"] |= small["network"]
+    columns = ("input", "last activation", *PLANES, "all", "side forgiven")
+    print("| " + " | ".join(columns) + " |")
+    print("|---" * len(columns) + "|")
+    for run, label in RUNS.items():
+        settings = run_settings(values, run).model_copy(
+            update={"batch_size": given.batch, "learning_rate": small["learning_rate"]}
+        )
+        for activated in (False, True):
+            network = Placing(settings, activated=activated)
+            train(data.us, settings, network, given.steps)
+            plane, right, either = judge(data.val_us, network, settings.network.neighbours)
+            shares = [right[plane == number].float().mean() for number in range(len(PLANES))]
+            shares += [right.float().mean(), either.float().mean()]
+            cells = " | ".join(f"{share:.2f}" for share in shares)
+            print(f"| {label} | {'yes' if activated else 'no'} | {cells} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
