@@ -1,11 +1,12 @@
 """One picture of what comes out: ultrasound, every run's synthetic MR, and the true MR.
 
-    python benchmarks/showcase.py [results] [docs/results/demo.png]
+    python benchmarks/showcase.py [results] [docs/results/demo.png] [--volumes 4] [--without REGEX]
 
-The middle slice of each plane of every test volume; runs in the order of the table.
+The middle slice of each plane of the first test volumes; runs in the order of the table.
 """
 
-import sys
+import argparse
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,19 @@ CELL_INCHES = 0.9
 
 
 def main() -> None:
-    root = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
-    out = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/results/demo.png")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", nargs="?", default="results", type=Path)
+    parser.add_argument("out", nargs="?", default="docs/results/demo.png", type=Path)
+    parser.add_argument("--volumes", type=int, help="how many; all if not given")
+    parser.add_argument("--without", default="$^", help="runs that are left out")
+    given = parser.parse_args()
+    root = given.results
     table = pd.read_csv(root / "score" / "table2.csv")
-    runs = dict(zip(table["run"], table["label"], strict=True))
+    known = zip(table["run"], table["label"], strict=True)
+    runs = {run: label for run, label in known if not re.search(given.without, run)}
     rows = []
-    for path in sorted((root / "synthesize" / next(iter(runs))).glob("*.h5")):
+    volumes = sorted((root / "synthesize" / next(iter(runs))).glob("*.h5"))
+    for path in volumes[: given.volumes]:
         us = slices.read(root / "extract" / path.name)
         made = [slices.read(root / "synthesize" / run / path.name) for run in runs]
         for plane in np.unique(us.plane):
@@ -47,7 +55,7 @@ def main() -> None:
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title, fontsize=9)
     figure.subplots_adjust(left=0.07, right=0.99, top=0.95, bottom=0.01, wspace=0.03, hspace=0.03)
-    figure.savefig(out, metadata={"Software": None})
+    figure.savefig(given.out, metadata={"Software": None})
 
 
 if __name__ == "__main__":

@@ -43,13 +43,13 @@ def settings(run: str = "ours", **changes: Any) -> TrainSettings:
 
 
 def batch(size: int = SIZE, *, channels: int = 1, count: int = 2, seed: int = 0) -> Batch:
-    """Make a batch of noise in [0, 1], with truth; planes 0, 1, 2, ..., indices 30, 31, ..."""
+    """Make a batch of noise in [0, 1], all fields; planes 0, 1, 2, ..., indices 30, 31, ..."""
     random = torch.Generator().manual_seed(seed)
-    us, mr, truth = (
-        torch.rand(count, number, size, size, generator=random) for number in (channels, 1, 1)
+    us, mr, truth, atlas = (
+        torch.rand(count, number, size, size, generator=random) for number in (channels, 1, 1, 1)
     )
     number = torch.arange(count)
-    return Batch(us, mr, plane=number % 3, index=30 + number, truth=truth, seed=seed)
+    return Batch(us, mr, number % 3, 30 + number, truth=truth, atlas=atlas, seed=seed)
 
 
 def some_slices(

@@ -27,6 +27,10 @@ FORMULAS = {  # terms of the run; those of them with a discriminator
         ["lat", "app", "stru", "proj", "back_app", "bi", "index"],
         ["app", "stru", "back_app", "bi"],
     ),
+    "ours_place": (
+        ["lat", "app", "stru", "proj", "back_app", "bi", "place"],
+        ["app", "stru", "back_app", "bi"],
+    ),
     "ae": (["lat"], []),
     "gan": (["app"], ["app"]),
     "cyclegan": (["app", "back_app", "cycle", "identity"], ["app", "back_app"]),
@@ -86,7 +90,7 @@ def test_every_run_gives_mr_of_the_same_size(run):
 def test_a_weight_of_0_skips_term_and_network(run):
     terms = TERMS[settings(run).method]
     for term in terms:
-        made = objective(settings(run, weights={term: 0.0}))
+        made = objective(settings(run, weights={"place": 1.0} | {term: 0.0}))
         computed, pairs = made.generator_terms(given(run))
         assert list(computed) == [name for name in terms if name != term]
         assert term not in pairs

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from ssus2mri.config.base import Section
 
 TERMS: dict[str, tuple[str, ...]] = {
-    "synthesis": ("lat", "app", "stru", "proj", "back_app", "bi", "index"),
+    "synthesis": ("lat", "app", "stru", "proj", "back_app", "bi", "index", "place"),
     "autoencoder": ("lat",),
     "cyclegan": ("app", "back_app", "cycle", "identity"),
     "cut": ("app", "nce", "nce_identity"),
@@ -91,6 +91,7 @@ class WeightSettings(Section):
     back_app: float = Field(ge=0, description="adversarial, US images (Eq. 8)")
     bi: float = Field(ge=0, description="adversarial, latents of both encoders (Eq. 9)")
     index: float = Field(ge=0, description="L1 of plane and index of the slice (Sec. III-D)")
+    place: float = Field(ge=0, description="L1 of coarse synthetic and training MR of one place")
     cycle: float = Field(ge=0, description="L1 of images translated there and back")
     identity: float = Field(ge=0, description="L1 of images translated to their own modality")
     nce: float = Field(ge=0, description="contrast of patches, US and synthetic MR")
@@ -134,6 +135,9 @@ class TrainSettings(Section):
     network: NetworkSettings
     weights: WeightSettings
     augment: AugmentSettings
+    place_cells: int = Field(
+        ge=1, description="cells along an edge, over which the term `place` averages"
+    )
     adversarial: Literal["lsgan", "bce", "hinge"] = Field(description="form of adversarial terms")
     batch_size: int = Field(ge=1, description="US slices, and MR slices, of a step")
     epochs: int = Field(ge=1, description="after each: losses, validation, checkpoint")

@@ -75,7 +75,8 @@ class Batch:
 
     ``us (N, 1 + 2 neighbours, H, W)`` float32 in [0, 1], the slice itself in the middle; ``mr (N,
     1, H, W)`` of other subjects; ``plane (N,)`` and ``index (N,)`` int64 of the US slices; ``truth
-    (N, 1, H, W)`` the true MR of the US slices, only where the method asks for it. ``seed`` of the
+    (N, 1, H, W)`` the true MR of the US slices, only where the method asks for it; ``atlas (N, 1,
+    H, W)`` the mean training MR of their places, only where a term asks for it. ``seed`` of the
     step is for random choices inside an objective: the same whatever was resumed.
     """
 
@@ -84,6 +85,7 @@ class Batch:
     plane: Tensor
     index: Tensor
     truth: Tensor | None
+    atlas: Tensor | None
     seed: int
 
     @property

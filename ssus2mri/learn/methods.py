@@ -35,6 +35,7 @@ def synthesis(settings: TrainSettings) -> Objective:
         EdgeNet(**network.edges.model_dump()),
         weights=wanted,
         adversarial=settings.adversarial,
+        place_cells=settings.place_cells,
     )
 
 

@@ -1,0 +1,50 @@
+"""Likeness to the truth of the slices validated on, over the training, of all runs in one picture.
+
+    python benchmarks/curves.py [results] [docs/results/study_curves.png]
+
+Each slice by itself, as in `losses.csv`; the dot is the epoch that was kept. Seeds of a run have
+its colour.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from study import SEED
+
+SLICES = "training slices seen"
+
+
+def main() -> None:
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
+    out = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/results/study_curves.png")
+    table = pd.read_csv(root / "score" / "table2.csv")
+    colours: dict[str, tuple[float, ...]] = {}
+    figure = Figure(figsize=(8, 4.5), dpi=90, facecolor="white", layout="constrained")
+    axes = figure.subplots()
+    for run, label in zip(table["run"], table["label"], strict=True):
+        folder = root / "train" / run
+        losses = pd.read_csv(folder / "losses.csv")
+        if "val_truth_ssim" not in losses:  # nothing was trained
+            continue
+        said = json.loads((folder / "train.json").read_text(encoding="utf-8"))
+        seen = losses["step"] * said["settings"]["batch_size"]
+        original = run.split(SEED)[0]
+        first = original not in colours
+        colour = colours.setdefault(original, colormaps["tab20"](len(colours)))
+        ssim = losses["val_truth_ssim"]
+        axes.plot(seen, ssim, color=colour, label=label if first else None)
+        kept = losses["epoch"] == (said["best_epoch"] or losses["epoch"].max())
+        axes.plot(seen[kept], ssim[kept], "o", color=colour, markersize=4)
+    axes.set_xlabel(SLICES)
+    axes.set_ylabel("SSIM with the true MR")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right center", frameon=False, fontsize=8)
+    figure.savefig(out, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()
