@@ -56,11 +56,13 @@ def test_subjects(manifest):
     assert counts == {
         ("us", "train"): 60,
         ("us", "val"): 6,
-        ("us", "test"): 12,
+        ("us", "test"): 16,
         ("mr", "train"): 2,
         ("mr", "val"): 0,
         ("mr", "test"): 12,
     }
+    assert len([row for row in manifest.where(split="test", modality="us") if row.pathology]) == 4
+    assert not [row for row in manifest.where(split="train") if row.pathology]
     assert all(row.simulated and 22 <= row.ga_weeks <= 24 for row in manifest.rows.values())
 
 
@@ -68,3 +70,4 @@ def test_ultrasound_and_mr_are_of_the_same_person_only_in_the_test(manifest):
     us = {row.subject for row in manifest.where(modality="us")}
     for row in manifest.where(modality="mr"):
         assert (row.subject in us) == (row.split == "test")
+        assert not row.pathology
