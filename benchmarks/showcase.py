@@ -1,8 +1,9 @@
 """One picture of what comes out: ultrasound, every run's synthetic MR, and the true MR.
 
-    python benchmarks/showcase.py [results] [docs/results/demo.png] [--volumes 4] [--without REGEX]
+    python benchmarks/showcase.py [results] [docs/results/demo.png] [--volumes NAME ...]
+        [--without REGEX]
 
-The middle slice of each plane of the first test volumes; runs in the order of the table.
+The middle slice of each plane of each test volume; runs in the order of the table.
 """
 
 import argparse
@@ -23,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", nargs="?", default="results", type=Path)
     parser.add_argument("out", nargs="?", default="docs/results/demo.png", type=Path)
-    parser.add_argument("--volumes", type=int, help="how many; all if not given")
+    parser.add_argument("--volumes", nargs="*", help="all if not given")
     parser.add_argument("--without", default="$^", help="runs that are left out")
     given = parser.parse_args()
     root = given.results
@@ -31,8 +32,9 @@ def main() -> None:
     known = zip(table["run"], table["label"], strict=True)
     runs = {run: label for run, label in known if not re.search(given.without, run)}
     rows = []
-    volumes = sorted((root / "synthesize" / next(iter(runs))).glob("*.h5"))
-    for path in volumes[: given.volumes]:
+    for path in sorted((root / "synthesize" / next(iter(runs))).glob("*.h5")):
+        if given.volumes and path.stem not in given.volumes:
+            continue
         us = slices.read(root / "extract" / path.name)
         made = [slices.read(root / "synthesize" / run / path.name) for run in runs]
         for plane in np.unique(us.plane):

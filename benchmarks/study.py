@@ -35,6 +35,7 @@ def main() -> None:
         heading(name, list(file.columns))
         for values in file.round(3).fillna("").itertuples(index=False):
             print("| " + " | ".join(map(str, values)) + " |")
+    pathologies(pd.read_csv(score / "pathology.csv"))
     trainings(root / "train")
 
 
@@ -76,6 +77,17 @@ def seeds(rows: pd.DataFrame, measures: list[str]) -> None:
             means = same[same["measure"] == measure]["mean"]
             cells.append(f"{means.mean():.3f} ± {means.std():.3f}")
         print(f"| `{run}` | {same['run'].nunique()} | " + " | ".join(cells) + " |")
+
+
+def pathologies(rows: pd.DataFrame) -> None:
+    """Print the mean likeness to the truth of healthy and of ill subjects, a column each."""
+    for measure in ("ssim", "mae_ventricles"):
+        known = rows[rows["measure"] == measure]
+        table = known.pivot(index="run", columns="pathology", values="mean")
+        table = table.reindex(index=known["run"].unique(), columns=known["pathology"].unique())
+        heading(f"{measure}, by pathology", ["run", *table.columns])
+        for run, *means in table.itertuples():
+            print(f"| `{run}` | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
 
 
 def trainings(folder: Path) -> None:
