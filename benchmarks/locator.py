@@ -1,7 +1,7 @@
 """How well encoder and index predictor place slices when nothing else is trained.
 
     snakemake --cores 2 --configfile config/study.yaml config/study_cpu.yaml --until extract
-    python benchmarks/locator.py [results] [--steps 2000] [--batch 4]
+    python benchmarks/locator.py [results] [--steps 2000]
 
 Trained on the training ultrasound, judged on the validation ultrasound: from one slice and from
 three (3D-i), the index predictor as it is and with an activation behind its last convolution. It
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.learn import TrainSettings
-from ssus2mri.config.project import run_settings
+from ssus2mri.config.project import load_files, run_settings
 from ssus2mri.learn.augment import DRAWS, move
 from ssus2mri.learn.dataset import Pool, load
 from ssus2mri.learn.losses import position_loss
@@ -25,6 +25,7 @@ from ssus2mri.models.locator import read, scale
 from ssus2mri.slices import PLANES, SAGITTAL, read_header
 
 CONFIG = Path(__file__).parents[1] / "config"
+FILES = ("config.yaml", "study.yaml", "study_cpu.yaml")
 RUNS = {"ours_3d_ii": "one slice", "ours_3d_iii": "three slices"}
 TOLERANCE = load_yaml(CONFIG / "config.yaml")["compare"]["position_tolerance"]
 
@@ -82,20 +83,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", nargs="?", default="results", type=Path)
     parser.add_argument("--steps", default=2000, type=int)
-    parser.add_argument("--batch", default=4, type=int)
     given = parser.parse_args()
     files = sorted((given.results / "extract").glob("*.h5"))
     data = load(path for path in files if read_header(path).split != "test")
-    values = load_yaml(CONFIG / "config.yaml")
-    small = load_yaml(CONFIG / "study_cpu.yaml")["train"]
-    values["train"]["network"] |= small["network"]
+    values, _ = load_files([CONFIG / name for name in FILES])
     columns = ("input", "last activation", *PLANES, "all", "side forgiven")
     print("| " + " | ".join(columns) + " |")
     print("|---" * len(columns) + "|")
     for run, label in RUNS.items():
-        settings = run_settings(values, run).model_copy(
-            update={"batch_size": given.batch, "learning_rate": small["learning_rate"]}
-        )
+        settings = run_settings(values, run)
         for activated in (False, True):
             network = Placing(settings, activated=activated)
             train(data.us, settings, network, given.steps)
