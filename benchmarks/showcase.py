@@ -9,6 +9,7 @@ The middle slice of each plane of each test volume; runs in the order of the tab
 import argparse
 import re
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from ssus2mri import slices
 from ssus2mri.render.figures import upright
 
 CELL_INCHES = 0.9
+WIDTH = 11  # letters of a title in a line
 
 
 def main() -> None:
@@ -55,7 +57,7 @@ def main() -> None:
             axes.set_yticks([])
         line[0].set_ylabel(name, fontsize=8)
     for axes, title in zip(grid[0], titles, strict=True):
-        axes.set_title(title, fontsize=9)
+        axes.set_title(fill(title, WIDTH), fontsize=8)
     figure.subplots_adjust(left=0.07, right=0.99, top=0.95, bottom=0.01, wspace=0.03, hspace=0.03)
     figure.savefig(given.out, metadata={"Software": None})
 

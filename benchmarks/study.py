@@ -14,6 +14,14 @@ from pathlib import Path
 import pandas as pd
 
 SEED = "_seed_"
+SHOWN = {
+    "way": ["run", "measure", "share", "ci_low", "ci_high"],
+    "position": [
+        *("run", "plane", "n_slices", "index_right_mean", "index_right_ci_low"),
+        *("index_right_ci_high", "index_right_either_side_mean", "plane_right_mean"),
+        *("index_error_mean", "index_error_mm_mean"),
+    ],
+}
 
 
 def main() -> None:
@@ -30,9 +38,9 @@ def main() -> None:
     show("Deformation", everything, ["deformation", "similarity_after"])
     show("Pseudo-pairs", pair, ["ssim_registered", "ssim", "psnr"])
     seeds(truth, ["ssim", "psnr", "mae"])
-    for name in ("way", "position"):
-        file = pd.read_csv(score / f"{name}.csv")
-        heading(name, list(file.columns))
+    for name, columns in SHOWN.items():
+        file = pd.read_csv(score / f"{name}.csv")[columns]
+        heading(name, columns)
         for values in file.round(3).fillna("").itertuples(index=False):
             print("| " + " | ".join(map(str, values)) + " |")
     pathologies(pd.read_csv(score / "pathology.csv"))
@@ -92,11 +100,12 @@ def pathologies(rows: pd.DataFrame) -> None:
 
 def trainings(folder: Path) -> None:
     """Print what each training was and cost."""
-    heading("Training", ["run", "steps", "best epoch", "of", "parameters", "minutes", "images/s"])
+    heading("Training", ["run", "steps", "epoch kept", "of", "parameters", "minutes", "images/s"])
     for file in sorted(folder.glob("*/train.json")):
         said = json.loads(file.read_text(encoding="utf-8"))
         if said["epochs"]:
-            values = (said["steps"], said["best_epoch"], said["epochs"], said["parameters"])
+            parameters = said["parameters"]["generator"]
+            values = (said["steps"], said["best_epoch"], said["epochs"], parameters)
             cost = (f"{said['seconds'] / 60:.1f}", said["images_per_second"])
             print(f"| `{said['run']}` | " + " | ".join(map(str, (*values, *cost))) + " |")
 
