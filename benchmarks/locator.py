@@ -1,7 +1,7 @@
 """How well encoder and index predictor place slices when nothing else is trained.
 
     snakemake --cores 2 --configfile config/study.yaml config/study_cpu.yaml --until extract
-    python benchmarks/locator.py [results] [--steps 2000]
+    python benchmarks/locator.py [results] [--steps 800]
 
 Trained on the training ultrasound, judged on the validation ultrasound: from one slice and from
 three (3D-i), the index predictor as it is and with an activation behind its last convolution. It
@@ -82,7 +82,7 @@ def judge(us: Pool, network: Placing, neighbours: int) -> tuple[Tensor, Tensor, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", nargs="?", default="results", type=Path)
-    parser.add_argument("--steps", default=2000, type=int)
+    parser.add_argument("--steps", default=800, type=int)
     given = parser.parse_args()
     files = sorted((given.results / "extract").glob("*.h5"))
     data = load(path for path in files if read_header(path).split != "test")

@@ -20,8 +20,8 @@ class Locator(nn.Module):
     the source: the strides (ours: 2, 2, 1, 1, so that a latent of 5 x 5 ends at 2 x 2), what the
     two outputs are (ours: plane and index), a normalisation (ours: none, the last map may be one
     pixel) and where an activation stands (ours: not behind the last convolution, of whose four
-    channels so many then stay at 0 that little is learnt). The map of a smaller or larger latent is
-    averaged or repeated to 2 x 2.
+    channels some then stay at 0 for good). The map of a smaller or larger latent is averaged or
+    repeated to 2 x 2.
 
     Args:
         channels_in: of the latent.
