@@ -15,8 +15,6 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from study import SEED
 
-SLICES = "training slices seen"
-
 
 def main() -> None:
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
@@ -39,7 +37,7 @@ def main() -> None:
         axes.plot(seen, ssim, color=colour, label=label if first else None)
         kept = losses["epoch"] == (said["best_epoch"] or losses["epoch"].max())
         axes.plot(seen[kept], ssim[kept], "o", color=colour, markersize=4)
-    axes.set_xlabel(SLICES)
+    axes.set_xlabel("training slices seen")
     axes.set_ylabel("SSIM with the true MR")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right center", frameon=False, fontsize=8)
