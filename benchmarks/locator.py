@@ -9,20 +9,24 @@ says what can be reached in a whole training, where the encoder serves other ter
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.config.project import load_files, run_settings
+from ssus2mri.evaluate.position import errors
 from ssus2mri.learn.augment import DRAWS, move
-from ssus2mri.learn.dataset import Pool, load
+from ssus2mri.learn.dataset import Pool, load, pool
 from ssus2mri.learn.losses import position_loss
 from ssus2mri.learn.methods import objective
 from ssus2mri.models.locator import read, scale
-from ssus2mri.slices import PLANES, SAGITTAL, read_header
+from ssus2mri.slices import PLANES, SAGITTAL, Slices, read_header
+from ssus2mri.slices import read as read_slices
 
 CONFIG = Path(__file__).parents[1] / "config"
 FILES = ("config.yaml", "study.yaml", "study_cpu.yaml")
@@ -63,20 +67,21 @@ def train(us: Pool, settings: TrainSettings, network: Placing, steps: int) -> No
         halving.step()
 
 
-def judge(us: Pool, network: Placing, neighbours: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Give plane, whether plane and index are right, and whether they are but for the side."""
+def judge(volumes: list[Slices], network: Placing, neighbours: int) -> list[float]:
+    """Give the share placed right by plane, of all, and of all with the side forgiven."""
     network.eval()
-    with torch.inference_mode():
-        parts = torch.arange(len(us)).split(64)
-        found = torch.cat([network(us.images(rows, neighbours)) for rows in parts])
-    size = us.image.shape[-1]
-    plane, index = read(found, size)
-    true_plane, true_index = us.plane.long(), us.index.float()
-    miss = (index - true_index).abs()
-    mirrored = (index - (size - 1 - true_index)).abs()
-    either = torch.where(true_plane == SAGITTAL, torch.minimum(miss, mirrored), miss)
-    right = [(plane == true_plane) & (one <= TOLERANCE * size) for one in (miss, either)]
-    return true_plane, *right
+    rows = []
+    for us in volumes:
+        known = pool([us])
+        with torch.inference_mode():
+            parts = torch.arange(len(known)).split(64)
+            found = torch.cat([network(known.images(part, neighbours)) for part in parts])
+        position = torch.stack(read(found, us.header.size), dim=1).numpy()
+        judged = pd.DataFrame(errors(replace(us, predicted_position=position), tolerance=TOLERANCE))
+        rows.append(judged.assign(plane=us.plane))
+    table = pd.concat(rows)
+    by_plane = table.groupby("plane")["index_right"].mean()
+    return [*by_plane, table["index_right"].mean(), table["index_right_either_side"].mean()]
 
 
 def main() -> None:
@@ -85,7 +90,10 @@ def main() -> None:
     parser.add_argument("--steps", default=800, type=int)
     given = parser.parse_args()
     files = sorted((given.results / "extract").glob("*.h5"))
-    data = load(path for path in files if read_header(path).split != "test")
+    headers = {path: read_header(path) for path in files}
+    data = load(path for path in files if headers[path].split != "test")
+    judged = [path for path in files if headers[path].split == "val"]
+    volumes = [read_slices(path) for path in judged if headers[path].modality == "us"]
     values, _ = load_files([CONFIG / name for name in FILES])
     columns = ("input", "last activation", *PLANES, "all", "side forgiven")
     print("| " + " | ".join(columns) + " |")
@@ -95,9 +103,7 @@ def main() -> None:
         for activated in (False, True):
             network = Placing(settings, activated=activated)
             train(data.us, settings, network, given.steps)
-            plane, right, either = judge(data.val_us, network, settings.network.neighbours)
-            shares = [right[plane == number].float().mean() for number in range(len(PLANES))]
-            shares += [right.float().mean(), either.float().mean()]
+            shares = judge(volumes, network, settings.network.neighbours)
             cells = " | ".join(f"{share:.2f}" for share in shares)
             print(f"| {label} | {'yes' if activated else 'no'} | {cells} |", flush=True)
 
