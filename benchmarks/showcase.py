@@ -22,6 +22,7 @@ from ssus2mri.render.figures import upright
 
 CELL_INCHES = 0.9
 WIDTH = 11  # letters of a title in a line
+TITLE_INCHES = 0.4  # two lines
 
 
 def main() -> None:
@@ -49,7 +50,8 @@ def main() -> None:
             name = slices.PLANES[plane]
             rows.append((f"{path.stem}\n{name}", [upright(image, name) for image in images]))
     titles = ["ultrasound", *runs.values(), "true MR"]
-    size = (CELL_INCHES * len(titles), CELL_INCHES * len(rows))
+    size = (CELL_INCHES * len(titles), CELL_INCHES * len(rows) + TITLE_INCHES)
+    top = 1 - TITLE_INCHES / size[1]
     figure = Figure(figsize=size, dpi=90, facecolor="white")
     grid = figure.subplots(len(rows), len(titles), squeeze=False)
     for line, (name, images) in zip(grid, rows, strict=True):
@@ -60,7 +62,7 @@ def main() -> None:
         line[0].set_ylabel(name, fontsize=8)
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(fill(title, WIDTH), fontsize=8)
-    figure.subplots_adjust(left=0.07, right=0.99, top=0.95, bottom=0.01, wspace=0.03, hspace=0.03)
+    figure.subplots_adjust(left=0.07, right=0.99, top=top, bottom=0.01, wspace=0.03, hspace=0.03)
     drawn = BytesIO()
     figure.savefig(drawn)
     Image.open(drawn).convert("L").save(given.out, optimize=True)  # a third of the size in colour
