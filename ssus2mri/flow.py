@@ -18,6 +18,7 @@ _BEFORE_TRAINING = (
     *("simulate.template", "simulate.cohort"),
     *("prepare.crop", "prepare.align", "prepare.extract"),
 )
+_MATCH = ("prepare.blend", "prepare.match")
 
 
 def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:
@@ -145,6 +146,21 @@ def run_json(values: dict[str, Any], run: str) -> str:
     return settings.model_copy(update={"label": run}).model_dump_json()
 
 
+def needs_match(values: dict[str, Any], run: str, *splits: str) -> bool:
+    """Tell whether a run needs MR matched to the ultrasound of some splits.
+
+    Args:
+        values: the whole configuration.
+        run: a key of ``runs``.
+        splits: ``train`` and ``val``: to learn from; ``test``: to be offered as MR.
+
+    Returns:
+        Whether it does.
+    """
+    settings = project.run_settings(values, run)
+    return settings.method == "matched" if "test" in splits else settings.learns_from_match
+
+
 def grounds(values: dict[str, Any], settings: Project, rows: Manifest, run: str) -> str:
     """Hash all that a run's training depends on: on other grounds it starts anew.
 
@@ -157,12 +173,14 @@ def grounds(values: dict[str, Any], settings: Project, rows: Manifest, run: str)
     Returns:
         12 hexadecimal digits.
     """
-    upstream = ("atlas", "simulate", "crop", "align", "extract")
+    sections, modules = ["atlas", "simulate", "crop", "align", "extract"], [*_BEFORE_TRAINING]
+    if needs_match(values, run, "train"):
+        sections, modules = [*sections, "match"], [*modules, *_MATCH]
     return digest(
         [
             project.run_settings(values, run).grounds(),
-            [getattr(settings, section).model_dump() for section in upstream],
+            [getattr(settings, section).model_dump() for section in sections],
             [row.model_dump() for row in rows.rows.values() if row.split != "test"],
-            [fingerprint(f"ssus2mri.{module}") for module in (*_BEFORE_TRAINING, "learn.train")],
+            [fingerprint(f"ssus2mri.{module}") for module in (*modules, "learn.train")],
         ]
     )

@@ -45,11 +45,11 @@ def settings(run: str = "ours", **changes: Any) -> TrainSettings:
 def batch(size: int = SIZE, *, channels: int = 1, count: int = 2, seed: int = 0) -> Batch:
     """Make a batch of noise in [0, 1], all fields; planes 0, 1, 2, ..., indices 30, 31, ..."""
     random = torch.Generator().manual_seed(seed)
-    us, mr, truth, atlas = (
+    us, mr, truth, matched = (
         torch.rand(count, number, size, size, generator=random) for number in (channels, 1, 1, 1)
     )
     number = torch.arange(count)
-    return Batch(us, mr, number % 3, 30 + number, truth=truth, atlas=atlas, seed=seed)
+    return Batch(us, mr, number % 3, 30 + number, truth=truth, matched=matched, seed=seed)
 
 
 def some_slices(

@@ -13,7 +13,9 @@ from ssus2mri.learn.train import run_train
 Outcome = tuple[dict[str, Tensor], bytes]
 
 
-def train(folder: Path, paths: list[Path], run: str = "ours", **changes) -> Outcome:
+def train(
+    folder: Path, paths: list[Path], run: str = "ours", *, matched: Path | None = None, **changes
+) -> Outcome:
     """Train a tiny run; give weights and losses.csv."""
     run_train(
         paths,
@@ -22,6 +24,7 @@ def train(folder: Path, paths: list[Path], run: str = "ours", **changes) -> Outc
         checkpoints=folder / "checkpoints",
         settings=settings(run, **changes),
         threads=1,
+        matched=matched,
     )
     return outcome(folder)
 

@@ -4,7 +4,7 @@ from phantom_evaluate import SPACING, picture, register_settings
 from pydantic import ValidationError
 from scipy.ndimage import map_coordinates
 
-from ssus2mri.config.evaluate import FfdSettings
+from ssus2mri.config.deform import FfdSettings
 from ssus2mri.evaluate import ffd
 from ssus2mri.evaluate.jacobian import determinant
 

@@ -27,8 +27,8 @@ FORMULAS = {  # terms of the run; those of them with a discriminator
         ["lat", "app", "stru", "proj", "back_app", "bi", "index"],
         ["app", "stru", "back_app", "bi"],
     ),
-    "ours_place": (
-        ["lat", "app", "stru", "proj", "back_app", "bi", "place"],
+    "ours_match": (
+        ["lat", "app", "stru", "proj", "back_app", "bi", "match"],
         ["app", "stru", "back_app", "bi"],
     ),
     "ae": (["lat"], []),
@@ -47,7 +47,7 @@ def given(run: str, **changes):
 
 def test_every_run_has_its_terms_here():
     assert set(TRAINED_RUNS) == set(FORMULAS)
-    assert [run for run in RUNS if run not in FORMULAS] == ["copy", "atlas"]
+    assert [run for run in RUNS if run not in FORMULAS] == ["copy", "atlas", "matched"]
 
 
 @pytest.mark.parametrize("run", TRAINED_RUNS)
@@ -90,7 +90,7 @@ def test_every_run_gives_mr_of_the_same_size(run):
 def test_a_weight_of_0_skips_term_and_network(run):
     terms = TERMS[settings(run).method]
     for term in terms:
-        made = objective(settings(run, weights={"place": 1.0} | {term: 0.0}))
+        made = objective(settings(run, weights={"match": 1.0} | {term: 0.0}))
         computed, pairs = made.generator_terms(given(run))
         assert list(computed) == [name for name in terms if name != term]
         assert term not in pairs

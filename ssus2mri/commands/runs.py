@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Out, Settings
+from ssus2mri.commands.options import DEFAULT, Matched, Out, Settings
 from ssus2mri.config.base import load_section
 
 app = typer.Typer()
@@ -25,6 +25,7 @@ def train(
     processes: Annotated[
         int, typer.Option(help="That share the work, one a GPU: starts torchrun.")
     ] = 1,
+    matched: Matched = "",
 ) -> None:
     """Train one run; the same command resumes it."""
     from ssus2mri.config.learn import TrainSettings
@@ -40,6 +41,7 @@ def train(
         checkpoints=checkpoints,
         settings=load_section(TrainSettings, settings, "train"),
         threads=threads,
+        matched=Path(matched) if matched else None,
     )
 
 
@@ -51,6 +53,7 @@ def synthesize(
     out: Annotated[Path, typer.Option(help="Folder: {volume}.h5 and .nii.gz.")],
     settings: Settings = DEFAULT,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+    matched: Matched = "",
 ) -> None:
     """Synthesise MR for every slice of every US file."""
     from ssus2mri.config.learn import SynthesizeSettings
@@ -63,6 +66,7 @@ def synthesize(
         out=out,
         settings=load_section(SynthesizeSettings, settings, "synthesize"),
         threads=threads,
+        matched=Path(matched) if matched else None,
     )
 
 

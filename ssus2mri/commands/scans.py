@@ -1,4 +1,4 @@
-"""Stages of the atlas and of a scan: template, simulate, crop, align, extract."""
+"""Stages of the atlas and of a scan: template, simulate, crop, align, extract, blend, match."""
 
 from pathlib import Path
 from typing import Annotated
@@ -157,4 +157,54 @@ def extract(
         pathology=pathology,
         out=out,
         settings=load_section(ExtractSettings, settings, "extract"),
+    )
+
+
+@app.command()
+def blend(
+    images: Annotated[list[Path], typer.Argument(help="Aligned MR volumes of split train.")],
+    template: Annotated[Path, typer.Option(help="MR of the atlas, written by `template`.")],
+    out: Out,
+    extract: Annotated[str, typer.Option(help="Section `extract`: JSON or file.")] = DEFAULT,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Average training MR in the shape of the atlas."""
+    from ssus2mri.config.prepare import ExtractSettings, MatchSettings
+    from ssus2mri.prepare.blend import run_blend
+
+    run_blend(
+        images,
+        template=template,
+        out=out,
+        percentiles=load_section(ExtractSettings, extract, "extract").mr_percentiles,
+        settings=load_section(MatchSettings, settings, "match"),
+    )
+
+
+@app.command()
+def match(
+    image: Annotated[Path, typer.Argument(help="An aligned ultrasound.")],
+    mask: Annotated[Path, typer.Option(help="Mask of the cropped image, written by `crop`.")],
+    transform: Annotated[Path, typer.Option(help="Image -> atlas, written by `align`.")],
+    extract: Annotated[Path, typer.Option(help="Slice file of the volume, by `extract`.")],
+    template: Annotated[Path, typer.Option(help="Ultrasound of the atlas.")],
+    template_head: Annotated[Path, typer.Option(help="Mask of the atlas's head.")],
+    blend: Annotated[Path, typer.Option(help="Mean training MR, written by `blend`.")],
+    out: Out,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Deform training MR onto the head of an ultrasound."""
+    from ssus2mri.config.prepare import MatchSettings
+    from ssus2mri.prepare.match import run_match
+
+    run_match(
+        image,
+        mask=mask,
+        transform=transform,
+        extract=extract,
+        template=template,
+        template_head=template_head,
+        blend=blend,
+        out=out,
+        settings=load_section(MatchSettings, settings, "match"),
     )

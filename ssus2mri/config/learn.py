@@ -7,13 +7,14 @@ from pydantic import Field, model_validator
 from ssus2mri.config.base import Section
 
 TERMS: dict[str, tuple[str, ...]] = {
-    "synthesis": ("lat", "app", "stru", "proj", "back_app", "bi", "index", "place"),
+    "synthesis": ("lat", "app", "stru", "proj", "back_app", "bi", "index", "match"),
     "autoencoder": ("lat",),
     "cyclegan": ("app", "back_app", "cycle", "identity"),
     "cut": ("app", "nce", "nce_identity"),
     "paired": ("truth",),
     "copy": (),
     "atlas": (),
+    "matched": (),
 }
 """The loss terms of every method: of `WeightSettings` it takes those of its own terms."""
 
@@ -91,7 +92,7 @@ class WeightSettings(Section):
     back_app: float = Field(ge=0, description="adversarial, US images (Eq. 8)")
     bi: float = Field(ge=0, description="adversarial, latents of both encoders (Eq. 9)")
     index: float = Field(ge=0, description="L1 of plane and index of the slice (Sec. III-D)")
-    place: float = Field(ge=0, description="L1 of coarse synthetic and training MR of one place")
+    match: float = Field(ge=0, description="L1 of synthetic MR and training MR deformed to the US")
     cycle: float = Field(ge=0, description="L1 of images translated there and back")
     identity: float = Field(ge=0, description="L1 of images translated to their own modality")
     nce: float = Field(ge=0, description="contrast of patches, US and synthetic MR")
@@ -128,16 +129,13 @@ class TrainSettings(Section):
     """Section ``train``, and every entry of ``runs`` once its differences are laid over it."""
 
     label: str = Field(description="the run's name in tables and figures")
-    method: Literal["synthesis", "autoencoder", "cyclegan", "cut", "paired", "copy", "atlas"] = (
-        Field(description="what is trained; copy and atlas have nothing to learn")
-    )
+    method: Literal[
+        "synthesis", "autoencoder", "cyclegan", "cut", "paired", "copy", "atlas", "matched"
+    ] = Field(description="what is trained; copy, atlas and matched have nothing to learn")
     seed: int = Field(ge=0, description="of the first weights and of the batches")
     network: NetworkSettings
     weights: WeightSettings
     augment: AugmentSettings
-    place_cells: int = Field(
-        ge=1, description="cells along an edge, over which the term `place` averages"
-    )
     adversarial: Literal["lsgan", "bce", "hinge"] = Field(description="form of adversarial terms")
     batch_size: int = Field(ge=1, description="US slices, and MR slices, of a step")
     epochs: int = Field(ge=1, description="after each: losses, validation, checkpoint")
@@ -183,6 +181,11 @@ class TrainSettings(Section):
         """The method's terms whose weight is not 0, with their weights, in the order of `TERMS`."""
         weights = self.weights.model_dump()
         return {name: weights[name] for name in TERMS[self.method] if weights[name] > 0}
+
+    @property
+    def learns_from_match(self) -> bool:
+        """Whether training needs MR matched to the ultrasound of train and val."""
+        return "match" in self.terms
 
     @model_validator(mode="after")
     def _learns_something(self) -> "TrainSettings":

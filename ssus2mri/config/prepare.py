@@ -1,10 +1,11 @@
-"""Settings of the stages that prepare slices: atlas, crop, align, extract."""
+"""Settings of the stages that prepare slices: atlas, crop, align, extract, blend and match."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ssus2mri.config.base import Section
+from ssus2mri.config.deform import FfdSettings
 
 
 class AtlasSettings(Section):
@@ -72,13 +73,22 @@ class PlaneSettings(Section):
 
 
 class SkinSettings(Section):
-    """Section ``align.skin_mm``: left out within the head's border; negative: added around it."""
+    """A section ``skin_mm``: left out within the head's border; negative: added around it."""
 
     us: float = Field(ge=-10, le=20, description="head of an ultrasound, mm")
     mr: float = Field(ge=-10, le=20, description="brain of an MR, mm")
 
 
-class AlignSettings(Section):
+class ContrastSettings(Section):
+    """Local contrast, in which scans are compared."""
+
+    skin_mm: SkinSettings
+    window_mm: float = Field(gt=0, description="Gaussian window of local contrast, std, mm")
+    contrast_floor: float = Field(ge=0, description="least deviation, of the mean deviation")
+    contrast_clip: float = Field(gt=0, description="largest contrast, deviations")
+
+
+class AlignSettings(ContrastSettings):
     """Section ``align``."""
 
     transform: Literal["rigid", "similarity"] = Field(description="degrees of freedom")
@@ -88,10 +98,6 @@ class AlignSettings(Section):
     steps: int = Field(ge=1, description="most steps of a refinement")
     coarse_mm: float = Field(gt=0, description="grid of the first refinement, mm")
     fine_mm: float = Field(gt=0, description="grid of the last refinement, mm")
-    skin_mm: SkinSettings
-    window_mm: float = Field(gt=0, description="Gaussian window of local contrast, std, mm")
-    contrast_floor: float = Field(ge=0, description="least deviation, of the mean deviation")
-    contrast_clip: float = Field(gt=0, description="largest contrast, deviations")
     tolerance: float = Field(gt=0, lt=1, description="gain of correlation that ends a refinement")
     scale_cost: float = Field(
         ge=0, description="correlation that a size 1 % off the mask's must win (as the square)"
@@ -128,3 +134,11 @@ class ExtractSettings(Section):
     mr_percentiles: list[float] = Field(
         min_length=2, max_length=2, description="percentiles within the head shown as 0 and 1, MR"
     )
+
+
+class MatchSettings(ContrastSettings):
+    """Section ``match``, of the stages `blend` and `match`."""
+
+    spacing_mm: float = Field(gt=0, description="grid on which ultrasound is compared, mm")
+    us: FfdSettings = Field(description="from the atlas's ultrasound to a scan")
+    mr: FfdSettings = Field(description="from a training MR to the atlas's MR")

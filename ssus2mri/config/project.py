@@ -14,7 +14,13 @@ from ssus2mri.config.evaluate import (
 )
 from ssus2mri.config.learn import SynthesizeSettings, TrainSettings
 from ssus2mri.config.pathology import Pathology
-from ssus2mri.config.prepare import AlignSettings, AtlasSettings, CropSettings, ExtractSettings
+from ssus2mri.config.prepare import (
+    AlignSettings,
+    AtlasSettings,
+    CropSettings,
+    ExtractSettings,
+    MatchSettings,
+)
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.errors import InputError
 
@@ -39,6 +45,7 @@ class Project(Section):
     crop: CropSettings
     align: AlignSettings
     extract: ExtractSettings
+    match: MatchSettings
     train: TrainSettings
     runs: dict[str, dict[str, Any]] = Field(
         description="a run is an entry with only its differences from `train`"

@@ -5,15 +5,15 @@ the moving slice at ``x + u(x)``. Arrays are ``(2, H, W)``, along rows first, th
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ssus2mri.config.evaluate import FfdSettings
+from ssus2mri import geometry
+from ssus2mri.config.deform import FfdSettings
+from ssus2mri.deform import deform
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +41,9 @@ class Registration:
 def register(
     moving: Slice, fixed: Slice, mask: Mask, *, spacing_mm: float, settings: FfdSettings
 ) -> Registration | None:
-    """Deform one slice to another with a cubic B-spline mesh, coarse to fine.
+    """Deform one slice to another; see `ssus2mri.deform`.
 
-    One thread and every pixel of the mask, so the same slices give the same bytes. A slice and
-    itself give a displacement of exactly 0. The correlation is squared by the library, so inverted
-    contrast attracts too.
+    A slice and itself give a displacement of exactly 0.
 
     Source: TMI 2020, Sec. IV-B ("FFD-based [42] deformable registration"). Metric, mesh, optimiser
     and stopping are not stated in the source: see section ``register.ffd`` of the configuration.
@@ -64,8 +62,9 @@ def register(
     if flat(moving, mask) or flat(fixed, mask):
         return None
     fixed_image, moving_image = _image(fixed, spacing_mm), _image(moving, spacing_mm)
+    inside = geometry.from_array(mask.astype(np.uint8), fixed_image)
     try:
-        transform = _optimise(fixed_image, moving_image, mask, spacing_mm, settings)
+        transform = deform(fixed_image, moving_image, inside, settings)
     except RuntimeError as error:
         logger.warning("registration failed: %s", str(error).strip().splitlines()[-1])
         return None
@@ -101,44 +100,3 @@ def _image(array: Slice, spacing_mm: float) -> sitk.Image:
     image = sitk.GetImageFromArray(np.ascontiguousarray(array, dtype=np.float32))
     image.SetSpacing((spacing_mm, spacing_mm))
     return image
-
-
-def _optimise(
-    fixed: sitk.Image, moving: sitk.Image, mask: Mask, spacing_mm: float, settings: FfdSettings
-) -> sitk.Transform:
-    inside = sitk.GetImageFromArray(mask.astype(np.uint8))
-    inside.CopyInformation(fixed)
-    coarsest = settings.mesh_mm[0]
-    cells = [max(1, round(size * spacing_mm / coarsest)) for size in fixed.GetSize()]
-    transform = sitk.BSplineTransformInitializer(fixed, cells)
-    method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)
-    method.SetMetricAsCorrelation()
-    method.SetMetricSamplingStrategy(method.NONE)
-    method.SetMetricFixedMask(inside)
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SetShrinkFactorsPerLevel(
-        [max(1, round(wanted / spacing_mm)) for wanted in settings.resolution_mm]
-    )
-    method.SetSmoothingSigmasPerLevel(settings.smooth_mm)
-    method.SetOptimizerAsLBFGS2(
-        solutionAccuracy=settings.tolerance,
-        numberOfIterations=settings.iterations,
-        lineSearchMaximumEvaluations=settings.line_search,
-    )
-    growth = [round(coarsest / cell) for cell in settings.mesh_mm]
-    method.SetInitialTransformAsBSpline(transform, inPlace=True, scaleFactors=growth)
-    with _quiet():
-        method.Execute(fixed, moving)
-    return transform
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the library from warning of line-search trials that leave the slice: it rejects them."""
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        yield
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)

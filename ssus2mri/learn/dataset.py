@@ -1,7 +1,7 @@
 """Slices of many volumes in memory: slice files in, batches out."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,8 @@ class Pool:
     ``image (S, H, W)`` float16 in [0, 1]; ``plane (S,)`` uint8, an index into `slices.PLANES`;
     ``index (S,)`` int16 in atlas space; ``ga_weeks (S,)`` float32; ``beside (S, 2)`` int64, the
     rows of the slice before and after in the same volume and plane, its own where there is none.
-    Where asked for, ``head (S, H, W)`` bool, and ``truth (S, H, W)`` float16, the MR of the same
-    anatomy.
+    Where asked for, ``head (S, H, W)`` bool, ``truth (S, H, W)`` float16, the MR of the same
+    anatomy, and ``matched (S, H, W)`` float16, training MR deformed onto the same head.
     """
 
     image: Tensor
@@ -31,6 +31,7 @@ class Pool:
     beside: Tensor
     head: Tensor | None = None
     truth: Tensor | None = None
+    matched: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.image)
@@ -75,9 +76,9 @@ class Batch:
 
     ``us (N, 1 + 2 neighbours, H, W)`` float32 in [0, 1], the slice itself in the middle; ``mr (N,
     1, H, W)`` of other subjects; ``plane (N,)`` and ``index (N,)`` int64 of the US slices; ``truth
-    (N, 1, H, W)`` the true MR of the US slices, only where the method asks for it; ``atlas (N, 1,
-    H, W)`` the mean training MR of their places, only where a term asks for it. ``seed`` of the
-    step is for random choices inside an objective: the same whatever was resumed.
+    (N, 1, H, W)`` the true MR of the US slices, only where the method asks for it; ``matched (N,
+    1, H, W)`` training MR deformed onto their heads, only where a term asks for it. ``seed`` of
+    the step is for random choices inside an objective: the same whatever was resumed.
     """
 
     us: Tensor
@@ -85,7 +86,7 @@ class Batch:
     plane: Tensor
     index: Tensor
     truth: Tensor | None
-    atlas: Tensor | None
+    matched: Tensor | None
     seed: int
 
     @property
@@ -146,19 +147,20 @@ def _beside(one: slices.Slices) -> NDArray[np.int64]:
     return np.array(found, np.int64)
 
 
-def load(extracts: Iterable[Path], *, truth: bool = False) -> Data:
+def load(extracts: Iterable[Path], *, truth: bool = False, matched: Path | None = None) -> Data:
     """Read the slice files of train and val.
 
     Args:
         extracts: in any order; the result does not depend on it.
         truth: keep the true MR of training slices too; that of validation slices is always kept.
+        matched: folder where `match` wrote the MR of the ultrasound volumes; None: not needed.
 
     Returns:
         Pools by modality and split, and all subjects seen.
 
     Raises:
-        InputError: a file of another split, files of different atlas sizes, or no training slice
-            of a modality.
+        InputError: a file of another split, files of different atlas sizes, no training slice of
+            a modality, or matched MR that is missing or of other slices.
     """
     paths = {slices.read_header(path).volume: path for path in extracts}
     volumes = [slices.read(paths[name]) for name in sorted(paths)]
@@ -189,6 +191,9 @@ def load(extracts: Iterable[Path], *, truth: bool = False) -> Data:
         pools[modality, split] = pool(
             group, head=judged, truth=judged or (modality == "us" and truth)
         )
+        if modality == "us" and matched is not None and group:
+            found = [torch.from_numpy(match_of(one, matched)) for one in group]
+            pools[modality, split] = replace(pools[modality, split], matched=torch.cat(found))
     for modality in ("us", "mr"):
         if not len(pools[modality, "train"]):
             raise InputError(
@@ -204,6 +209,42 @@ def load(extracts: Iterable[Path], *, truth: bool = False) -> Data:
         val_us=pools["us", "val"],
         val_mr=pools["mr", "val"],
         subjects=tuple(sorted({one.header.subject for one in volumes})),
+    )
+
+
+def match_of(us: slices.Slices, folder: Path) -> NDArray[np.float16]:
+    """Read the MR that was matched to a volume.
+
+    Args:
+        us: the volume's slices.
+        folder: where `match` wrote.
+
+    Returns:
+        ``(S, H, W)`` in [0, 1], in the order of the slices.
+
+    Raises:
+        InputError: there is none, or it is of other slices.
+    """
+    path = folder / f"{us.header.volume}.h5"
+    found = slices.read(path)
+    same = [np.array_equal(getattr(found, name), getattr(us, name)) for name in ("plane", "index")]
+    if not all(same):
+        raise InputError(
+            str(path),
+            expected=f"the {len(us)} slices of volume {us.header.volume}",
+            found=f"{len(found)} others",
+            do="Run `match` again after `extract`.",
+        )
+    return found.image
+
+
+def lacks_match(run: str) -> InputError:
+    """Say that a run needs matched MR and was given none."""
+    return InputError(
+        f"run {run}",
+        expected="the folder of matched MR (--matched)",
+        found="none",
+        do="Run `blend` and `match` first, or leave the run out; the workflow does both by itself.",
     )
 
 

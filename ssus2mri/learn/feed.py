@@ -10,7 +10,6 @@ from ssus2mri.learn.augment import DRAWS, brighten, move
 from ssus2mri.learn.dataset import Batch, Data, Pool, draw
 from ssus2mri.learn.device import free_memory
 from ssus2mri.learn.parallel import World
-from ssus2mri.learn.place import mr_by_place
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,6 @@ class Feed:
         self.resident = needed <= settings.device_share * free_memory(device)
         home = device if self.resident else torch.device("cpu")
         self.us, self.mr, self.val_us, self.val_mr = (one.to(home) for one in pools)
-        wanted = "place" in settings.terms
-        self.places = mr_by_place(data.mr, data.us).to(home) if wanted else None
 
     def at_hand(self, plan: Plan) -> Plan:
         """Bring an epoch's numbers to where they are needed: its steps then wait for no copy."""
@@ -107,7 +104,7 @@ class Feed:
         draws = plan.us_draws[step, part].to(self.device)
         mr_draws = plan.mr_draws[step, part].to(self.device)
         mr_plane = self._there(self.mr.plane, plan.mr[step, part])
-        alike = {"us": batch.us, "truth": batch.truth, "atlas": batch.atlas}
+        alike = {"us": batch.us, "truth": batch.truth, "matched": batch.matched}
         known = {name: one for name, one in alike.items() if one is not None}
         moved = move(torch.cat([*known.values()], dim=1), batch.plane, draws, settings)
         parts = moved.split([one.shape[1] for one in known.values()], dim=1)
@@ -117,7 +114,7 @@ class Feed:
             us=brighten(parts[0], draws, settings),
             mr=move(batch.mr, mr_plane, mr_draws, settings),
             truth=alike["truth"],
-            atlas=alike["atlas"],
+            matched=alike["matched"],
             seed=int(plan.seeds[step]),
         )
 
@@ -135,16 +132,14 @@ class Feed:
         """
         known = us_rows.to(us.image.device)
         around = self.settings.network.neighbours
-        truth, places = us.truth if self.truth else None, self.places
-        if places is not None:
-            places = places[us.plane[known].long(), us.index[known].long()][:, None]
+        truth, matched = us.truth if self.truth else None, us.matched
         return Batch(
             us=self._moved(us.stored(known, around)).float(),
             mr=self._moved(mr.stored(mr_rows.to(mr.image.device))).float(),
             plane=self._there(us.plane, us_rows).long(),
             index=self._there(us.index, us_rows).long(),
             truth=None if truth is None else self._there(truth, us_rows)[:, None].float(),
-            atlas=None if places is None else self._moved(places).float(),
+            matched=None if matched is None else self._there(matched, us_rows)[:, None].float(),
             seed=0,
         )
 

@@ -9,7 +9,7 @@
 | `back_app` | Eq. 8 | US inferred back with real US, adversarial |
 | `bi` | Eq. 9 | latent of encoder D with latent of encoder A, adversarial |
 | `index` | Sec. III-D | predicted with true position, L1; a lone sagittal slice: either side |
-| `place` | none | synthetic with training MR of the same place, both coarse, L1 |
+| `match` | none | synthetic with training MR deformed onto the head, L1 |
 | `cycle` | Zhu et al. 2017, Eq. 2 | images translated there and back with themselves, L1 |
 | `identity` | Zhu et al. 2017, Sec. 5.2 | images translated to their own modality, the same, L1 |
 | `nce` | Park et al. 2020, Eq. 3 | patches of synthetic MR with patches of the US, contrast |
@@ -118,24 +118,6 @@ def position_loss(found: Tensor, place: Tensor, either_side: Tensor) -> Tensor:
     mirrored = (found[:, 1] - (1 - place[:, 1])).abs()
     nearer = torch.where(either_side, torch.minimum(miss[:, 1], mirrored), miss[:, 1])
     return (miss[:, 0].mean() + nearer.mean()) / 2
-
-
-def place_loss(made: Tensor, atlas: Tensor, cells: int) -> Tensor:
-    """Give the mean absolute difference of two images, each averaged over a grid of cells.
-
-    All scans lie in one space, so MR of others at the same place shows roughly where each tissue
-    is: as roughly as subjects differ and alignment errs, hence the cells. Not stated in the source,
-    which knows of the common space and does not use it in training.
-
-    Args:
-        made: ``(N, 1, H, W)``, synthetic MR.
-        atlas: the same shape, training MR of the same places.
-        cells: along an edge.
-
-    Returns:
-        A number.
-    """
-    return F.l1_loss(F.adaptive_avg_pool2d(made, cells), F.adaptive_avg_pool2d(atlas, cells))
 
 
 def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:

@@ -35,7 +35,6 @@ def synthesis(settings: TrainSettings) -> Objective:
         EdgeNet(**network.edges.model_dump()),
         weights=wanted,
         adversarial=settings.adversarial,
-        place_cells=settings.place_cells,
     )
 
 
@@ -95,12 +94,16 @@ GAUSSIAN = ("cyclegan", "cut")
 """Methods whose first weights are Gaussian with ``network.resnet.initial_std``."""
 NEEDS_TRUTH = ("paired",)
 """Methods that are trained on the true MR of the ultrasound slices."""
+SHOWN_MATCH = ("matched",)
+"""Methods that `synthesize` shows the matched MR instead of the ultrasound."""
 UNTRAINED: dict[str, Callable[[Pool], nn.Module]] = {
     "copy": lambda mr: Copy(),
     "atlas": atlas,
+    "matched": lambda mr: Copy(),
 }
 EMPTY: dict[str, Callable[[Mapping[str, Tensor]], nn.Module]] = {
     "copy": lambda tensors: Copy(),
+    "matched": lambda tensors: Copy(),
     "atlas": lambda tensors: Atlas.empty(*tensors["images"].shape),
 }
 

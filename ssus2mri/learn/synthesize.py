@@ -15,9 +15,9 @@ from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
 from ssus2mri.learn import device as devices
 from ssus2mri.learn.checkpoint import Model, read_model
-from ssus2mri.learn.dataset import pool
+from ssus2mri.learn.dataset import lacks_match, match_of, pool
 from ssus2mri.learn.fold import Infer, lean
-from ssus2mri.learn.methods import UNTRAINED
+from ssus2mri.learn.methods import SHOWN_MATCH, UNTRAINED
 from ssus2mri.learn.window import around
 from ssus2mri.models import locator
 from ssus2mri.slices import Header, Slices
@@ -119,6 +119,7 @@ def run_synthesize(
     out: Path,
     settings: SynthesizeSettings,
     threads: int,
+    matched: Path | None = None,
 ) -> None:
     """Synthesise MR for every US file: ``{volume}.h5`` and ``{volume}.nii.gz``.
 
@@ -129,6 +130,7 @@ def run_synthesize(
         out: folder.
         settings: section ``synthesize``.
         threads: of the CPU.
+        matched: folder of the MR that `match` wrote, for method ``matched``.
 
     Raises:
         InputError: unfit model or file, or the model was trained on one of the subjects.
@@ -136,15 +138,21 @@ def run_synthesize(
     loaded = read_model(model)
     for path in extracts:
         _check(loaded, model, slices.read_header(path), path)
+    if loaded.settings.method in SHOWN_MATCH and matched is None:
+        raise lacks_match(run)
     device = devices.prepare(threads)
     # What is not learned is cut from a volume already; `atlas` must stay the training MR, exactly.
     learned = loaded.settings.method not in UNTRAINED
     fuse = settings.fuse and learned
     infer = lean(loaded.network, device, bfloat16=settings.mixed_precision and learned)
     for path in extracts:
+        us = slices.read(path)
+        if loaded.settings.method in SHOWN_MATCH:
+            assert matched is not None
+            us = replace(us, image=match_of(us, matched))
         made = synthesize(
             infer,
-            slices.read(path),
+            us,
             neighbours=loaded.settings.network.neighbours,
             run=run,
             batch_size=settings.gpu_batch_size if device.type == "cuda" else settings.batch_size,

@@ -24,7 +24,7 @@ from ssus2mri.learn.checkpoint import (
     write_checkpoint,
     write_model,
 )
-from ssus2mri.learn.dataset import Data, load
+from ssus2mri.learn.dataset import Data, lacks_match, load
 from ssus2mri.learn.loop import Ask, Loop
 from ssus2mri.learn.methods import NEEDS_TRUTH, UNTRAINED, objective
 from ssus2mri.learn.parallel import join, leave
@@ -43,6 +43,7 @@ def run_train(
     checkpoints: Path,
     settings: TrainSettings,
     threads: int,
+    matched: Path | None = None,
 ) -> None:
     """Train one run, or go on with it where it was interrupted.
 
@@ -58,12 +59,19 @@ def run_train(
         checkpoints: folder of this run's checkpoints.
         settings: of the run.
         threads: of the CPU.
+        matched: folder of the MR that `match` wrote, for runs with the term `match`.
 
     Raises:
         InputError: unfit slice files or checkpoint, or a loss that is not finite.
     """
     device = devices.prepare(threads)
-    data = load(extracts, truth=settings.method in NEEDS_TRUTH)
+    if settings.learns_from_match and matched is None:
+        raise lacks_match(run)
+    data = load(
+        extracts,
+        truth=settings.method in NEEDS_TRUTH,
+        matched=matched if settings.learns_from_match else None,
+    )
     if settings.method in UNTRAINED:
         tensors = UNTRAINED[settings.method](data.mr).state_dict()
         trained = Trained(last=tensors, kept=tensors)
@@ -145,7 +153,7 @@ def _identity(settings: TrainSettings, data: Data) -> str:
     """Hash what a training must not change on its way; label and machine may."""
     content = hashlib.sha256()
     for pool in (data.us, data.mr, data.val_us, data.val_mr):
-        for known in (pool.image, pool.truth):
+        for known in (pool.image, pool.truth, pool.matched):
             if known is not None:
                 content.update(str(list(known.shape)).encode())
                 content.update(known.contiguous().numpy().data)

@@ -1,6 +1,7 @@
 """Image and head mask in; local contrast on a grid along the world's axes out.
 
-What `ssus2mri.prepare.rigid` compares. Arrays are [z, y, x], points are rows (x, y, z) of world mm.
+What `ssus2mri.prepare.rigid` and `match` compare. Arrays are [z, y, x], points are rows (x, y, z)
+of world mm.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ssus2mri.config.prepare import AlignSettings
+from ssus2mri.config.prepare import ContrastSettings
 from ssus2mri.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -34,6 +35,20 @@ class Features:
         index = np.argwhere(self.inside)
         return index[:, ::-1] * self.spacing_mm + self.origin, self.values[self.inside]
 
+    def image(self) -> sitk.Image:
+        """Give the values as a float32 image in the world."""
+        return self._in_world(self.values.astype(np.float32))
+
+    def mask(self) -> sitk.Image:
+        """Give what is inside as a uint8 image in the world."""
+        return self._in_world(self.inside.astype(np.uint8))
+
+    def _in_world(self, array: NDArray) -> sitk.Image:
+        image = sitk.GetImageFromArray(array)
+        image.SetSpacing([self.spacing_mm] * 3)
+        image.SetOrigin(self.origin.tolist())
+        return image
+
     def sample(self, values: Floats, places: Floats) -> Floats:
         """Interpolate an array on the grid at world points ``(..., 3)``; 0 outside."""
         index = (places - self.origin) / self.spacing_mm
@@ -46,7 +61,7 @@ def features(
     spacing_mm: float,
     *,
     modality: str,
-    settings: AlignSettings,
+    settings: ContrastSettings,
 ) -> Features:
     """Turn an image into what is compared: its local contrast within the head.
 
@@ -59,7 +74,7 @@ def features(
         head: mask on the image's grid.
         spacing_mm: of the grid compared on; the image is smoothed accordingly.
         modality: ``us`` or ``mr``.
-        settings: section ``align``.
+        settings: of section ``align`` or ``match``.
 
     Returns:
         The features.

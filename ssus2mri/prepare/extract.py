@@ -166,7 +166,7 @@ def run_extract(
     Raises:
         InputError: no head or no slice left after alignment, or a constant image.
     """
-    picture, head, to_atlas = _aligned(image, mask, transform, plane)
+    picture, head, to_atlas = aligned(image, mask, transform, plane=bool(plane))
     percentiles = getattr(settings, f"{modality}_percentiles")
     inside = sitk.GetArrayViewFromImage(head) > 0
     pairs = [(PLANES.index(plane), _level(image))] if plane else chosen(inside, settings)
@@ -217,8 +217,8 @@ def beside(image: Path, ending: str) -> Path:
     return image.with_name(image.name.removesuffix(".gz").removesuffix(".nii") + ending)
 
 
-def _aligned(
-    image: Path, mask: Path, transform: Path, plane: str
+def aligned(
+    image: Path, mask: Path, transform: Path, *, plane: bool
 ) -> tuple[sitk.Image, sitk.Image, sitk.Transform]:
     """Read the aligned image, its head on the same grid, and the transform that leads there."""
     picture = read_any(image)

@@ -16,6 +16,11 @@ RUNS = PROJECT.enabled_runs
 LABELS = flow.of_runs(config, "label")
 METHODS = flow.of_runs(config, "method")
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
+TRAIN_MR = [
+    f"results/align/{row.volume}.nii.gz"
+    for row in MANIFEST.where(modality="mr", split="train")
+    if not row.plane
+]
 TABLES = expand(
     "results/score/{table}.csv",
     table=["table2", "table4", "table5", "position", "way", "summary", "pathology"],
@@ -106,3 +111,24 @@ def extracts(modality, *splits):
         for row in MANIFEST.where(modality=modality, split=split)
     ]
     return [f"results/extract/{row.volume}.h5" for row in rows]
+
+
+def matched(*splits):
+    """Make a function that lists the MR matched to the US of some splits, for runs that need it."""
+
+    def paths(wildcards):
+        if not flow.needs_match(config, wildcards.run, *splits):
+            return []
+        rows = [
+            row
+            for split in splits
+            for row in MANIFEST.where(modality="us", split=split)
+        ]
+        return [f"results/match/{row.volume}.h5" for row in rows]
+
+    return paths
+
+
+def match_folder(wildcards, input):
+    """Give the folder of the matched MR among the inputs; empty where there is none."""
+    return str(Path(input.matched[0]).parent) if input.matched else ""

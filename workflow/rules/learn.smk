@@ -7,6 +7,7 @@ rule train:
     input:
         us=extracts("us", "train", "val"),
         mr=extracts("mr", "train", "val"),
+        matched=matched("train", "val"),
     output:
         model="results/train/{run}/model.safetensors",
         last="results/train/{run}/last.safetensors",
@@ -27,11 +28,13 @@ rule train:
     params:
         checkpoints=checkpoints,
         settings=run_settings,
+        matched=match_folder,
         code=fingerprint("ssus2mri.learn.train"),
     shell:
         "ssus2mri train {input.us} {input.mr} --run={wildcards.run} --out={output.model}"
         " --checkpoints={params.checkpoints} --settings={params.settings:q}"
-        " --threads={threads} --processes={resources.processes} &> {log}"
+        " --threads={threads} --processes={resources.processes} --matched={params.matched:q}"
+        " &> {log}"
 
 
 rule synthesize:
@@ -39,6 +42,7 @@ rule synthesize:
     input:
         model="results/train/{run}/model.safetensors",
         us=extracts("us", "test"),
+        matched=matched("test"),
     output:
         slices=expand("results/synthesize/{{run}}/{volume}.h5", volume=TEST_US),
         volumes=expand("results/synthesize/{{run}}/{volume}.nii.gz", volume=TEST_US),
@@ -55,7 +59,8 @@ rule synthesize:
     params:
         folder=folder,
         settings=settings("synthesize"),
+        matched=match_folder,
         code=fingerprint("ssus2mri.learn.synthesize"),
     shell:
         "ssus2mri synthesize {input.model} {input.us} --run={wildcards.run} --out={params.folder}"
-        " --settings={params.settings:q} --threads={threads} &> {log}"
+        " --settings={params.settings:q} --threads={threads} --matched={params.matched:q} &> {log}"

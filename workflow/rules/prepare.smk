@@ -104,3 +104,61 @@ rule extract:
         " --ga-weeks={params.ga_weeks} --split={params.split} --plane={params.plane}"
         " --labels={input.labels:q} --truth={input.truth:q} --pathology={params.pathology:q}"
         " --out={output.slices} --settings={params.settings:q} &> {log}"
+
+
+rule blend:
+    """Average training MR in the shape of the atlas; only where a run learns from matched MR."""
+    input:
+        images=TRAIN_MR,
+        template="results/template/mr.nii.gz",
+    output:
+        image="results/blend/mr.nii.gz",
+    log:
+        "logs/blend/mr.log",
+    benchmark:
+        "results/benchmark/blend/mr.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        extract=settings("extract"),
+        settings=settings("match"),
+        code=fingerprint("ssus2mri.prepare.blend"),
+    shell:
+        "ssus2mri blend {input.images} --template={input.template} --out={output.image}"
+        " --extract={params.extract:q} --settings={params.settings:q} &> {log}"
+
+
+rule match:
+    """Deform training MR onto the head of an ultrasound, as slices beside those of `extract`."""
+    input:
+        image="results/align/{volume}.nii.gz",
+        mask="results/crop/{volume}_mask.nii.gz",
+        transform="results/align/{volume}.tfm",
+        extract="results/extract/{volume}.h5",
+        template="results/template/us.nii.gz",
+        template_head="results/template/head.nii.gz",
+        blend="results/blend/mr.nii.gz",
+    output:
+        slices="results/match/{volume}.h5",
+    log:
+        "logs/match/{volume}.log",
+    benchmark:
+        "results/benchmark/match/{volume}.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=settings("match"),
+        code=fingerprint("ssus2mri.prepare.match"),
+    shell:
+        "ssus2mri match {input.image} --mask={input.mask} --transform={input.transform}"
+        " --extract={input.extract} --template={input.template}"
+        " --template-head={input.template_head} --blend={input.blend} --out={output.slices}"
+        " --settings={params.settings:q} &> {log}"

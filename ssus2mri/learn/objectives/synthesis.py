@@ -8,7 +8,6 @@ from ssus2mri.config.learn import TERMS
 from ssus2mri.learn.dataset import Batch
 from ssus2mri.learn.losses import (
     ADVERSARIAL_TERMS,
-    place_loss,
     position_loss,
     reconstruction_loss,
 )
@@ -23,7 +22,7 @@ from ssus2mri.slices import SAGITTAL
 class SynthesisObjective:
     """All terms of the method; a term without weight is not computed, nor its network made.
 
-    Source: TMI 2020, Sec. III-C.2, Eqs. 2-10; Sec. III-D for `index`; `place` is ours.
+    Source: TMI 2020, Sec. III-C.2, Eqs. 2-10; Sec. III-D for `index`; `match` is not in it.
 
     Args:
         generator: with the decoders, the backward path and the locator that the terms need.
@@ -31,7 +30,6 @@ class SynthesisObjective:
         edges: EdgeNet.
         weights: of the terms to compute, none 0.
         adversarial: a form of `losses.discriminator_loss`.
-        place_cells: of `losses.place_loss`.
 
     Raises:
         ValueError: a term that is not of this method, or discriminators of other terms.
@@ -45,7 +43,6 @@ class SynthesisObjective:
         *,
         weights: Mapping[str, float],
         adversarial: str,
-        place_cells: int,
     ) -> None:
         if not set(weights) <= set(TERMS["synthesis"]):
             raise ValueError(f"weights {sorted(weights)}: known are {TERMS['synthesis']}")
@@ -58,7 +55,6 @@ class SynthesisObjective:
         self.memory = nn.ModuleDict()
         self.edges = edges
         self.adversarial = adversarial
-        self.place_cells = place_cells
 
     def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
         """Compute the terms with a weight; see `Objective`."""
@@ -85,9 +81,9 @@ class SynthesisObjective:
             # The order of neighbouring slices tells the side.
             either_side = (batch.plane == SAGITTAL) & (batch.us.shape[1] == 1)
             terms["index"] = position_loss(forward.position, place, either_side)
-        if "place" in wanted:
-            assert batch.atlas is not None, "`Feed` gives it for this term"
-            terms["place"] = place_loss(forward.mr, batch.atlas, self.place_cells)
+        if "match" in wanted:
+            assert batch.matched is not None, "`dataset.load` keeps it for this term"
+            terms["match"] = reconstruction_loss(forward.mr, batch.matched)
         terms |= fool(self.adversarial, self.discriminators, judged)
         return in_order(terms, wanted), cut_off(judged)
 

@@ -1,0 +1,32 @@
+"""Settings of free-form deformation, wherever it is used."""
+
+from pydantic import Field, model_validator
+
+from ssus2mri.config.base import Section
+
+
+class FfdSettings(Section):
+    """A section ``ffd``: the free-form deformation; lists have one entry a pyramid level."""
+
+    mesh_mm: list[float] = Field(
+        min_length=1, description="cell of the B-spline mesh, mm; each a whole part of the first"
+    )
+    resolution_mm: list[float] = Field(description="pixels are shrunk to about this, mm")
+    smooth_mm: list[float] = Field(description="standard deviation of the smoothing, mm")
+    iterations: int = Field(ge=1, description="most LBFGS2 iterations a level")
+    line_search: int = Field(ge=1, description="most evaluations a line search")
+    tolerance: float = Field(
+        gt=0, description="gradient at which a level ends, of the parameters' norm"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "FfdSettings":
+        levels = len(self.mesh_mm)
+        if len(self.resolution_mm) != levels or len(self.smooth_mm) != levels:
+            raise ValueError(f"{levels} entries in each of mesh_mm, resolution_mm and smooth_mm")
+        if min(*self.mesh_mm, *self.resolution_mm) <= 0 or min(self.smooth_mm) < 0:
+            raise ValueError("mesh_mm and resolution_mm above 0, smooth_mm at least 0")
+        growth = [self.mesh_mm[0] / cell for cell in self.mesh_mm]
+        if any(abs(factor - round(factor)) > 1e-6 or factor < 1 for factor in growth):
+            raise ValueError("cells in mesh_mm that are whole parts of its first")
+        return self

@@ -1,0 +1,107 @@
+"""Aligned training MR in, its mean in the shape of the atlas out: what `match` deforms onto heads.
+
+Not in the source. Two people's brains in one space still differ by millimetres: their mean would be
+blurred, and like neither. So each MR is first deformed to the atlas, which is MR too.
+"""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ssus2mri import geometry, volume
+from ssus2mri.config.prepare import MatchSettings
+from ssus2mri.deform import deform
+from ssus2mri.errors import InputError
+from ssus2mri.formats import read_any
+from ssus2mri.prepare.extract import scaled
+
+logger = logging.getLogger(__name__)
+
+
+def blend(
+    images: list[sitk.Image],
+    template: sitk.Image,
+    *,
+    percentiles: list[float],
+    settings: MatchSettings,
+) -> sitk.Image:
+    """Deform MR volumes to the atlas and average them.
+
+    Args:
+        images: aligned MR, 0 outside the brain, any intensities.
+        template: MR of the atlas on the same grid, 0 outside the brain.
+        percentiles: within a brain, shown as 0 and 1.
+        settings: section ``match``.
+
+    Returns:
+        float32 in [0, 1] on the grid of the template, 0 outside its brain.
+
+    Raises:
+        ValueError: an image without contrast.
+    """
+    brain = template > 0
+    fixed = _unit(template, percentiles)
+    total = np.zeros(template.GetSize()[::-1], np.float32)
+    for image in images:
+        moving = _unit(image, percentiles)
+        try:
+            transform = deform(fixed, moving, brain, settings.mr)
+        except RuntimeError as error:
+            logger.warning("not deformed: %s", str(error).strip().splitlines()[-1])
+            transform = sitk.Transform()
+        warped = sitk.Resample(moving, fixed, transform, sitk.sitkLinear, 0.0)
+        total += sitk.GetArrayViewFromImage(warped)
+    mean = total / len(images) * sitk.GetArrayViewFromImage(brain)
+    return geometry.from_array(np.clip(mean, 0, 1), template)
+
+
+def _unit(image: sitk.Image, percentiles: list[float]) -> sitk.Image:
+    array = sitk.GetArrayFromImage(image)
+    return geometry.from_array(scaled(array, array > 0, percentiles)[0], image)
+
+
+def run_blend(
+    images: list[Path],
+    *,
+    template: Path,
+    out: Path,
+    percentiles: list[float],
+    settings: MatchSettings,
+) -> None:
+    """Read aligned training MR, average it in the shape of the atlas, and write the mean.
+
+    Args:
+        images: aligned MR volumes.
+        template: MR of the atlas.
+        out: ``.nii.gz`` to write, in [0, 1].
+        percentiles: ``extract.mr_percentiles``.
+        settings: section ``match``.
+
+    Raises:
+        InputError: no volume, or one that cannot be used.
+    """
+    if not images:
+        raise InputError(
+            "manifest",
+            expected="an MR volume of split train, for the runs that learn from matched MR",
+            found="none",
+            do="Add one, or leave runs with `weights.match` or method `matched` out.",
+        )
+    try:
+        mean = blend(
+            [read_any(path) for path in images],
+            read_any(template),
+            percentiles=percentiles,
+            settings=settings,
+        )
+    except ValueError as error:
+        raise InputError(
+            ", ".join(str(path) for path in images),
+            expected="contrast within the brain",
+            found=str(error),
+            do="Look at the images and their alignment.",
+        ) from error
+    volume.write(mean, out)
+    logger.info("mean of %d MR volumes in the shape of the atlas", len(images))

@@ -1,0 +1,264 @@
+"""Training MR deformed onto a head: found again where a known deformation put it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from phantom_learn import batch, settings, some_slices, write_cohort
+from phantom_match import HEAD, SETTINGS, SIZE, deformed, image, likeness, mr, us
+from phantom_train import train
+
+from ssus2mri import flow, geometry, slices, volume
+from ssus2mri.config.base import load_yaml, merge
+from ssus2mri.config.learn import SynthesizeSettings
+from ssus2mri.errors import InputError
+from ssus2mri.formats import read_any
+from ssus2mri.learn.augment import move
+from ssus2mri.learn.dataset import Data, load, pool
+from ssus2mri.learn.feed import Feed, plan
+from ssus2mri.learn.methods import objective
+from ssus2mri.learn.parallel import World
+from ssus2mri.learn.synthesize import run_synthesize
+from ssus2mri.manifest import Manifest, Row
+from ssus2mri.prepare.blend import blend, run_blend
+from ssus2mri.prepare.match import match, run_match
+from ssus2mri.slices import Header, Slices
+
+ALONE = World(torch.device("cpu"))
+PERCENTILES = [0.5, 99.5]
+
+
+def speckled() -> np.ndarray:
+    """A scan of the deformed head: other gain on either side, and speckle."""
+    shade = np.linspace(0.5, 1.5, SIZE)
+    return deformed(us()) * shade * np.random.default_rng(1).gamma(4, 0.25, HEAD.shape) * HEAD
+
+
+def arguments() -> dict:
+    return {
+        "template": image(us()),
+        "template_head": geometry.from_array(HEAD.astype(np.uint8), image(us())),
+        "blend": image(mr()),
+        "settings": SETTINGS,
+    }
+
+
+def head() -> sitk.Image:
+    return geometry.from_array(HEAD.astype(np.uint8), image(us()))
+
+
+def test_mr_goes_where_the_head_is_deformed_to():
+    found = sitk.GetArrayFromImage(match(image(speckled()), head(), **arguments()))
+    truth = deformed(mr())
+    assert likeness(mr(), truth) < 0.8
+    assert likeness(found, truth) > 0.87
+    assert not found[~HEAD].any()
+
+
+def test_a_scan_of_the_very_atlas_moves_little():
+    found = sitk.GetArrayFromImage(match(image(us()), head(), **arguments()))
+    assert likeness(found, mr()) > 0.99
+
+
+def test_without_contrast_mr_stays_in_the_shape_of_the_atlas():
+    found = sitk.GetArrayFromImage(match(image(HEAD * 0.0), head(), **arguments()))
+    np.testing.assert_allclose(found[HEAD], mr()[HEAD], atol=1e-5)
+
+
+def test_blend_of_two_people_has_the_shape_of_the_atlas():
+    two = [image(1000 * deformed(mr(), sign)) for sign in (1.0, -0.8)]
+    plain = np.mean([sitk.GetArrayFromImage(one) for one in two], axis=0)
+    found = blend(two, image(mr()), percentiles=PERCENTILES, settings=SETTINGS)
+    array = sitk.GetArrayFromImage(found)
+    assert likeness(plain, mr()) < 0.93
+    assert likeness(array, mr()) > 0.98
+    assert array.min() >= 0
+    assert array.max() <= 1
+
+
+@pytest.mark.parametrize("images", [[], [np.zeros(HEAD.shape) + HEAD]])
+def test_blend_needs_mr_with_contrast(tmp_path, images):
+    paths = [tmp_path / "mr.nii.gz" for _ in images]
+    for array, path in zip(images, paths, strict=True):
+        volume.write(image(array), path)
+    volume.write(image(mr()), tmp_path / "template.nii.gz")
+    with pytest.raises(InputError, match=r"expected (an MR volume|contrast)"):
+        run_blend(
+            paths,
+            template=tmp_path / "template.nii.gz",
+            out=tmp_path / "out.nii.gz",
+            percentiles=PERCENTILES,
+            settings=SETTINGS,
+        )
+    assert not (tmp_path / "out.nii.gz").exists()
+
+
+def files(folder: Path, scan: sitk.Image, index: list[int]) -> dict:
+    """What the stages before `match` write of a scan, and the atlas."""
+    dimension = scan.GetDimension()
+    mask = HEAD if dimension == 3 else HEAD[index[0]]
+    volume.write(scan, folder / "us.nii.gz")
+    volume.write(geometry.from_array(mask.astype(np.uint8), scan), folder / "mask.nii.gz")
+    geometry.write_transform(sitk.TranslationTransform(dimension), folder / "us.tfm")
+    known = Slices(
+        Header("us", "s", "us", 23.0, "train", 2.4, SIZE, 0.0, 9.0),
+        np.zeros((len(index), SIZE, SIZE), np.float16),
+        np.zeros(len(index), np.uint8),
+        np.array(index, np.int16),
+        HEAD[index],
+    )
+    slices.write(known, folder / "us.h5")
+    given = arguments()
+    for name in ("template", "template_head", "blend"):
+        volume.write(given[name], folder / f"{name}.nii.gz")
+    return {
+        "mask": folder / "mask.nii.gz",
+        "transform": folder / "us.tfm",
+        "extract": folder / "us.h5",
+        "out": folder / "matched.h5",
+        "settings": SETTINGS,
+    } | {name: folder / f"{name}.nii.gz" for name in ("template", "template_head", "blend")}
+
+
+def test_file_has_the_slices_of_extract(tmp_path):
+    given = files(tmp_path, image(speckled()), [15, 20, 24])
+    run_match(tmp_path / "us.nii.gz", **given)
+    found = slices.read(tmp_path / "matched.h5")
+    atlas = {name: read_any(given[name]) for name in ("template", "template_head", "blend")}
+    scan, mask = read_any(tmp_path / "us.nii.gz"), read_any(given["mask"])
+    whole = sitk.GetArrayFromImage(match(scan, mask, **atlas, settings=SETTINGS))
+    np.testing.assert_allclose(found.image, whole[[15, 20, 24]] * HEAD[[15, 20, 24]], atol=1e-3)
+    assert found.index.tolist() == [15, 20, 24]
+    assert (found.header.volume, found.header.modality) == ("us", "mr")
+
+
+def test_a_2d_plane_gets_the_mr_of_its_level(tmp_path):
+    scan = image(speckled())[:, :, 18]
+    given = files(tmp_path, scan, [18])
+    run_match(tmp_path / "us.nii.gz", **given)
+    found = slices.read(tmp_path / "matched.h5").image
+    np.testing.assert_allclose(found[0], mr()[18] * HEAD[18], atol=1e-3)
+
+
+def cohort(folder: Path) -> tuple[list[Path], Path]:
+    """Slice files, and a folder of MR matched to the ultrasound among them."""
+    paths, matched = write_cohort(folder), folder / "match"
+    for path in paths:
+        one = slices.read(path)
+        if one.header.modality == "us":
+            slices.write(replace(one, image=one.image / 2), matched / path.name)
+    return paths, matched
+
+
+def test_training_data_come_with_their_match(tmp_path):
+    paths, matched = cohort(tmp_path)
+    data = load(paths, matched=matched)
+    for known in (data.us, data.val_us):
+        torch.testing.assert_close(known.matched, known.image / 2)
+    assert data.mr.matched is None
+    assert load(paths).us.matched is None
+
+
+def test_a_match_of_other_slices_is_refused(tmp_path):
+    paths, matched = cohort(tmp_path)
+    slices.write(some_slices("us-b", count=3), matched / "us-b.h5")
+    with pytest.raises(InputError, match=r"us-b.h5: expected the 4 slices .* found 3 others"):
+        load(paths, matched=matched)
+    (matched / "us-b.h5").unlink()
+    with pytest.raises(InputError, match=r"us-b\.h5"):
+        load(paths, matched=matched)
+
+
+def test_the_match_moves_with_its_slice():
+    known = settings("ours_match", augment={"rotation_deg": 10.0, "shift": 0.1})
+    one = some_slices("us-a", count=6)
+    us_pool = replace(pool([one]), matched=torch.from_numpy(one.image) / 2)
+    data = Data(us_pool, pool([some_slices("mr-a", modality="mr")]), us_pool, pool([]), ())
+    feed = Feed(data, known, ALONE.device, ALONE, truth=False)
+    drawn = plan(data, 3, 2, torch.Generator().manual_seed(0))
+    made, rows = feed.batch(drawn, 2), drawn.us[2]
+    plane, given = us_pool.plane[rows], us_pool.images(rows)
+    expected = move(given / 2, plane, drawn.us_draws[2], known.augment)
+    torch.testing.assert_close(made.matched, expected, atol=1e-3, rtol=0)
+    plain = feed.plain(feed.us, rows, feed.mr, drawn.mr[2]).matched
+    torch.testing.assert_close(plain, given / 2, atol=1e-3, rtol=0)
+
+
+def test_the_term_pulls_the_synthesis_to_the_match():
+    made, one = objective(settings("ours_match")), batch()
+    term = made.generator_terms(one)[0]["match"]
+    synthetic = made.generator.translate(one.us, reconstruct=True).mr
+    assert term.item() == pytest.approx((synthetic - one.matched).abs().mean().item())
+    term.backward()
+    assert made.generator.decoder_c.blocks[-1][2].weight.grad.abs().sum() > 0
+    assert made.generator.encoder_a.blocks[0][0][0].weight.grad.abs().sum() > 0
+
+
+def test_without_the_term_nothing_changes():
+    """Ours is the source's: it does not see the match."""
+    made = objective(settings())
+    again = objective(settings())
+    found = made.generator_terms(batch())
+    torch.testing.assert_close(
+        found, again.generator_terms(replace(batch(), matched=None)), atol=0, rtol=0
+    )
+
+
+def test_a_run_says_that_it_needs_the_match(tmp_path):
+    paths, _ = cohort(tmp_path)
+    with pytest.raises(InputError, match=r"run ours_match: expected the folder of matched MR"):
+        train(tmp_path / "out", paths, "ours_match")
+
+
+def test_a_run_trains_on_the_match_and_on_others_anew(tmp_path):
+    paths, matched = cohort(tmp_path)
+    first = train(tmp_path / "a", paths, "ours_match", matched=matched)
+    for path in matched.glob("*.h5"):
+        one = slices.read(path)
+        slices.write(replace(one, image=one.image * 0), path)
+    second = train(tmp_path / "b", paths, "ours_match", matched=matched)
+    assert first[1] != second[1]
+    assert b"val_match" in first[1]
+
+
+def test_matched_offers_the_match_itself(tmp_path):
+    paths, matched = cohort(tmp_path)
+    train(tmp_path / "out", paths, "matched")
+    test = some_slices("us-t", split="test")
+    slices.write(test, tmp_path / "us-t.h5")
+    slices.write(replace(test, image=test.image / 4), matched / "us-t.h5")
+    given = {
+        "run": "matched",
+        "out": tmp_path / "made",
+        "settings": SynthesizeSettings(
+            batch_size=2, gpu_batch_size=2, mixed_precision=True, fuse=True
+        ),
+        "threads": 1,
+    }
+    model = tmp_path / "out" / "model.safetensors"
+    run_synthesize(model, [tmp_path / "us-t.h5"], **given, matched=matched)
+    found = slices.read(tmp_path / "made" / "us-t.h5").image
+    np.testing.assert_array_equal(found, (test.image / 4) * test.head)
+    with pytest.raises(InputError, match="folder of matched MR"):
+        run_synthesize(model, [tmp_path / "us-t.h5"], **given)
+
+
+def test_only_runs_that_need_the_match_wait_for_it():
+    values = load_yaml(Path("config/config.yaml"))
+    assert flow.needs_match(values, "ours_match", "train", "val")
+    assert not flow.needs_match(values, "ours_match", "test")
+    assert flow.needs_match(values, "matched", "test")
+    assert not flow.needs_match(values, "matched", "train")
+    assert not flow.needs_match(values, "ours", "train")
+    edited = merge(values, {"match": {"window_mm": 9.0}})
+    row = Row(volume="m", subject="m", modality="mr", image="m.mha", ga_weeks=23, split="train")
+    table = Manifest({"m": row})
+
+    def grounds(of: dict, run: str) -> str:
+        return flow.grounds(of, flow.project.load(of)[0], table, run)
+
+    assert grounds(values, "ours") == grounds(edited, "ours")
+    assert grounds(values, "ours_match") != grounds(edited, "ours_match")
