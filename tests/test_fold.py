@@ -114,6 +114,20 @@ def test_folding_is_exact_and_leaves_no_normalisation():
     assert all(torch.equal(before[name], now) for name, now in network.state_dict().items())
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_convolutions_fold_with_and_without_a_bias(kind, bias):
+    chain = used(nn.Sequential(kind(2, 3, 3, bias=bias), nn.BatchNorm2d(3), nn.ReLU())).double()
+    if bias:
+        chain[0].bias.copy_(torch.tensor([0.5, -0.3, 0.2]))
+    image = torch.rand(1, 2, 8, 8, generator=torch.Generator().manual_seed(1)).double()
+
+    folded = fold(chain)
+
+    assert not layers(folded, nn.BatchNorm2d)
+    torch.testing.assert_close(folded(image), chain(image))
+
+
 WINDOWS = {
     "middle": (16, 48, 24, 40),
     "corner": (0, 24, 40, 64),

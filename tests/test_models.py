@@ -5,7 +5,7 @@ from torch import nn
 from ssus2mri.errors import InputError
 from ssus2mri.models.attention import CrossModalAttention, attend
 from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
-from ssus2mri.models.blocks import conv, count_parameters, middle
+from ssus2mri.models.blocks import conv, count_parameters, middle, up_conv
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.generator import Decoder, Encoder, Generator, Shape
 from ssus2mri.models.initialise import draw_weights
@@ -75,6 +75,19 @@ def test_discriminator_has_the_layers_of_table_1():
         (256, 512, 3, 1, 1180160),
         (512, 1, 3, 1, 4609),
     ]
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize("make", [conv, up_conv])
+def test_only_layers_without_normalisation_have_a_bias(make, norm):
+    """Table I does not say; counted here are the layers without, whose parameters it has."""
+    layer = make(3, 4, norm=norm, activation="relu").double()
+    assert layer[0].bias is None
+    assert make(3, 4, norm="none", activation="relu")[0].bias is not None
+    image = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)).double()
+    without = layer(image)
+    layer[0].bias = nn.Parameter(torch.tensor([1.0, -2.0, 3.0, 0.5]).double())
+    torch.testing.assert_close(layer(image), without)
 
 
 def test_generator_adds_up():

@@ -27,7 +27,8 @@ def conv(
     """Make a 3 x 3 convolution, padded by 1, with normalisation and activation.
 
     Source: TMI 2020, Table I (kernel, channels, stride). Normalisation and activation are not
-    stated in the source; they are settings.
+    stated in the source; they are settings. There is a bias only without normalisation, which
+    would take it away again: it would drift on the rounding of its gradient, and cost kernels.
 
     Args:
         channels_in: channels of the input.
@@ -39,14 +40,15 @@ def conv(
     Returns:
         Layer from ``(N, channels_in, H, W)`` to ``(N, channels_out, H / stride, W / stride)``.
     """
-    layer = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1)
+    bias = norm == "none"
+    layer = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=bias)
     return _finished(layer, channels_out, norm, activation)
 
 
 def up_conv(channels_in: int, channels_out: int, *, norm: str, activation: str) -> nn.Sequential:
     """Make a 3 x 3 transposed convolution of stride 2, with normalisation and activation.
 
-    Source: TMI 2020, Table I, "up-conv, 3x3, stride=2".
+    Source: TMI 2020, Table I, "up-conv, 3x3, stride=2". For the bias see `conv`.
 
     Args:
         channels_in: channels of the input.
@@ -57,7 +59,13 @@ def up_conv(channels_in: int, channels_out: int, *, norm: str, activation: str) 
     Returns:
         Layer from ``(N, channels_in, H, W)`` to ``(N, channels_out, 2 H, 2 W)``.
     """
-    layer = nn.ConvTranspose2d(channels_in, channels_out, 3, stride=2, padding=1, output_padding=1)
+    layer = nn.ConvTranspose2d(
+        *(channels_in, channels_out, 3),
+        stride=2,
+        padding=1,
+        output_padding=1,
+        bias=norm == "none",
+    )
     return _finished(layer, channels_out, norm, activation)
 
 
