@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from phantom_learn import settings, some_slices, write_cohort
+from phantom_learn import batch, settings, some_slices, write_cohort
 from phantom_train import same, train
 from safetensors.torch import load_file
 
 from ssus2mri import slices
 from ssus2mri.errors import InputError
 from ssus2mri.learn import checkpoint, dataset
-from ssus2mri.learn.device import compiled
-from ssus2mri.learn.loop import Loop, learning_rate
+from ssus2mri.learn.compiled import compile_parts
+from ssus2mri.learn.loop import Ask, Loop, learning_rate
 from ssus2mri.learn.methods import objective
 from ssus2mri.learn.parallel import World
 from ssus2mri.learn.progress import duration
@@ -200,20 +200,62 @@ def test_tensorboard_gets_every_epoch(tmp_path):
 def test_compiling_without_a_compiler(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(InputError, match=r"train\.compile.*found no no-such-compiler"):
-        compiled(torch.sin)
+        compile_parts(torch.nn.Identity())
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The compiler itself takes minutes; this follows the code as it does, and runs it as it is."""
+    made = []
+
+    def follow(graph, _):
+        made.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr("torch.compile", partial(torch.compile, backend=follow))
+    yield made
+    torch.compiler.reset()
 
 
 @pytest.mark.slow
-def test_compiling_renames_nothing(tmp_path, monkeypatch):
-    """The compiler itself takes minutes; this follows the code as it does, and runs it as it is."""
-    compiler = partial(torch.compile, backend="eager")
-    monkeypatch.setattr("ssus2mri.learn.device.torch.compile", compiler)
-    paths, few = write_cohort(tmp_path), {"epochs": 1, "steps_per_epoch": 1}
-    plain, _ = train(tmp_path / "plain", paths, "gan", **few)
-    fast, _ = train(tmp_path / "fast", paths, "gan", compile=True, **few)
+@pytest.mark.parametrize("run", ["ours", "cyclegan"])
+def test_compiling_changes_neither_names_nor_values(tmp_path, compiled, run):
+    paths, few = write_cohort(tmp_path), {"epochs": 2, "steps_per_epoch": 1}
+    plain, _ = train(tmp_path / "plain", paths, run, **few)
+    assert not compiled
+    fast, _ = train(tmp_path / "fast", paths, run, compile=True, **few)
+    assert compiled
     assert plain.keys() == fast.keys()
     for name, value in plain.items():
         torch.testing.assert_close(fast[name], value)
+
+
+@pytest.mark.slow
+def test_nothing_is_compiled_after_the_first_step(tmp_path, compiled):
+    """Whatever changes: random numbers, weights that are lent for validation, the mode."""
+    data = dataset.load(write_cohort(tmp_path))
+    known = settings(compile=True)
+    loop, counts = Loop(objective(known), data, known, ALONE), []
+    loop.run(
+        ask=lambda: Ask.GO,
+        on_step=lambda _: counts.append(len(compiled)),
+        on_epoch=lambda _: None,
+        on_save=lambda _: None,
+    )
+    assert len(set(counts)) == 1
+    assert counts[0] > 0
+
+
+@pytest.mark.slow
+def test_parts_of_the_same_layers_share_what_is_compiled(compiled):
+    network = objective(settings()).generator.eval().requires_grad_(False)
+    compile_parts(network)
+    image = batch().us
+    network.translate(image, reconstruct=True)
+    known = len(compiled)
+    assert known == 4  # encoder, decoder before and behind the attention, attention
+    network.infer_back(image)
+    assert len(compiled) == known
 
 
 @pytest.mark.slow

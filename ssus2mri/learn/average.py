@@ -19,6 +19,9 @@ from ssus2mri.learn.objectives import Objective
 def lent(objective: Objective, average: nn.Module) -> Iterator[None]:
     """Give the generator its average weights for a while; nothing is trained meanwhile.
 
+    Nor is compiled code run: it would be made anew for each part, for the little that is computed
+    here, and where the mean over all batches is measured, normalisation cannot be compiled.
+
     Args:
         objective: its networks are as they were afterwards.
         average: the generator's average weights.
@@ -31,7 +34,7 @@ def lent(objective: Objective, average: nn.Module) -> Iterator[None]:
     objective.generator.load_state_dict(average.state_dict())
     for network in networks:
         network.eval()
-    with torch.no_grad():
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"):
         yield
     objective.generator.load_state_dict(current)
     for network in networks:

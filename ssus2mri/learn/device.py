@@ -2,10 +2,7 @@
 
 import os
 import resource
-import shutil
-from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
 
 import torch
 
@@ -87,26 +84,3 @@ def look_every(device: torch.device) -> int:
     A CPU is never waited for; a GPU that is not looked at has its next steps queued.
     """
     return 20 if device.type == "cuda" else 1
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a function as `torch.compile` makes it; the networks in it keep their names.
-
-    Args:
-        function: of tensors.
-
-    Returns:
-        The same function, compiled when it is first called.
-
-    Raises:
-        InputError: there is no C++ compiler.
-    """
-    compiler = os.environ.get("CXX", "g++")
-    if shutil.which(compiler) is None:
-        raise InputError(
-            "train.compile",
-            expected="a C++ compiler, for torch.compile",
-            found=f"no {compiler}",
-            do="Install one, name it in CXX, or set train.compile to false.",
-        )
-    return torch.compile(function)

@@ -16,8 +16,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.learn.average import settle
+from ssus2mri.learn.compiled import compile_parts
 from ssus2mri.learn.dataset import Batch, Data
-from ssus2mri.learn.device import compiled, look_every, mixed_precision
+from ssus2mri.learn.device import look_every, mixed_precision
 from ssus2mri.learn.feed import Feed, plan
 from ssus2mri.learn.losses import require_finite, weighted_sum
 from ssus2mri.learn.methods import NEEDS_TRUTH
@@ -70,6 +71,8 @@ class Loop:
                 # A fifth faster on a CPU.
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
                 synchronise(network, world)
+                if settings.compile:
+                    compile_parts(network)
         self.average = AveragedModel(
             objective.generator,
             multi_avg_fn=get_ema_multi_avg_fn(settings.average),
@@ -84,9 +87,6 @@ class Loop:
             for parameters in groups
             if parameters
         ]
-        speed = compiled if settings.compile else lambda function: function
-        self.generator_terms = speed(objective.generator_terms)
-        self.discriminator_terms = speed(objective.discriminator_terms)
         truth = settings.method in NEEDS_TRUTH
         self.feed = Feed(data, settings, world.device, world, truth=truth)
         self.validation = Validation(self.feed, settings)
@@ -211,11 +211,11 @@ class Loop:
         """Make one step; return every term."""
         precision = self.settings.mixed_precision
         with mixed_precision(self.world.device, wanted=precision):
-            terms, pairs = self.generator_terms(batch)
+            terms, pairs = self.objective.generator_terms(batch)
         self._descend(0, weighted_sum(terms, self.objective.weights))
         self.average.update_parameters(self.objective.generator)
         with mixed_precision(self.world.device, wanted=precision):
-            judged = self.discriminator_terms(pairs)
+            judged = self.objective.discriminator_terms(pairs)
         if judged:
             self._descend(1, torch.stack(list(judged.values())).sum())
         return {name: value.detach() for name, value in {**terms, **judged}.items()}

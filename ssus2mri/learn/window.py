@@ -81,10 +81,6 @@ class WindowedDecoder(nn.Module):
         )
         return canvas
 
-    def forward(self, features: list[Tensor]) -> Tensor:
-        """Decode what `Encoder` returns."""
-        return self.finish(self.start(features, 2), features, 2)
-
 
 def _span(seen: Tensor) -> tuple[int, int]:
     places = torch.nonzero(seen)

@@ -24,7 +24,8 @@ class Autoencoder(nn.Module):
 
     def reconstruct(self, image: Tensor) -> Tensor:
         """Encode and decode ``(N, 1, H, W)``."""
-        return self.decoder(self.encoder(image))
+        features = self.encoder(image)
+        return self.decoder.finish(features[-1], features, 1)
 
     def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Synthesis:
         """Offer the reconstructed US as MR; see `Generator.forward`."""

@@ -121,30 +121,39 @@ class Decoder(nn.Module):
         Returns:
             The concatenated input of dec ``level``.
         """
-        return self._run(features[-1], features, 1, level)
+        return self(features[-1], features, 1, level - 1)
 
     def finish(self, value: Tensor, features: list[Tensor], level: int) -> Tensor:
         """Run a level and all that follow.
 
         Args:
-            value: the concatenated input of dec ``level``.
+            value: the input of dec ``level``: of dec1 the latent, else the concatenated one.
             features: what `Encoder` returns.
-            level: 2 to 6.
+            level: 1 to 6.
 
         Returns:
             ``(N, channels_out, H, W)``.
         """
-        # Images are float32 whatever the features are: bfloat16 has but 8 bits for grey levels.
-        return self.output(self.blocks[-1](self._run(value, features, level, LEVELS + 1)).float())
+        return self(value, features, level, LEVELS + 1)
 
-    def _run(self, value: Tensor, features: list[Tensor], first: int, stop: int) -> Tensor:
-        for level in range(first, stop):
+    def forward(self, value: Tensor, features: list[Tensor], first: int, last: int) -> Tensor:
+        """Run some levels; both parts of a decoder are a call of it, which can be compiled.
+
+        Args:
+            value: the input of dec ``first``.
+            features: what `Encoder` returns.
+            first: 1 to 6.
+            last: the same; not before ``first``.
+
+        Returns:
+            The concatenated input of the level after ``last``, or if that is 6, the image.
+        """
+        for level in range(first, min(last, LEVELS) + 1):
             value = join(self.blocks[level - 1](value), features[LEVELS - level])
-        return value
-
-    def forward(self, features: list[Tensor]) -> Tensor:
-        """Decode what `Encoder` returns to ``(N, channels_out, H, W)``."""
-        return self.finish(self.start(features, 2), features, 2)
+        if last <= LEVELS:
+            return value
+        # Images are float32 whatever the features are: bfloat16 has but 8 bits for grey levels.
+        return self.output(self.blocks[-1](value).float())
 
 
 @dataclass(frozen=True)
@@ -239,7 +248,9 @@ class Generator(nn.Module):
         if self.encoder_d is None or self.decoder_e is None:
             raise ValueError("this generator was made without a backward path")
         features = self.encoder_d(mr)
-        return self.decoder_e(features), features[-1]
+        # In the parts of the other decoders: compiled, all three are the same code.
+        half = self.decoder_e.start(features, self.level)
+        return self.decoder_e.finish(half, features, self.level), features[-1]
 
     def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Synthesis:
         """Synthesise MR; of decoder B only what the attention reads is run.
