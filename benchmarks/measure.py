@@ -61,7 +61,8 @@ def _rate(times: list[float], flop: float) -> Rate:
 
 
 def _flop(work: Work) -> float:
-    with FlopCounterMode(display=False) as counter:
+    # Compiled code does the same work in kernels that cannot be counted.
+    with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
         images = work()
     return counter.get_total_flops() / images
 

@@ -1,19 +1,23 @@
 """A training step of our method beside CycleGAN's, on the same images, in one run and in turns.
 
-    python benchmarks/train.py [--size 160] [--batch 8] [--steps 6] [--threads 2]
+    python benchmarks/train.py [--size 160] [--batch 8] [--steps 6] [--threads 2] [--compile]
 
 Networks of full size, the loop that `train` runs (augmentation, both updates, average weights),
 bfloat16 where the hardware has it; the images are noise in a head. A step is one update of the
 generators and one of the discriminators. From the measured stretch the paper's schedule is
 extrapolated: 28,800 slices, 100 epochs; validation and checkpoints are not in it.
+
+With ``--compile`` beside them our method with `train.compile`, and what its first call took longer
+than its second.
 """
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from measure import Work, matmul_rate, measure
+from measure import Work, matmul_rate, measure, settle
 
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.project import run_settings
@@ -26,6 +30,7 @@ from ssus2mri.slices import Header, Slices
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 RUNS = ("ours", "cyclegan")
+COMPILED = "ours, compiled"
 SLICES, EPOCHS = 28_800, 100  # TMI 2020, Sec. IV-A
 KNOWN = 96  # slices of a modality; the speed does not depend on it
 
@@ -44,10 +49,10 @@ def volume(name: str, modality: str, size: int) -> Slices:
     )
 
 
-def work(run: str, size: int, batch: int, device: torch.device) -> Work:
+def work(name: str, size: int, batch: int, device: torch.device) -> Work:
     values = load_yaml(CONFIG)
-    settings = run_settings(values, run).model_copy(
-        update={"batch_size": batch, "steps_per_epoch": 10**4}
+    settings = run_settings(values, "ours" if name == COMPILED else name).model_copy(
+        update={"batch_size": batch, "steps_per_epoch": 10**4, "compile": name == COMPILED}
     )
     nothing = pool([])
     us, mr = (pool([volume(name, name, size)]) for name in ("us", "mr"))
@@ -67,12 +72,20 @@ def work(run: str, size: int, batch: int, device: torch.device) -> Work:
     return some_steps
 
 
+def seconds(one: Work, device: torch.device) -> float:
+    begun = time.perf_counter()
+    one()
+    settle(device)
+    return time.perf_counter() - begun
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size", type=int, default=160)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--steps", type=int, default=6, help="of each method, after the first ones")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compile", action="store_true", help="beside them ours, compiled")
     given = parser.parse_args()
     device = devices.prepare(given.threads)
     with devices.mixed_precision(device, wanted=True):
@@ -80,7 +93,9 @@ def main() -> None:
     dtype = torch.bfloat16 if low else torch.float32
     peak = matmul_rate(device, dtype)
     rounds = max(-(-given.steps // devices.look_every(device)), 2)
-    works = {run: work(run, given.size, given.batch, device) for run in RUNS}
+    runs = (*RUNS, COMPILED) if given.compile else RUNS
+    works = {run: work(run, given.size, given.batch, device) for run in runs}
+    calls = [seconds(works[COMPILED], device) for _ in range(2)] if given.compile else []
     found = measure(works, device, rounds=rounds)
     print(
         f"training on {given.size} x {given.size}, batch {given.batch}, {devices.describe(device)},"
@@ -99,6 +114,11 @@ def main() -> None:
         f"a step of ours takes {peer.images / ours.images:.2f} of CycleGAN's time (target <= 0.35)"
         f" and {ours.flop / peer.flop:.2f} of its FLOP"
     )
+    if calls:
+        print(
+            f"compiling took {calls[0] - calls[1]:.0f} s; a compiled step takes"
+            f" {ours.images / found[COMPILED].images:.2f} of the time of one that is not"
+        )
 
 
 if __name__ == "__main__":
