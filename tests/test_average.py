@@ -5,9 +5,10 @@ import copy
 import torch
 from phantom_learn import settings, write_cohort
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ssus2mri.learn import methods
-from ssus2mri.learn.average import lent, settle
+from ssus2mri.learn.average import follow, lent, settle
 from ssus2mri.learn.dataset import load
 from ssus2mri.learn.feed import Feed
 from ssus2mri.learn.parallel import World
@@ -28,6 +29,22 @@ def states(objective) -> dict[str, torch.Tensor]:
         {"generator": objective.generator, "discriminators": objective.discriminators}
     )
     return copy.deepcopy(networks.state_dict())
+
+
+def test_weights_are_averaged_as_torch_does_it(tmp_path):
+    _, objective, _ = made(tmp_path)
+    network, decay = objective.generator, 0.9
+    average = copy.deepcopy(network)
+    witness = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    random = torch.Generator().manual_seed(0)
+    for step in range(3):
+        with torch.no_grad():
+            for one in network.parameters():
+                one.add_(torch.randn(one.shape, generator=random))
+        follow(average, network, decay if step else 0.0)
+        witness.update_parameters(network)
+    pairs = zip(average.parameters(), witness.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_settled_weights_give_at_inference_what_they_gave_in_training(tmp_path):

@@ -15,6 +15,21 @@ from ssus2mri.learn.feed import Feed
 from ssus2mri.learn.objectives import Objective
 
 
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move average weights towards a network's.
+
+    Statistics of normalisation are left alone, unlike `torch.optim.swa_utils.AveragedModel`'s:
+    `settle` measures them, and copying each after every step takes as many kernels.
+
+    Args:
+        average: a copy of the network.
+        network: after a step.
+        decay: what is kept of the average; 0: nothing.
+    """
+    with torch.no_grad():
+        torch._foreach_lerp_([*average.parameters()], [*network.parameters()], 1 - decay)
+
+
 @contextmanager
 def lent(objective: Objective, average: nn.Module) -> Iterator[None]:
     """Give the generator its average weights for a while; nothing is trained meanwhile.

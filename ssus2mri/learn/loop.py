@@ -12,10 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ssus2mri.config.learn import TrainSettings
-from ssus2mri.learn.average import settle
+from ssus2mri.learn.average import follow, settle
 from ssus2mri.learn.compiled import compile_parts
 from ssus2mri.learn.dataset import Batch, Data
 from ssus2mri.learn.device import look_every, mixed_precision
@@ -73,10 +72,7 @@ class Loop:
                 synchronise(network, world)
                 if settings.compile:
                     compile_parts(network)
-        self.average = AveragedModel(
-            objective.generator,
-            multi_avg_fn=get_ema_multi_avg_fn(settings.average),
-        )
+        self.average = copy.deepcopy(objective.generator)
         betas = (settings.adam_betas[0], settings.adam_betas[1])
         groups = [
             [*objective.generator.parameters(), *objective.helpers.parameters()],
@@ -171,7 +167,7 @@ class Loop:
         """Give the generator's weights of the chosen epoch: the best, or the last."""
         if self.settings.choose == "best" and self.best:
             return self.best["weights"]
-        return self.average.module.state_dict()
+        return self.average.state_dict()
 
     def _ended(self) -> bool:
         """Tell whether to end; all processes give the same answer."""
@@ -189,8 +185,8 @@ class Loop:
 
     def _finish_epoch(self, rate: float) -> None:
         """Sum up an epoch: means of all terms, then the same on the validation slices."""
-        settle(self.objective, self.average.module, self.feed, self.settings)
-        found = self.validation(self.objective, self.average.module)
+        settle(self.objective, self.average, self.feed, self.settings)
+        found = self.validation(self.objective, self.average)
         self.epoch += 1
         row = {
             "epoch": self.epoch,
@@ -202,7 +198,7 @@ class Loop:
         self.history.append(row)
         value = found.get("criterion", float("inf"))
         if value < self.best.get("criterion", float("inf")):
-            weights = copy.deepcopy(self.average.module.state_dict())
+            weights = copy.deepcopy(self.average.state_dict())
             self.best = {"criterion": value, "epoch": self.epoch, "weights": weights}
         self.step, self.sums, self.spent = 0, {}, 0.0
         self.at_start = self.random.get_state()
@@ -213,7 +209,9 @@ class Loop:
         with mixed_precision(self.world.device, wanted=precision):
             terms, pairs = self.objective.generator_terms(batch)
         self._descend(0, weighted_sum(terms, self.objective.weights))
-        self.average.update_parameters(self.objective.generator)
+        # First weights, which know nothing, are not averaged.
+        decay = self.settings.average if self.epoch or self.step else 0.0
+        follow(self.average, self.objective.generator, decay)
         with mixed_precision(self.world.device, wanted=precision):
             judged = self.objective.discriminator_terms(pairs)
         if judged:

@@ -33,7 +33,7 @@ class Trained:
     def by(cls, loop: Loop) -> "Trained":
         """Take it from a loop."""
         return cls(
-            last=loop.average.module.state_dict(),
+            last=loop.average.state_dict(),
             kept=loop.kept(),
             history=loop.history,
             seconds=loop.seconds,
