@@ -72,7 +72,8 @@ def up_conv(channels_in: int, channels_out: int, *, norm: str, activation: str) 
 def _finished(layer: nn.Module, channels: int, norm: str, activation: str) -> nn.Sequential:
     make_norm = pick(NORMS, norm, "norm")
     layers = [layer] if make_norm is None else [layer, make_norm(channels, affine=True)]
-    return nn.Sequential(*layers, pick(ACTIVATIONS, activation, "activation")())
+    # In place: neither layer needs its result on the way back, so a map less is kept of each.
+    return nn.Sequential(*layers, pick(ACTIVATIONS, activation, "activation")(inplace=True))
 
 
 def pick(table: dict[str, T], name: str, what: str) -> T:
