@@ -19,6 +19,7 @@ from ssus2mri.learn.loop import Ask, Loop, learning_rate
 from ssus2mri.learn.methods import objective
 from ssus2mri.learn.parallel import World
 from ssus2mri.learn.progress import duration
+from ssus2mri.learn.state import restore, state
 from ssus2mri.learn.summary import losses_csv
 
 ALONE = World(torch.device("cpu"))
@@ -244,6 +245,7 @@ def test_nothing_is_compiled_after_the_first_step(tmp_path, compiled):
     )
     assert len(set(counts)) == 1
     assert counts[0] > 0
+    restore(Loop(objective(settings()), data, settings(), ALONE), state(loop))  # names fit
 
 
 @pytest.mark.slow
