@@ -22,7 +22,7 @@ from ssus2mri.render.figures import upright
 
 CELL_INCHES = 0.9
 WIDTH = 11  # letters of a title in a line
-TITLE_INCHES = 0.4  # two lines
+TITLE_INCHES = 0.55  # three lines
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ ROLES: dict[str, Role] = {
     "paired": "ceiling",
     "copy": "reference",
     "atlas": "reference",
+    "matched": "reference",
 }
 FLOOR = "atlas"
 """The method from which the way to the ceiling is measured."""

@@ -21,7 +21,7 @@ mr-4,s4,mr,data/mr-4.nii.gz,23.2,train,
 us-5,s5,us,results/simulate/us-5.nii.gz,23.1,test,cyst
 mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test,cyst
 """
-TINY = "enabled_runs: [ours, gan, copy]\n"
+TINY = "enabled_runs: [ours, gan, copy, matched]\n"
 
 
 class Project:

@@ -10,18 +10,21 @@ from phantom_project import MANIFEST, Project
 
 pytestmark = pytest.mark.slow
 
-VOLUMES, SIMULATED, RUNS = 6, 5, 3
+VOLUMES, SIMULATED, RUNS = 6, 5, 4
 
 REPORT = {"score": 1, "render": 1}
 EVALUATE = {"register": RUNS, "compare": RUNS, **REPORT}
 SYNTHESIZE = {"synthesize": RUNS, **EVALUATE}
 TRAIN = {"train": RUNS, **SYNTHESIZE}
-EXTRACT = {"extract": VOLUMES, **TRAIN}
-ALIGN = {"align": VOLUMES, **EXTRACT}
+EXTRACT = {"extract": VOLUMES, "match": 1, **TRAIN}
+ALIGN = {"align": VOLUMES, "blend": 1, **EXTRACT}
 CROP = {"crop": VOLUMES, **ALIGN}
 SIMULATE = {"template": 1, "simulate": SIMULATED, "crop": SIMULATED, **ALIGN}
 ONE_RUN = {"train": 1, "synthesize": 1, "register": 1, "compare": 1, **REPORT}
-ILL = {"simulate": 2, "crop": 2, "align": 2, "extract": 2, **SYNTHESIZE}
+NOT_TRAINED = {name: 1 for name in ONE_RUN if name != "train"}
+MATCH = {"match": 1, **NOT_TRAINED}
+BLEND = {"blend": 1, **MATCH}
+ILL = {"simulate": 2, "crop": 2, "align": 2, "extract": 2, "match": 1, **SYNTHESIZE}
 PREPARE_ONE = {"crop": 1, "align": 1, "extract": 1}
 
 
@@ -49,8 +52,8 @@ def test_whole_run_leaves_what_the_design_promises(project):
             f"score/{table}.csv"
             for table in ("table2", "table4", "table5", "position", "way", "summary", "pathology")
         ),
-        *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy")),
-        *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy")),
+        *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy", "matched")),
+        *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy", "matched")),
         "align/us-5.tfm",
         "align/us-5.json",
         "align/us-5.png",
@@ -63,7 +66,9 @@ def test_whole_run_leaves_what_the_design_promises(project):
 def test_whole_run_measures_the_ill_subject(project):
     table = pd.read_csv(project.folder / "results" / "score" / "pathology.csv")
     assert set(table["pathology"]) == {"cyst"}
-    assert set(table[table["measure"] == "mae_cyst"]["run"]) == {"ours", "gan", "copy"}
+    assert set(table[table["measure"] == "mae_cyst"]["run"]) == {
+        *("ours", "gan", "copy", "matched")
+    }
     page = (project.folder / "results" / "render" / "report.html").read_text(encoding="utf-8")
     assert "Error in cyst" in page
     assert "No healthy test subject has a true or paired MR" in page
@@ -80,13 +85,18 @@ SETTINGS = {
     "atlas": ("atlas: {spacing_mm: 3.2}", {"template": 1, **ALIGN}),
     "crop": ("crop: {margin_mm: 7.0}", CROP),
     "align": ("align: {steps: 9}", ALIGN),
-    "extract": ("extract: {min_head_fraction: 0.25}", EXTRACT),
+    "extract": ("extract: {min_head_fraction: 0.25}", {"blend": 1, **EXTRACT}),
+    "match": ("match: {window_mm: 3.0}", BLEND),
     "train": ("train: {learning_rate: 0.0003}", TRAIN),
     "train, the machine's": ("train: {checkpoint_minutes: 3, device_share: 0.1}", {}),
     "one run": ("runs: {gan: {weights: {app: 2.0}}}", ONE_RUN),
     "a run's name in tables": ("runs: {gan: {label: Another}}", REPORT),
     "a run left out": ("enabled_runs: [ours, copy]", REPORT),
-    "a run more": ("enabled_runs: [ours, gan, copy, atlas]", ONE_RUN),
+    "a run more": ("enabled_runs: [ours, gan, copy, matched, atlas]", ONE_RUN),
+    "a run more, which learns from matched MR": (
+        "enabled_runs: [ours, gan, copy, matched, ours_match]",
+        {"match": 2, **ONE_RUN},
+    ),
     "a run that is not enabled": ("runs: {no_att: {label: Other}}", {}),
     "synthesize": ("synthesize: {fuse: false}", SYNTHESIZE),
     "register": ("register: {slices_per_volume: 4}", {"register": RUNS, **REPORT}),
@@ -111,7 +121,10 @@ CODE = {
     "simulate/pathology.py": SIMULATE,
     "prepare/crop.py": CROP,
     "prepare/align.py": ALIGN,
-    "prepare/extract.py": EXTRACT,
+    "prepare/extract.py": {"blend": 1, **EXTRACT},
+    "prepare/blend.py": BLEND,
+    "prepare/match.py": MATCH,
+    "deform.py": {"blend": 1, "match": 1, "synthesize": 1, **EVALUATE},
     "models/generator.py": TRAIN,
     "learn/train.py": TRAIN,
     "learn/synthesize.py": SYNTHESIZE,
@@ -154,7 +167,7 @@ ROWS = {
     "test scan added": (
         "",
         "us-7,s7,us,results/simulate/us-7.nii.gz,22.8,test,\n",
-        {"simulate": 1, **PREPARE_ONE, **SYNTHESIZE},
+        {"simulate": 1, **PREPARE_ONE, "match": 1, **SYNTHESIZE},
     ),
     "training scan's age changed": (
         ",22.5,",
@@ -174,7 +187,7 @@ ROWS = {
     "scan moved from training to test": (
         "mr-4.nii.gz,23.2,train",
         "mr-4.nii.gz,23.2,test",
-        {"extract": 1, **TRAIN},
+        {"extract": 1, "blend": 1, "match": 1, **TRAIN},
     ),
 }
 
@@ -191,7 +204,7 @@ def test_changed_image_reruns_what_depends_on_it(project):
     before, times = path.read_bytes(), path.stat()
     path.write_bytes(before + b"\0")
     try:
-        assert project.plan() == {**PREPARE_ONE, **TRAIN}
+        assert project.plan() == {**PREPARE_ONE, "blend": 1, "match": 1, **TRAIN}
     finally:
         path.write_bytes(before)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -263,7 +276,7 @@ def test_profile_plans_the_whole_graph(project, profile):
         "--workflow-profile",
         f"workflow/profiles/{profile}",
     )
-    assert re.search(r"^train +3$", said, re.MULTILINE)
+    assert re.search(r"^train +4$", said, re.MULTILINE)
 
 
 def test_lint_is_clean(project):

@@ -1,0 +1,113 @@
+"""How near MR deformed onto a head comes to its true MR, for settings of section `match`.
+
+    python benchmarks/match.py [results] [--split val]
+
+Needs the prepared scans of a simulated project (`config/study.yaml`, until `extract`). Slices are
+judged one by one within the head, as in validation. Beside the settings: what the same MR gives
+without each of the two deformations.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ssus2mri import slices
+from ssus2mri.config.base import load_section
+from ssus2mri.config.prepare import ExtractSettings, MatchSettings
+from ssus2mri.formats import read_any
+from ssus2mri.learn.validate import likeness
+from ssus2mri.prepare.blend import blend
+from ssus2mri.prepare.extract import aligned, cut, scaled
+from ssus2mri.prepare.match import match
+from ssus2mri.slices import Slices
+
+CONFIG = str(Path(__file__).parents[1] / "config" / "config.yaml")
+MESHES: dict[str, dict[str, Any]] = {
+    "mesh of 24 mm": {"mesh_mm": [24.0], "resolution_mm": [2.0], "smooth_mm": [2.0]},
+    "mesh of 24, 12 and 8 mm": {
+        "mesh_mm": [24.0, 12.0, 8.0],
+        "resolution_mm": [2.0] * 3,
+        "smooth_mm": [2.0, 1.0, 1.0],
+    },
+}
+EVERY = 4  # slices judged
+
+
+def variants(settings: MatchSettings) -> dict[str, MatchSettings]:
+    """Give the configured settings, and each other choice by itself."""
+    windows = {
+        f"window of {mm:g} mm": settings.model_copy(update={"window_mm": mm})
+        for mm in (1.0, 3.0, 8.0)
+    }
+    meshes = {
+        name: settings.model_copy(update={"us": settings.us.model_copy(update=mesh)})
+        for name, mesh in MESHES.items()
+    }
+    return {"as configured": settings, **windows, **meshes}
+
+
+def judge(mr: sitk.Image, known: Slices) -> NDArray[np.float64]:
+    """Give mean SSIM and PSNR with the truth."""
+    pairs = list(zip(known.plane.tolist(), known.index.tolist(), strict=True))
+    made = cut(sitk.GetArrayFromImage(mr), pairs).astype(np.float32)
+    assert known.truth is not None, "only simulated scans have a truth"
+    every = zip(made[::EVERY], known.truth[::EVERY], known.head[::EVERY], strict=True)
+    found = [likeness(one, truth.astype(np.float32), head) for one, truth, head in every]
+    return np.mean(found, axis=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("results", nargs="?", default="results", type=Path)
+    parser.add_argument("--split", default="val")
+    given = parser.parse_args()
+    root = given.results
+    settings = load_section(MatchSettings, CONFIG, "match")
+    percentiles = load_section(ExtractSettings, CONFIG, "extract").mr_percentiles
+    headers = [slices.read_header(path) for path in sorted((root / "extract").glob("*.h5"))]
+    training = [one for one in headers if (one.modality, one.split) == ("mr", "train")]
+    images = [read_any(root / f"align/{one.volume}.nii.gz") for one in training]
+    template, us, head = (read_any(root / f"template/{n}.nii.gz") for n in ("mr", "us", "head"))
+    begun = time.process_time()
+    mean = blend(images, template, percentiles=percentiles, settings=settings)
+    print(f"blend of {len(images)} MR: {time.process_time() - begun:.0f} CPU s")
+    units = [scaled(a, a > 0, percentiles)[0] for a in map(sitk.GetArrayFromImage, images)]
+    plain = sitk.GetImageFromArray(np.mean(units, axis=0))
+    known = variants(settings)
+    rows: dict[str, list[NDArray[np.float64]]] = {
+        name: [] for name in ("mean of the training MR", "blend, not deformed", *known)
+    }
+    spent = dict.fromkeys(rows, 0.0)
+    for header in headers:
+        if (header.modality, header.split) != ("us", given.split):
+            continue
+        name = header.volume
+        scan, mask, _ = aligned(
+            root / f"align/{name}.nii.gz",
+            root / f"crop/{name}_mask.nii.gz",
+            root / f"align/{name}.tfm",
+            plane=False,
+        )
+        truth = slices.read(root / f"extract/{name}.h5")
+        rows["mean of the training MR"].append(judge(plain, truth))
+        rows["blend, not deformed"].append(judge(mean, truth))
+        for variant, chosen in known.items():
+            begun = time.process_time()
+            atlas = {"template": us, "template_head": head, "blend": mean}
+            made = match(scan, mask, **atlas, settings=chosen)
+            spent[variant] += time.process_time() - begun
+            rows[variant].append(judge(made, truth))
+    print("| settings | SSIM | PSNR, dB | CPU s a scan |")
+    print("|---|---|---|---|")
+    for name, found in rows.items():
+        ssim, psnr = np.mean(found, axis=0)
+        print(f"| {name} | {ssim:.3f} | {psnr:.1f} | {spent[name] / len(found):.1f} |")
+
+
+if __name__ == "__main__":
+    main()
