@@ -51,6 +51,14 @@ def variants(settings: MatchSettings) -> dict[str, MatchSettings]:
     return {"as configured": settings, **windows, **meshes}
 
 
+def scan(root: Path, volume: str) -> tuple[sitk.Image, sitk.Image]:
+    """Read an aligned scan and its mask."""
+    stem = f"{root}/{{}}/{volume}".format
+    paths = (f"{stem('align')}.nii.gz", f"{stem('crop')}_mask.nii.gz", f"{stem('align')}.tfm")
+    image, mask, _ = aligned(*map(Path, paths), plane=False)
+    return image, mask
+
+
 def judge(mr: sitk.Image, known: Slices) -> NDArray[np.float64]:
     """Give mean SSIM and PSNR with the truth."""
     pairs = list(zip(known.plane.tolist(), known.index.tolist(), strict=True))
@@ -71,12 +79,13 @@ def main() -> None:
     percentiles = load_section(ExtractSettings, CONFIG, "extract").mr_percentiles
     headers = [slices.read_header(path) for path in sorted((root / "extract").glob("*.h5"))]
     training = [one for one in headers if (one.modality, one.split) == ("mr", "train")]
-    images = [read_any(root / f"align/{one.volume}.nii.gz") for one in training]
+    scans = [scan(root, one.volume) for one in training]
     template, us, head = (read_any(root / f"template/{n}.nii.gz") for n in ("mr", "us", "head"))
     begun = time.process_time()
-    mean = blend(images, template, percentiles=percentiles, settings=settings)
-    print(f"blend of {len(images)} MR: {time.process_time() - begun:.0f} CPU s")
-    units = [scaled(a, a > 0, percentiles)[0] for a in map(sitk.GetArrayFromImage, images)]
+    mean = blend(scans, template, percentiles=percentiles, settings=settings)
+    print(f"blend of {len(scans)} MR: {time.process_time() - begun:.0f} CPU s")
+    arrays = [[sitk.GetArrayFromImage(one) for one in known] for known in scans]
+    units = [scaled(image, mask > 0, percentiles)[0] for image, mask in arrays]
     plain = sitk.GetImageFromArray(np.mean(units, axis=0))
     known = variants(settings)
     rows: dict[str, list[NDArray[np.float64]]] = {
@@ -87,19 +96,14 @@ def main() -> None:
         if (header.modality, header.split) != ("us", given.split):
             continue
         name = header.volume
-        scan, mask, _ = aligned(
-            root / f"align/{name}.nii.gz",
-            root / f"crop/{name}_mask.nii.gz",
-            root / f"align/{name}.tfm",
-            plane=False,
-        )
+        image, mask = scan(root, name)
         truth = slices.read(root / f"extract/{name}.h5")
         rows["mean of the training MR"].append(judge(plain, truth))
         rows["blend, not deformed"].append(judge(mean, truth))
         for variant, chosen in known.items():
             begun = time.process_time()
             atlas = {"template": us, "template_head": head, "blend": mean}
-            made = match(scan, mask, **atlas, settings=chosen)
+            made = match(image, mask, **atlas, settings=chosen)
             spent[variant] += time.process_time() - begun
             rows[variant].append(judge(made, truth))
     print("| settings | SSIM | PSNR, dB | CPU s a scan |")

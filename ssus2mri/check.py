@@ -34,6 +34,7 @@ def run_check(config: list[Path], manifest_path: str = "") -> tuple[list[str], s
     messages += more
     if table is not None:
         messages += check_images(table) + flow.unknown_pathologies(settings, table)
+        messages += flow.unmatchable(values, table)
         try:
             flow.choose_atlas(settings.atlas, table)
         except InputError as error:

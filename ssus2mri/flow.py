@@ -39,7 +39,7 @@ def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:
     if settings is None or messages:
         raise InputError.several(messages)
     rows = manifest.read(Path(settings.manifest), val=settings.split.val, test=settings.split.test)
-    unknown = unknown_pathologies(settings, rows)
+    unknown = unknown_pathologies(settings, rows) + unmatchable(values, rows)
     if unknown:
         raise InputError.several(unknown)
     return settings, rows, choose_atlas(settings.atlas, rows)
@@ -66,6 +66,36 @@ def unknown_pathologies(settings: Project, rows: Manifest) -> list[str]:
         )
         for row in rows.rows.values()
         if row.pathology and row.pathology not in settings.pathologies
+    ]
+
+
+def blended(rows: Manifest) -> list[Row]:
+    """List the MR that `blend` averages: training volumes, no 2D planes."""
+    return [row for row in rows.where(modality="mr", split="train") if not row.plane]
+
+
+def unmatchable(values: dict[str, Any], rows: Manifest) -> list[str]:
+    """Find enabled runs that need matched MR where there is no MR to match.
+
+    Args:
+        values: the whole configuration.
+        rows: all volumes.
+
+    Returns:
+        A message for each.
+    """
+    runs = [] if blended(rows) else values["enabled_runs"]
+    return [
+        str(
+            InputError(
+                f"enabled_runs, run {run}",
+                expected="a 3D MR volume of split train, to be deformed onto heads",
+                found="none in the manifest",
+                do="Add one, or leave the run out.",
+            )
+        )
+        for run in runs
+        if needs_match(values, run, "train") or needs_match(values, run, "test")
     ]
 
 

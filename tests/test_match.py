@@ -69,9 +69,10 @@ def test_without_contrast_mr_stays_in_the_shape_of_the_atlas():
 
 
 def test_blend_of_two_people_has_the_shape_of_the_atlas():
-    two = [image(1000 * deformed(mr(), sign)) for sign in (1.0, -0.8)]
+    two = [image(1000 * deformed(mr(), sign) + 200 * ~HEAD) for sign in (1.0, -0.8)]
     plain = np.mean([sitk.GetArrayFromImage(one) for one in two], axis=0)
-    found = blend(two, image(mr()), percentiles=PERCENTILES, settings=SETTINGS)
+    scans = [(one, head()) for one in two]
+    found = blend(scans, image(mr()), percentiles=PERCENTILES, settings=SETTINGS)
     array = sitk.GetArrayFromImage(found)
     assert likeness(plain, mr()) < 0.93
     assert likeness(array, mr()) > 0.98
@@ -79,15 +80,16 @@ def test_blend_of_two_people_has_the_shape_of_the_atlas():
     assert array.max() <= 1
 
 
-@pytest.mark.parametrize("images", [[], [np.zeros(HEAD.shape) + HEAD]])
-def test_blend_needs_mr_with_contrast(tmp_path, images):
-    paths = [tmp_path / "mr.nii.gz" for _ in images]
-    for array, path in zip(images, paths, strict=True):
-        volume.write(image(array), path)
+def test_blend_needs_mr_with_contrast(tmp_path):
+    volume.write(image(HEAD * 1.0), tmp_path / "mr.nii.gz")
+    volume.write(head(), tmp_path / "mask.nii.gz")
+    geometry.write_transform(sitk.TranslationTransform(3), tmp_path / "mr.tfm")
     volume.write(image(mr()), tmp_path / "template.nii.gz")
-    with pytest.raises(InputError, match=r"expected (an MR volume|contrast)"):
+    with pytest.raises(InputError, match=r"mr\.nii\.gz: expected contrast within the brain"):
         run_blend(
-            paths,
+            [tmp_path / "mr.nii.gz"],
+            masks=[tmp_path / "mask.nii.gz"],
+            transforms=[tmp_path / "mr.tfm"],
             template=tmp_path / "template.nii.gz",
             out=tmp_path / "out.nii.gz",
             percentiles=PERCENTILES,
@@ -125,7 +127,7 @@ def files(folder: Path, scan: sitk.Image, index: list[int]) -> dict:
 
 def test_file_has_the_slices_of_extract(tmp_path):
     given = files(tmp_path, image(speckled()), [15, 20, 24])
-    run_match(tmp_path / "us.nii.gz", **given)
+    run_match(tmp_path / "us.nii.gz", **given, plane="")
     found = slices.read(tmp_path / "matched.h5")
     atlas = {name: read_any(given[name]) for name in ("template", "template_head", "blend")}
     scan, mask = read_any(tmp_path / "us.nii.gz"), read_any(given["mask"])
@@ -138,7 +140,7 @@ def test_file_has_the_slices_of_extract(tmp_path):
 def test_a_2d_plane_gets_the_mr_of_its_level(tmp_path):
     scan = image(speckled())[:, :, 18]
     given = files(tmp_path, scan, [18])
-    run_match(tmp_path / "us.nii.gz", **given)
+    run_match(tmp_path / "us.nii.gz", **given, plane="axial")
     found = slices.read(tmp_path / "matched.h5").image
     np.testing.assert_allclose(found[0], mr()[18] * HEAD[18], atol=1e-3)
 
@@ -262,3 +264,19 @@ def test_only_runs_that_need_the_match_wait_for_it():
 
     assert grounds(values, "ours") == grounds(edited, "ours")
     assert grounds(values, "ours_match") != grounds(edited, "ours_match")
+
+
+def test_runs_that_need_the_match_need_mr_volumes():
+    values = load_yaml(Path("config/config.yaml"))
+    plane = Row(
+        **{"volume": "p", "subject": "p", "modality": "mr", "image": "p.png", "ga_weeks": 23},
+        **{"split": "train", "plane": "axial", "pixel_mm": 0.5},
+    )
+    table = Manifest({"p": plane})
+    values["enabled_runs"] = ["ours", "ours_match", "matched"]
+    messages = flow.unmatchable(values, table)
+    assert [message.split(":")[0] for message in messages] == [
+        "enabled_runs, run ours_match",
+        "enabled_runs, run matched",
+    ]
+    assert "expected a 3D MR volume of split train" in messages[0]

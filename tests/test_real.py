@@ -24,7 +24,7 @@ pytestmark = [
 ]
 DATA = Path(os.environ.get("SSUS2MRI_DATA", "."))
 PATHS = ("image", "mask", "labels")
-RUNS = ["ours", "copy", "atlas"]
+RUNS = ["ours", "ours_match", "copy", "atlas", "matched"]
 
 
 def manifest_rows() -> dict[str, dict[str, str]]:

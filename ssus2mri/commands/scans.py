@@ -163,6 +163,8 @@ def extract(
 @app.command()
 def blend(
     images: Annotated[list[Path], typer.Argument(help="Aligned MR volumes of split train.")],
+    masks: Annotated[str, typer.Option(help="Their masks of `crop`, separated by spaces.")],
+    transforms: Annotated[str, typer.Option(help="Their transforms of `align`, likewise.")],
     template: Annotated[Path, typer.Option(help="MR of the atlas, written by `template`.")],
     out: Out,
     extract: Annotated[str, typer.Option(help="Section `extract`: JSON or file.")] = DEFAULT,
@@ -174,6 +176,8 @@ def blend(
 
     run_blend(
         images,
+        masks=[Path(path) for path in masks.split()],
+        transforms=[Path(path) for path in transforms.split()],
         template=template,
         out=out,
         percentiles=load_section(ExtractSettings, extract, "extract").mr_percentiles,
@@ -191,6 +195,7 @@ def match(
     template_head: Annotated[Path, typer.Option(help="Mask of the atlas's head.")],
     blend: Annotated[Path, typer.Option(help="Mean training MR, written by `blend`.")],
     out: Out,
+    plane: Plane = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Deform training MR onto the head of an ultrasound."""
@@ -201,6 +206,7 @@ def match(
         image,
         mask=mask,
         transform=transform,
+        plane=plane,
         extract=extract,
         template=template,
         template_head=template_head,

@@ -15,13 +15,13 @@ from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.deform import deform
 from ssus2mri.errors import InputError
 from ssus2mri.formats import read_any
-from ssus2mri.prepare.extract import scaled
+from ssus2mri.prepare.extract import aligned, scaled
 
 logger = logging.getLogger(__name__)
 
 
 def blend(
-    images: list[sitk.Image],
+    scans: list[tuple[sitk.Image, sitk.Image]],
     template: sitk.Image,
     *,
     percentiles: list[float],
@@ -30,7 +30,7 @@ def blend(
     """Deform MR volumes to the atlas and average them.
 
     Args:
-        images: aligned MR, 0 outside the brain, any intensities.
+        scans: aligned MR, any intensities, each with the mask of its brain on the same grid.
         template: MR of the atlas on the same grid, 0 outside the brain.
         percentiles: within a brain, shown as 0 and 1.
         settings: section ``match``.
@@ -42,10 +42,10 @@ def blend(
         ValueError: an image without contrast.
     """
     brain = template > 0
-    fixed = _unit(template, percentiles)
+    fixed = _unit(template, brain, percentiles)
     total = np.zeros(template.GetSize()[::-1], np.float32)
-    for image in images:
-        moving = _unit(image, percentiles)
+    for image, mask in scans:
+        moving = _unit(image, mask, percentiles)
         try:
             transform = deform(fixed, moving, brain, settings.mr)
         except RuntimeError as error:
@@ -53,18 +53,20 @@ def blend(
             transform = sitk.Transform()
         warped = sitk.Resample(moving, fixed, transform, sitk.sitkLinear, 0.0)
         total += sitk.GetArrayViewFromImage(warped)
-    mean = total / len(images) * sitk.GetArrayViewFromImage(brain)
+    mean = total / len(scans) * sitk.GetArrayViewFromImage(brain)
     return geometry.from_array(np.clip(mean, 0, 1), template)
 
 
-def _unit(image: sitk.Image, percentiles: list[float]) -> sitk.Image:
-    array = sitk.GetArrayFromImage(image)
-    return geometry.from_array(scaled(array, array > 0, percentiles)[0], image)
+def _unit(image: sitk.Image, inside: sitk.Image, percentiles: list[float]) -> sitk.Image:
+    array, mask = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(inside) > 0
+    return geometry.from_array(scaled(array, mask, percentiles)[0], image)
 
 
 def run_blend(
     images: list[Path],
     *,
+    masks: list[Path],
+    transforms: list[Path],
     template: Path,
     out: Path,
     percentiles: list[float],
@@ -74,24 +76,21 @@ def run_blend(
 
     Args:
         images: aligned MR volumes.
+        masks: of the cropped images, written by `crop`.
+        transforms: image -> atlas, written by `align`.
         template: MR of the atlas.
         out: ``.nii.gz`` to write, in [0, 1].
         percentiles: ``extract.mr_percentiles``.
         settings: section ``match``.
 
     Raises:
-        InputError: no volume, or one that cannot be used.
+        InputError: a volume that cannot be used.
     """
-    if not images:
-        raise InputError(
-            "manifest",
-            expected="an MR volume of split train, for the runs that learn from matched MR",
-            found="none",
-            do="Add one, or leave runs with `weights.match` or method `matched` out.",
-        )
+    files = zip(images, masks, transforms, strict=True)
+    scans = [aligned(*known, plane=False)[:2] for known in files]
     try:
         mean = blend(
-            [read_any(path) for path in images],
+            scans,
             read_any(template),
             percentiles=percentiles,
             settings=settings,

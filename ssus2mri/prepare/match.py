@@ -65,6 +65,7 @@ def run_match(
     *,
     mask: Path,
     transform: Path,
+    plane: str,
     extract: Path,
     template: Path,
     template_head: Path,
@@ -81,6 +82,7 @@ def run_match(
         image: aligned ultrasound.
         mask: mask of the cropped image.
         transform: image -> atlas.
+        plane: plane of a 2D image; empty: a volume.
         extract: slice file of the same volume; the new one has its planes and indices.
         template: ultrasound of the atlas.
         template_head: mask of its head.
@@ -89,21 +91,18 @@ def run_match(
         settings: section ``match``.
     """
     known, mr = slices.read(extract), read_any(blend)
-    flat = read_any(image).GetDimension() == 2
-    picture, head, _ = aligned(image, mask, transform, plane=flat)
-    if flat:
-        made = sitk.GetArrayFromImage(mr)[known.index]
-    else:
-        matched = match(
-            picture,
+    if not plane:
+        us, head, _ = aligned(image, mask, transform, plane=False)
+        mr = match(
+            us,
             head,
             template=read_any(template),
             template_head=read_any(template_head),
             blend=mr,
             settings=settings,
         )
-        pairs = list(zip(known.plane.tolist(), known.index.tolist(), strict=True))
-        made = cut(sitk.GetArrayFromImage(matched), pairs)
+    pairs = list(zip(known.plane.tolist(), known.index.tolist(), strict=True))
+    made = cut(sitk.GetArrayFromImage(mr), pairs)
     slices.write(
         Slices(
             header=replace(known.header, modality="mr", low=0.0, high=1.0),

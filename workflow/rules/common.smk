@@ -16,11 +16,7 @@ RUNS = PROJECT.enabled_runs
 LABELS = flow.of_runs(config, "label")
 METHODS = flow.of_runs(config, "method")
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
-TRAIN_MR = [
-    f"results/align/{row.volume}.nii.gz"
-    for row in MANIFEST.where(modality="mr", split="train")
-    if not row.plane
-]
+BLENDED = [row.volume for row in flow.blended(MANIFEST)]
 TABLES = expand(
     "results/score/{table}.csv",
     table=["table2", "table4", "table5", "position", "way", "summary", "pathology"],

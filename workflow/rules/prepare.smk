@@ -109,7 +109,9 @@ rule extract:
 rule blend:
     """Average training MR in the shape of the atlas; only where a run learns from matched MR."""
     input:
-        images=TRAIN_MR,
+        images=expand("results/align/{volume}.nii.gz", volume=BLENDED),
+        masks=expand("results/crop/{volume}_mask.nii.gz", volume=BLENDED),
+        transforms=expand("results/align/{volume}.tfm", volume=BLENDED),
         template="results/template/mr.nii.gz",
     output:
         image="results/blend/mr.nii.gz",
@@ -128,7 +130,8 @@ rule blend:
         settings=settings("match"),
         code=fingerprint("ssus2mri.prepare.blend"),
     shell:
-        "ssus2mri blend {input.images} --template={input.template} --out={output.image}"
+        "ssus2mri blend {input.images} --masks='{input.masks}' --transforms='{input.transforms}'"
+        " --template={input.template} --out={output.image}"
         " --extract={params.extract:q} --settings={params.settings:q} &> {log}"
 
 
@@ -155,10 +158,11 @@ rule match:
         mem_mb=4000,
         runtime=60,
     params:
+        plane=column("plane"),
         settings=settings("match"),
         code=fingerprint("ssus2mri.prepare.match"),
     shell:
         "ssus2mri match {input.image} --mask={input.mask} --transform={input.transform}"
         " --extract={input.extract} --template={input.template}"
-        " --template-head={input.template_head} --blend={input.blend} --out={output.slices}"
-        " --settings={params.settings:q} &> {log}"
+        " --template-head={input.template_head} --blend={input.blend} --plane={params.plane}"
+        " --out={output.slices} --settings={params.settings:q} &> {log}"
