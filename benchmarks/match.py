@@ -28,10 +28,10 @@ from ssus2mri.slices import Slices
 
 CONFIG = str(Path(__file__).parents[1] / "config" / "config.yaml")
 MESHES: dict[str, dict[str, Any]] = {
-    "mesh of 24 mm": {"mesh_mm": [24.0], "resolution_mm": [2.0], "smooth_mm": [2.0]},
+    "mesh of 24 mm": {"mesh_mm": [24.0], "resolution_mm": [3.0], "smooth_mm": [2.0]},
     "mesh of 24, 12 and 8 mm": {
         "mesh_mm": [24.0, 12.0, 8.0],
-        "resolution_mm": [2.0] * 3,
+        "resolution_mm": [3.0, 2.0, 2.0],
         "smooth_mm": [2.0, 1.0, 1.0],
     },
 }
