@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-FLOW = ("template", "simulate", "crop", "align", "extract", "train", "synthesize")
-STAGES = (*FLOW, "register", "compare", "score", "render")
+PREPARE = ("template", "simulate", "crop", "align", "extract", "blend", "match")
+STAGES = (*PREPARE, "train", "synthesize", "register", "compare", "score", "render")
 
 
 def main() -> None:
