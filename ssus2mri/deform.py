@@ -1,11 +1,14 @@
 """Two images in, the free-form deformation that brings one to the other out; in 2D and in 3D."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import SimpleITK as sitk
 
 from ssus2mri.config.deform import FfdSettings
+
+logger = logging.getLogger(__name__)
 
 
 def deform(
@@ -52,6 +55,37 @@ def deform(
     with _quiet():
         method.Execute(fixed, moving)
     return transform
+
+
+def carry(
+    image: sitk.Image,
+    *,
+    like: sitk.Image,
+    fixed: sitk.Image,
+    moving: sitk.Image,
+    mask: sitk.Image,
+    settings: FfdSettings,
+) -> sitk.Image:
+    """Deform one image to another and take a third along.
+
+    Args:
+        image: in the world of ``moving``.
+        like: in the world of ``fixed``; its grid is taken, not its voxels.
+        fixed: see `deform`, as the following.
+        moving: may be ``image`` itself.
+        mask: on the grid of ``fixed``.
+        settings: mesh, optimiser and stopping.
+
+    Returns:
+        The image on the grid of ``like``, linear interpolation, 0 outside. Where no deformation is
+        found, a warning, and it stays as it is.
+    """
+    transform: sitk.Transform = sitk.Transform(fixed.GetDimension(), sitk.sitkIdentity)
+    try:
+        transform = deform(fixed, moving, mask, settings)
+    except RuntimeError as error:
+        logger.warning("not deformed: %s", str(error).strip().splitlines()[-1])
+    return sitk.Resample(image, like, transform, sitk.sitkLinear, 0.0)
 
 
 @contextmanager

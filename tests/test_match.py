@@ -14,6 +14,7 @@ from phantom_train import train
 from ssus2mri import flow, geometry, slices, volume
 from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.learn import SynthesizeSettings
+from ssus2mri.deform import carry
 from ssus2mri.errors import InputError
 from ssus2mri.formats import read_any
 from ssus2mri.learn.augment import move
@@ -280,3 +281,14 @@ def test_runs_that_need_the_match_need_mr_volumes():
         "enabled_runs, run matched",
     ]
     assert "expected a 3D MR volume of split train" in messages[0]
+
+
+def test_an_image_stays_where_no_deformation_is_found(caplog, monkeypatch):
+    def lost(*_: object) -> None:
+        raise RuntimeError("Exception thrown in ITK\nall points lie outside")
+
+    monkeypatch.setattr("ssus2mri.deform.deform", lost)
+    found = {"fixed": image(us()), "moving": image(us()), "mask": head()}
+    stayed = carry(image(mr()), like=image(us()), **found, settings=SETTINGS.us)
+    np.testing.assert_allclose(sitk.GetArrayFromImage(stayed), mr(), atol=1e-6)
+    assert "not deformed: all points lie outside" in caplog.text

@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from ssus2mri import slices
 from ssus2mri.config.prepare import MatchSettings
-from ssus2mri.deform import deform
+from ssus2mri.deform import carry
 from ssus2mri.formats import read_any
 from ssus2mri.prepare import contrast
 from ssus2mri.prepare.extract import aligned, cut
@@ -51,13 +51,8 @@ def match(
         contrast.features(image, mask, settings.spacing_mm, modality="us", settings=settings)
         for image, mask in ((us, head), (template, template_head))
     )
-    transform: sitk.Transform = sitk.Transform()
-    try:
-        transform = deform(fixed.image(), moving.image(), fixed.mask(), settings.us)
-    except RuntimeError as error:
-        logger.warning("not deformed: %s", str(error).strip().splitlines()[-1])
-    warped = sitk.Resample(blend, us, transform, sitk.sitkLinear, 0.0)
-    return sitk.Mask(warped, head)
+    found = {"fixed": fixed.image(), "moving": moving.image(), "mask": fixed.mask()}
+    return sitk.Mask(carry(blend, like=us, **found, settings=settings.us), head)
 
 
 def run_match(
