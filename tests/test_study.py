@@ -32,8 +32,9 @@ def test_each_choice_is_valid_and_is_one_choice():
         run: run_settings(values, run).model_dump(exclude={"label", "seed"})
         for run in project.enabled_runs
     }
-    for run in set(known) - {"default", "default_seed_1", "longer"}:
-        like = known["longer" if run.startswith("longer") else "default"]
+    for run in set(known) - {"default", "default_seed_1", "longer", "match_seed_1"}:
+        variants = [base for base in ("longer", "match") if run.startswith(f"{base}_")]
+        like = known[next(iter(variants), "default")]
         differing = [name for name in like if known[run][name] != like[name]]
         assert len(differing) == 1, run
 
