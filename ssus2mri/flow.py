@@ -188,7 +188,7 @@ def needs_match(values: dict[str, Any], run: str, *splits: str) -> bool:
         Whether it does.
     """
     settings = project.run_settings(values, run)
-    return settings.method == "matched" if "test" in splits else settings.learns_from_match
+    return settings.shown_match if "test" in splits else settings.learns_from_match
 
 
 def grounds(values: dict[str, Any], settings: Project, rows: Manifest, run: str) -> str:

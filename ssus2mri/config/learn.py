@@ -187,6 +187,11 @@ class TrainSettings(Section):
         """Whether training needs MR matched to the ultrasound of train and val."""
         return "match" in self.terms
 
+    @property
+    def shown_match(self) -> bool:
+        """Whether the model is shown MR matched to the ultrasound instead of the ultrasound."""
+        return self.method == "matched"
+
     @model_validator(mode="after")
     def _learns_something(self) -> "TrainSettings":
         if TERMS[self.method] and not self.terms:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import update_bn
+from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.learn.dataset import Batch, draw
@@ -26,8 +26,8 @@ def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
         network: after a step.
         decay: what is kept of the average; 0: nothing.
     """
-    with torch.no_grad():
-        torch._foreach_lerp_([*average.parameters()], [*network.parameters()], 1 - decay)
+    update = get_ema_multi_avg_fn(decay)
+    update([*average.parameters()], [*network.parameters()], 0)
 
 
 @contextmanager

@@ -94,8 +94,6 @@ GAUSSIAN = ("cyclegan", "cut")
 """Methods whose first weights are Gaussian with ``network.resnet.initial_std``."""
 NEEDS_TRUTH = ("paired",)
 """Methods that are trained on the true MR of the ultrasound slices."""
-SHOWN_MATCH = ("matched",)
-"""Methods that `synthesize` shows the matched MR instead of the ultrasound."""
 UNTRAINED: dict[str, Callable[[Pool], nn.Module]] = {
     "copy": lambda mr: Copy(),
     "atlas": atlas,

@@ -17,7 +17,7 @@ from ssus2mri.learn import device as devices
 from ssus2mri.learn.checkpoint import Model, read_model
 from ssus2mri.learn.dataset import lacks_match, match_of, pool
 from ssus2mri.learn.fold import Infer, lean
-from ssus2mri.learn.methods import SHOWN_MATCH, UNTRAINED
+from ssus2mri.learn.methods import UNTRAINED
 from ssus2mri.learn.window import around
 from ssus2mri.models import locator
 from ssus2mri.slices import Header, Slices
@@ -138,7 +138,7 @@ def run_synthesize(
     loaded = read_model(model)
     for path in extracts:
         _check(loaded, model, slices.read_header(path), path)
-    if loaded.settings.method in SHOWN_MATCH and matched is None:
+    if loaded.settings.shown_match and matched is None:
         raise lacks_match(run)
     device = devices.prepare(threads)
     # What is not learned is cut from a volume already; `atlas` must stay the training MR, exactly.
@@ -147,7 +147,7 @@ def run_synthesize(
     infer = lean(loaded.network, device, bfloat16=settings.mixed_precision and learned)
     for path in extracts:
         us = slices.read(path)
-        if loaded.settings.method in SHOWN_MATCH:
+        if loaded.settings.shown_match:
             assert matched is not None
             us = replace(us, image=match_of(us, matched))
         made = synthesize(
