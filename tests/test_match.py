@@ -292,3 +292,17 @@ def test_an_image_stays_where_no_deformation_is_found(caplog, monkeypatch):
     stayed = carry(image(mr()), like=image(us()), **found, settings=SETTINGS.us)
     np.testing.assert_allclose(sitk.GetArrayFromImage(stayed), mr(), atol=1e-6)
     assert "not deformed: all points lie outside" in caplog.text
+
+
+def test_blend_wants_a_mask_and_a_transform_for_each_volume(tmp_path):
+    path = tmp_path / "mr.nii.gz"
+    with pytest.raises(InputError, match=r"expected 2 of each.* found 1 masks, 2 transforms"):
+        run_blend(
+            [path, path],
+            masks=[path],
+            transforms=[path, path],
+            template=path,
+            out=tmp_path / "out.nii.gz",
+            percentiles=PERCENTILES,
+            settings=SETTINGS,
+        )

@@ -80,8 +80,15 @@ def run_blend(
         settings: section ``match``.
 
     Raises:
-        InputError: a volume that cannot be used.
+        InputError: a volume that cannot be used, or not a mask and a transform for each.
     """
+    if not len(images) == len(masks) == len(transforms):
+        raise InputError(
+            "--masks, --transforms",
+            expected=f"{len(images)} of each, one for every volume",
+            found=f"{len(masks)} masks, {len(transforms)} transforms",
+            do="Give them in the order of the volumes, separated by spaces.",
+        )
     files = zip(images, masks, transforms, strict=True)
     scans = [aligned(*known, plane=False)[:2] for known in files]
     try:
