@@ -27,28 +27,25 @@ from ssus2mri.prepare.match import match
 from ssus2mri.slices import Slices
 
 CONFIG = str(Path(__file__).parents[1] / "config" / "config.yaml")
-MESHES: dict[str, dict[str, Any]] = {
-    "mesh of 24 mm": {"mesh_mm": [24.0], "resolution_mm": [3.0], "smooth_mm": [2.0]},
-    "mesh of 24, 12 and 8 mm": {
-        "mesh_mm": [24.0, 12.0, 8.0],
-        "resolution_mm": [3.0, 2.0, 2.0],
-        "smooth_mm": [2.0, 1.0, 1.0],
-    },
+FFD: dict[str, dict[str, Any]] = {
+    "mesh of 10 mm": {"mesh_mm": [10.0]},
+    "mesh of 20 mm": {"mesh_mm": [20.0]},
+    "4 iterations": {"iterations": 4},
+    "16 iterations": {"iterations": 16},
+    "images smoothed by 1 mm": {"smooth_mm": [1.0]},
 }
 EVERY = 4  # slices judged
 
 
 def variants(settings: MatchSettings) -> dict[str, MatchSettings]:
     """Give the configured settings, and each other choice by itself."""
-    windows = {
-        f"window of {mm:g} mm": settings.model_copy(update={"window_mm": mm})
-        for mm in (1.0, 3.0, 8.0)
-    }
-    meshes = {
-        name: settings.model_copy(update={"us": settings.us.model_copy(update=mesh)})
-        for name, mesh in MESHES.items()
-    }
-    return {"as configured": settings, **windows, **meshes}
+    others: list[tuple[str, dict[str, Any]]] = [
+        *((f"window of {mm:g} mm", {"window_mm": mm}) for mm in (1.0, 3.0, 8.0)),
+        *((f"field smoothed by {mm:g} mm", {"field_smooth_mm": mm}) for mm in (0.0, 2.0, 5.0)),
+        *((name, {"ffd": settings.ffd.model_copy(update=one)}) for name, one in FFD.items()),
+    ]
+    changed = {name: settings.model_copy(update=one) for name, one in others}
+    return {"as configured": settings, **changed}
 
 
 def scan(root: Path, volume: str) -> tuple[sitk.Image, sitk.Image]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import SimpleITK as sitk
 
 from ssus2mri.config.deform import FfdSettings
+from ssus2mri.config.prepare import MatchSettings
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,29 @@ def deform(
     return transform
 
 
+def smoothed(transform: sitk.Transform, like: sitk.Image, smooth_mm: float) -> sitk.Transform:
+    """Smooth a deformation: what it has of noise changes faster than what it has of anatomy.
+
+    Args:
+        transform: of points of ``like``.
+        like: where the deformation is taken; outside it there is none afterwards.
+        smooth_mm: standard deviation of the Gaussian.
+
+    Returns:
+        The smoother deformation.
+    """
+    field = sitk.TransformToDisplacementField(
+        transform,
+        sitk.sitkVectorFloat32,
+        like.GetSize(),
+        like.GetOrigin(),
+        like.GetSpacing(),
+        like.GetDirection(),
+    )
+    smooth = sitk.SmoothingRecursiveGaussian(field, smooth_mm)
+    return sitk.DisplacementFieldTransform(sitk.Cast(smooth, sitk.sitkVectorFloat64))
+
+
 def carry(
     image: sitk.Image,
     *,
@@ -64,7 +88,7 @@ def carry(
     fixed: sitk.Image,
     moving: sitk.Image,
     mask: sitk.Image,
-    settings: FfdSettings,
+    settings: MatchSettings,
 ) -> sitk.Image:
     """Deform one image to another and take a third along.
 
@@ -74,7 +98,7 @@ def carry(
         fixed: see `deform`, as the following.
         moving: may be ``image`` itself.
         mask: on the grid of ``fixed``.
-        settings: mesh, optimiser and stopping.
+        settings: section ``match``.
 
     Returns:
         The image on the grid of ``like``, linear interpolation, 0 outside. Where no deformation is
@@ -82,7 +106,9 @@ def carry(
     """
     transform: sitk.Transform = sitk.Transform(fixed.GetDimension(), sitk.sitkIdentity)
     try:
-        transform = deform(fixed, moving, mask, settings)
+        transform = deform(fixed, moving, mask, settings.ffd)
+        if settings.field_smooth_mm > 0:
+            transform = smoothed(transform, fixed, settings.field_smooth_mm)
     except RuntimeError as error:
         logger.warning("not deformed: %s", str(error).strip().splitlines()[-1])
     return sitk.Resample(image, like, transform, sitk.sitkLinear, 0.0)

@@ -13,11 +13,8 @@ from ssus2mri.config.prepare import MatchSettings
 
 SIZE, SPACING = 40, 2.4
 CONFIGURED = load_section(MatchSettings, str(ROOT / "config/config.yaml"), "match")
-COARSE = {"resolution_mm": [4.8, 4.8], "mesh_mm": [24.0, 12.0], "smooth_mm": [2.0, 1.0]}
-FAST = CONFIGURED.us.model_copy(update=COARSE | {"iterations": 12})
-SETTINGS = CONFIGURED.model_copy(
-    update={"spacing_mm": SPACING, "window_mm": 4.0, "us": FAST, "mr": FAST}
-)
+COARSE = CONFIGURED.ffd.model_copy(update={"resolution_mm": [4.8]})
+SETTINGS = CONFIGURED.model_copy(update={"spacing_mm": SPACING, "window_mm": 4.0, "ffd": COARSE})
 POINTS = (np.indices((SIZE,) * 3) - (SIZE - 1) / 2) * SPACING
 HEAD = (POINTS[0] / 30) ** 2 + (POINTS[1] / 38) ** 2 + (POINTS[2] / 32) ** 2 < 1
 # Smooth, some millimetres, nothing at the border: along z, y, x.

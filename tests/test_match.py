@@ -8,13 +8,13 @@ import pytest
 import SimpleITK as sitk
 import torch
 from phantom_learn import batch, settings, some_slices, write_cohort
-from phantom_match import HEAD, SETTINGS, SIZE, deformed, image, likeness, mr, us
+from phantom_match import HEAD, SETTINGS, SIZE, SPACING, deformed, image, likeness, mr, us
 from phantom_train import train
 
 from ssus2mri import flow, geometry, slices, volume
 from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.learn import SynthesizeSettings
-from ssus2mri.deform import carry
+from ssus2mri.deform import carry, smoothed
 from ssus2mri.errors import InputError
 from ssus2mri.formats import read_any
 from ssus2mri.learn.augment import move
@@ -67,6 +67,27 @@ def test_a_scan_of_the_very_atlas_moves_little():
 def test_without_contrast_mr_stays_in_the_shape_of_the_atlas():
     found = sitk.GetArrayFromImage(match(image(HEAD * 0.0), head(), **arguments()))
     np.testing.assert_allclose(found[HEAD], mr()[HEAD], atol=1e-5)
+
+
+def wave(mm: float) -> sitk.DisplacementFieldTransform:
+    """Displacements of 2 mm along x beside a wave of 1 mm of that length along z."""
+    phase = 2 * np.pi * (image(HEAD).GetOrigin()[2] + np.arange(SIZE) * SPACING) / mm
+    along_x = np.broadcast_to(2 + np.sin(phase)[:, None, None], HEAD.shape)
+    field = np.stack([along_x, 0 * along_x, 0 * along_x], axis=-1)
+    displacements = sitk.GetImageFromArray(field, isVector=True)
+    displacements.CopyInformation(image(HEAD))
+    return sitk.DisplacementFieldTransform(displacements)
+
+
+@pytest.mark.parametrize("mm", [12.0, 24.0, 48.0])
+def test_smoothing_leaves_what_is_even_and_as_much_of_a_wave_as_a_gaussian_does(mm):
+    smooth_mm, middle = 4.0, (SIZE - 1) // 2
+    found = smoothed(wave(mm), image(HEAD), smooth_mm)
+    along = [image(HEAD).TransformIndexToPhysicalPoint([middle, middle, z]) for z in range(8, 32)]
+    moved = np.array([found.TransformPoint(point)[0] - point[0] for point in along])
+    left = np.exp(-0.5 * (2 * np.pi * smooth_mm / mm) ** 2)
+    expected = 2 + left * np.sin(2 * np.pi * np.array(along)[:, 2] / mm)
+    np.testing.assert_allclose(moved, expected, atol=0.02)
 
 
 def test_blend_of_two_people_has_the_shape_of_the_atlas():
@@ -289,7 +310,7 @@ def test_an_image_stays_where_no_deformation_is_found(caplog, monkeypatch):
 
     monkeypatch.setattr("ssus2mri.deform.deform", lost)
     found = {"fixed": image(us()), "moving": image(us()), "mask": head()}
-    stayed = carry(image(mr()), like=image(us()), **found, settings=SETTINGS.us)
+    stayed = carry(image(mr()), like=image(us()), **found, settings=SETTINGS)
     np.testing.assert_allclose(sitk.GetArrayFromImage(stayed), mr(), atol=1e-6)
     assert "not deformed: all points lie outside" in caplog.text
 

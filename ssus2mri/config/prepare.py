@@ -140,5 +140,9 @@ class MatchSettings(ContrastSettings):
     """Section ``match``, of the stages `blend` and `match`."""
 
     spacing_mm: float = Field(gt=0, description="grid on which ultrasound is compared, mm")
-    us: FfdSettings = Field(description="from the atlas's ultrasound to a scan")
-    mr: FfdSettings = Field(description="from a training MR to the atlas's MR")
+    ffd: FfdSettings = Field(
+        description="from the atlas's ultrasound to a scan, and from training MR to its MR"
+    )
+    field_smooth_mm: float = Field(
+        ge=0, description="standard deviation of the smoothing of the displacements found, mm"
+    )

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ssus2mri.learn.device import mixed_precision
-from ssus2mri.learn.window import Window, WindowedDecoder
-from ssus2mri.models.generator import Decoder, Synthesis
+from ssus2mri.learn.window import Window, WindowedDecoder, WindowedEncoder
+from ssus2mri.models.generator import Decoder, Encoder, Synthesis
 from ssus2mri.models.locator import Locator
 
 
@@ -86,7 +86,7 @@ def lean(network: nn.Module, device: torch.device, *, bfloat16: bool) -> Infer:
     ready = fold(network).to(device)
     if able:
         _lower(ready, dtype)
-    windowed = _windowed(ready)
+    windowed = _windowed(ready, device)
     ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def infer(
@@ -105,12 +105,19 @@ def lean(network: nn.Module, device: torch.device, *, bfloat16: bool) -> Infer:
     return infer
 
 
-def _windowed(network: nn.Module) -> list[WindowedDecoder]:
-    """Replace the decoders; an instance normalisation sees the whole slice, never a window."""
+def _windowed(network: nn.Module, device: torch.device) -> list[WindowedDecoder]:
+    """Replace encoders and decoders; give the latter, which must be told the window.
+
+    An instance normalisation sees the whole slice, never a window. A GPU would have to wait for
+    what an encoder's window depends on.
+    """
     made = []
     for name, child in list(network.named_children()):
-        layers = list(child.modules())
-        if isinstance(child, Decoder) and not any(isinstance(m, nn.InstanceNorm2d) for m in layers):
+        if any(isinstance(layer, nn.InstanceNorm2d) for layer in child.modules()):
+            continue
+        if isinstance(child, Encoder) and device.type == "cpu":
+            setattr(network, name, WindowedEncoder(child))
+        if isinstance(child, Decoder):
             made.append(WindowedDecoder(child))
             setattr(network, name, made[-1])
     return made

@@ -1,9 +1,10 @@
-"""A decoder that computes its last, widest layers only where the head is, exactly as the whole.
+"""Networks that compute their widest layers only where the head is, exactly as the whole.
 
-The last two levels of a decoder make up two thirds of the cost of a synthesis, and each of their
-convolutions sees one pixel to either side. So within a window it is enough to know what lies a few
-pixels around it; everything before, of which each number depends on the whole slice, is computed in
-full. About two thirds of a slice of 160 x 160 are outside a head of 23 weeks.
+An encoder's first, full-size layers and a decoder's last ones make up nine tenths of the cost of a
+synthesis, and each of their convolutions sees one pixel to either side. So within a window it is
+enough to know what lies a few pixels around it. Everything in between, of which each number depends
+on the whole slice, is computed in full. About two thirds of a slice of 160 x 160 are outside a head
+of 23 weeks.
 """
 
 from typing import NamedTuple
@@ -12,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from ssus2mri.models.blocks import join
-from ssus2mri.models.generator import LEVELS, Decoder
+from ssus2mri.models.generator import LEVELS, Decoder, Encoder
 
-STEP = 8  # windows are whole steps wide: every new size costs a CPU some preparation
-LAST = 3  # convolutions of dec6, at full size
-BEFORE = 2  # convolutions of dec5 before its up-convolution, at half size
+STEP = 4  # windows are whole steps wide: every new size costs a CPU some preparation
+LAST = 3  # convolutions of dec6
+BEFORE = 2  # convolutions of dec2 to dec5 before their up-convolution
+FIRST = 2  # convolutions of enc1
 
 
 class Window(NamedTuple):
@@ -43,6 +45,42 @@ def around(head: Tensor) -> Window:
     return Window(*_span(seen.any(dim=1)), *_span(seen.any(dim=0)))
 
 
+class WindowedEncoder(nn.Module):
+    """An `Encoder`, in inference, that computes enc1 only as far as bright pixels reach.
+
+    Beyond, every pixel is what a black image gives there.
+
+    Args:
+        encoder: what is computed.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.black: dict[tuple[int, ...], Tensor] = {}  # by the image's shape
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Encode; see `Encoder.forward`."""
+        whole = _all_of(image)
+        reach = _grown(around((image != 0).any(dim=1)), FIRST, whole)
+        # Padding spoils as many pixels of what is cut out, but where it ends with the image.
+        read = _grown(reach, FIRST, whole)
+        features = [image, self._of_black(image)]
+        part = _cut(self.encoder.level(1, _cut(image, read)), _halved(reach), _halved(read))
+        _paste(part, features[1], _halved(reach))
+        for number in range(2, LEVELS + 1):
+            features.append(self.encoder.level(number, features[-1]))
+        return features
+
+    def _of_black(self, image: Tensor) -> Tensor:
+        """Give enc1 of black images of that shape."""
+        shape = tuple(image.shape[1:])
+        if shape not in self.black:
+            self.black[shape] = self.encoder.level(1, torch.zeros_like(image[:1]))
+        copies = self.black[shape].expand(len(image), -1, -1, -1)
+        return copies.clone(memory_format=torch.channels_last)
+
+
 class WindowedDecoder(nn.Module):
     """A `Decoder`, in inference, that gives 0 outside of its window and within it the very same.
 
@@ -64,21 +102,24 @@ class WindowedDecoder(nn.Module):
         if self.window is None:
             return self.decoder.finish(value, features, level)
         image = features[0]
-        window, whole = self.window, Window(0, image.shape[2], 0, image.shape[3])
-        last = _grown(window, LAST, whole)
-        # An up-convolution of stride 2 makes pixels 2 i and 2 i + 1 from i and i + 1.
-        half = Window(last.top // 2, last.bottom // 2 + 1, last.left // 2, last.right // 2 + 1)
-        before = _grown(half, BEFORE, Window(0, image.shape[2] // 2, 0, image.shape[3] // 2))
-        double = Window(*(2 * edge for edge in before))
-        for number in range(level, LEVELS):
-            value = join(self.decoder.blocks[number - 1](value), features[LEVELS - number])
-        value = self.decoder.blocks[LEVELS - 1](_cut(value, before))
-        value = join(_cut(value, last, double), _cut(image, last))
+        read = {LEVELS + 1: _grown(self.window, LAST, _all_of(image))}  # by a block, of its input
+        for number in range(LEVELS, level - 1, -1):
+            wanted = read[number + 1]
+            # An up-convolution of stride 2 makes pixels 2 i and 2 i + 1 from i and i + 1.
+            half = Window(
+                *(wanted.top // 2, wanted.bottom // 2 + 1),
+                *(wanted.left // 2, wanted.right // 2 + 1),
+            )
+            read[number] = _grown(half, BEFORE, _all_of(features[LEVELS + 1 - number]))
+        value = _cut(value, read[level])
+        for number in range(level, LEVELS + 1):
+            made = self.decoder.blocks[number - 1](value)
+            frame = Window(*(2 * edge for edge in read[number]))
+            wanted = read[number + 1]
+            value = join(_cut(made, wanted, frame), _cut(features[LEVELS - number], wanted))
         made = self.decoder.output(self.decoder.blocks[LEVELS](value).float())
         canvas = made.new_zeros(len(made), made.shape[1], *image.shape[2:])
-        canvas[:, :, window.top : window.bottom, window.left : window.right] = _cut(
-            made, window, last
-        )
+        _paste(_cut(made, self.window, read[LEVELS + 1]), canvas, self.window)
         return canvas
 
 
@@ -96,6 +137,19 @@ def _grown(window: Window, by: int, whole: Window) -> Window:
         max(window.left - by, whole.left),
         min(window.right + by, whole.right),
     )
+
+
+def _all_of(value: Tensor) -> Window:
+    return Window(0, value.shape[2], 0, value.shape[3])
+
+
+def _halved(window: Window) -> Window:
+    """Give the same window of a map of half the size; edges are even."""
+    return Window(*(edge // 2 for edge in window))
+
+
+def _paste(part: Tensor, onto: Tensor, window: Window) -> None:
+    onto[:, :, window.top : window.bottom, window.left : window.right] = part
 
 
 def _cut(value: Tensor, window: Window, frame: Window | None = None) -> Tensor:

@@ -67,9 +67,13 @@ class Encoder(nn.Module):
             the latent.
         """
         features = [image]
-        for block in self.blocks:
-            features.append(F.max_pool2d(block(features[-1]), 2))
+        for number in range(1, LEVELS + 1):
+            features.append(self.level(number, features[-1]))
         return features
+
+    def level(self, number: int, value: Tensor) -> Tensor:
+        """Run enc ``number``, 1 to 5: ``(N, C, H, W)`` to ``(N, C, H / 2, W / 2)``."""
+        return F.max_pool2d(self.blocks[number - 1](value), 2)
 
 
 class Decoder(nn.Module):

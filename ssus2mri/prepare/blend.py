@@ -47,7 +47,7 @@ def blend(
     for image, mask in scans:
         moving = _unit(image, mask, percentiles)
         found = {"fixed": fixed, "moving": moving, "mask": brain}
-        warped = carry(moving, like=fixed, **found, settings=settings.mr)
+        warped = carry(moving, like=fixed, **found, settings=settings)
         total += sitk.GetArrayViewFromImage(warped)
     mean = total / len(scans) * sitk.GetArrayViewFromImage(brain)
     return geometry.from_array(np.clip(mean, 0, 1), template)

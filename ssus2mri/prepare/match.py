@@ -52,7 +52,7 @@ def match(
         for image, mask in ((us, head), (template, template_head))
     )
     found = {"fixed": fixed.image(), "moving": moving.image(), "mask": fixed.mask()}
-    return sitk.Mask(carry(blend, like=us, **found, settings=settings.us), head)
+    return sitk.Mask(carry(blend, like=us, **found, settings=settings), head)
 
 
 def run_match(
