@@ -23,7 +23,7 @@ from ssus2mri.formats import read_any
 from ssus2mri.learn.validate import likeness
 from ssus2mri.prepare.blend import blend
 from ssus2mri.prepare.extract import aligned, cut, scaled
-from ssus2mri.prepare.match import match
+from ssus2mri.prepare.match import Atlas, match
 from ssus2mri.slices import Slices
 
 CONFIG = str(Path(__file__).parents[1] / "config" / "config.yaml")
@@ -77,9 +77,12 @@ def main() -> None:
     headers = [slices.read_header(path) for path in sorted((root / "extract").glob("*.h5"))]
     training = [one for one in headers if (one.modality, one.split) == ("mr", "train")]
     scans = [scan(root, one.volume) for one in training]
-    template, us, head = (read_any(root / f"template/{n}.nii.gz") for n in ("mr", "us", "head"))
+    template, *others = (
+        read_any(root / f"template/{name}.nii.gz") for name in ("mr", "us", "head", "labels")
+    )
     begun = time.process_time()
     mean = blend(scans, template, percentiles=percentiles, settings=settings)
+    atlas = Atlas(*others, mean)
     print(f"blend of {len(scans)} MR: {time.process_time() - begun:.0f} CPU s")
     arrays = [[sitk.GetArrayFromImage(one) for one in known] for known in scans]
     units = [scaled(image, mask > 0, percentiles)[0] for image, mask in arrays]
@@ -99,8 +102,7 @@ def main() -> None:
         rows["blend, not deformed"].append(judge(mean, truth))
         for variant, chosen in known.items():
             begun = time.process_time()
-            atlas = {"template": us, "template_head": head, "blend": mean}
-            made = match(image, mask, **atlas, settings=chosen)
+            made = match(image, mask, atlas, chosen).mr
             spent[variant] += time.process_time() - begun
             rows[variant].append(judge(made, truth))
     print("| settings | SSIM | PSNR, dB | CPU s a scan |")

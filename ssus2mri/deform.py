@@ -69,7 +69,36 @@ def smoothed(transform: sitk.Transform, like: sitk.Image, smooth_mm: float) -> s
     Returns:
         The smoother deformation.
     """
-    field = sitk.TransformToDisplacementField(
+    smooth = sitk.SmoothingRecursiveGaussian(displacements(transform, like), smooth_mm)
+    return sitk.DisplacementFieldTransform(sitk.Cast(smooth, sitk.sitkVectorFloat64))
+
+
+def deformation(
+    fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, settings: MatchSettings
+) -> sitk.Transform:
+    """Deform one image to another, smoothly.
+
+    Args:
+        fixed: see `deform`, as the following.
+        moving: also.
+        mask: on the grid of ``fixed``.
+        settings: section ``match``.
+
+    Returns:
+        Maps points of ``fixed`` to points of ``moving``. Where no deformation is found, a warning,
+        and all stays as it is.
+    """
+    try:
+        found = deform(fixed, moving, mask, settings.ffd)
+    except RuntimeError as error:
+        logger.warning("not deformed: %s", str(error).strip().splitlines()[-1])
+        return sitk.Transform(fixed.GetDimension(), sitk.sitkIdentity)
+    return smoothed(found, fixed, settings.field_smooth_mm) if settings.field_smooth_mm else found
+
+
+def displacements(transform: sitk.Transform, like: sitk.Image) -> sitk.Image:
+    """Give what a deformation adds to the points of a grid: float32 vectors, mm."""
+    return sitk.TransformToDisplacementField(
         transform,
         sitk.sitkVectorFloat32,
         like.GetSize(),
@@ -77,41 +106,6 @@ def smoothed(transform: sitk.Transform, like: sitk.Image, smooth_mm: float) -> s
         like.GetSpacing(),
         like.GetDirection(),
     )
-    smooth = sitk.SmoothingRecursiveGaussian(field, smooth_mm)
-    return sitk.DisplacementFieldTransform(sitk.Cast(smooth, sitk.sitkVectorFloat64))
-
-
-def carry(
-    image: sitk.Image,
-    *,
-    like: sitk.Image,
-    fixed: sitk.Image,
-    moving: sitk.Image,
-    mask: sitk.Image,
-    settings: MatchSettings,
-) -> sitk.Image:
-    """Deform one image to another and take a third along.
-
-    Args:
-        image: in the world of ``moving``.
-        like: in the world of ``fixed``; its grid is taken, not its voxels.
-        fixed: see `deform`, as the following.
-        moving: may be ``image`` itself.
-        mask: on the grid of ``fixed``.
-        settings: section ``match``.
-
-    Returns:
-        The image on the grid of ``like``, linear interpolation, 0 outside. Where no deformation is
-        found, a warning, and it stays as it is.
-    """
-    transform: sitk.Transform = sitk.Transform(fixed.GetDimension(), sitk.sitkIdentity)
-    try:
-        transform = deform(fixed, moving, mask, settings.ffd)
-        if settings.field_smooth_mm > 0:
-            transform = smoothed(transform, fixed, settings.field_smooth_mm)
-    except RuntimeError as error:
-        logger.warning("not deformed: %s", str(error).strip().splitlines()[-1])
-    return sitk.Resample(image, like, transform, sitk.sitkLinear, 0.0)
 
 
 @contextmanager

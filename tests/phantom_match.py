@@ -48,10 +48,10 @@ def mr() -> np.ndarray:
     return soft([0.3, 0.5, 0.95, 0.7])
 
 
-def deformed(array: np.ndarray, sign: float = 1.0) -> np.ndarray:
+def deformed(array: np.ndarray, sign: float = 1.0, order: int = 1) -> np.ndarray:
     """An image of the head that is displaced by ``sign`` times `DISPLACEMENT_MM`."""
     at = np.indices(array.shape) + sign * DISPLACEMENT_MM / SPACING
-    return ndimage.map_coordinates(array, at, order=1)
+    return ndimage.map_coordinates(array, at, order=order)
 
 
 def likeness(a: np.ndarray, b: np.ndarray) -> float:

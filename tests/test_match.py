@@ -8,13 +8,26 @@ import pytest
 import SimpleITK as sitk
 import torch
 from phantom_learn import batch, settings, some_slices, write_cohort
-from phantom_match import HEAD, SETTINGS, SIZE, SPACING, deformed, image, likeness, mr, us
+from phantom_match import (
+    BUMP,
+    DISPLACEMENT_MM,
+    HEAD,
+    SETTINGS,
+    SIZE,
+    SPACING,
+    deformed,
+    image,
+    likeness,
+    mr,
+    tissue,
+    us,
+)
 from phantom_train import train
 
 from ssus2mri import flow, geometry, slices, volume
 from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.learn import SynthesizeSettings
-from ssus2mri.deform import carry, smoothed
+from ssus2mri.deform import deformation, smoothed
 from ssus2mri.errors import InputError
 from ssus2mri.formats import read_any
 from ssus2mri.learn.augment import move
@@ -25,11 +38,12 @@ from ssus2mri.learn.parallel import World
 from ssus2mri.learn.synthesize import run_synthesize
 from ssus2mri.manifest import Manifest, Row
 from ssus2mri.prepare.blend import blend, run_blend
-from ssus2mri.prepare.match import match, run_match
+from ssus2mri.prepare.match import Atlas, match, run_match
 from ssus2mri.slices import Header, Slices
 
 ALONE = World(torch.device("cpu"))
 PERCENTILES = [0.5, 99.5]
+FILES = ("template", "template_head", "template_labels", "blend")
 
 
 def speckled() -> np.ndarray:
@@ -38,35 +52,49 @@ def speckled() -> np.ndarray:
     return deformed(us()) * shade * np.random.default_rng(1).gamma(4, 0.25, HEAD.shape) * HEAD
 
 
-def arguments() -> dict:
-    return {
-        "template": image(us()),
-        "template_head": geometry.from_array(HEAD.astype(np.uint8), image(us())),
-        "blend": image(mr()),
-        "settings": SETTINGS,
-    }
+def atlas() -> Atlas:
+    """The atlas in both contrasts; its labels are tissues 1 to 4."""
+    inside, labels = (
+        geometry.from_array(array.astype(np.uint8), image(us()))
+        for array in (HEAD, (tissue() + 1) * HEAD)
+    )
+    return Atlas(image(us()), inside, labels, image(mr()))
 
 
 def head() -> sitk.Image:
     return geometry.from_array(HEAD.astype(np.uint8), image(us()))
 
 
-def test_mr_goes_where_the_head_is_deformed_to():
-    found = sitk.GetArrayFromImage(match(image(speckled()), head(), **arguments()))
-    truth = deformed(mr())
+def test_mr_and_labels_go_where_the_head_is_deformed_to():
+    made = match(image(speckled()), head(), atlas(), SETTINGS)
+    found, truth = sitk.GetArrayFromImage(made.mr), deformed(mr())
     assert likeness(mr(), truth) < 0.8
     assert likeness(found, truth) > 0.87
     assert not found[~HEAD].any()
+    before = (tissue() + 1) * HEAD
+    truly = np.rint(deformed(before.astype(float), order=0)).astype(int)
+    labels = sitk.GetArrayFromImage(made.labels)
+    where = HEAD & (BUMP > 0.3)
+    wrong_before, wrong = ((one != truly)[where].mean() for one in (before, labels))
+    assert wrong < 0.4 * wrong_before
+
+
+def test_it_tells_how_far_the_atlas_was_moved():
+    made = match(image(deformed(us())), head(), atlas(), SETTINGS)
+    moved_mm = np.linalg.norm(DISPLACEMENT_MM, axis=0)[HEAD].mean()
+    assert made.moved_mm == pytest.approx(moved_mm, rel=0.2)
 
 
 def test_a_scan_of_the_very_atlas_moves_little():
-    found = sitk.GetArrayFromImage(match(image(us()), head(), **arguments()))
-    assert likeness(found, mr()) > 0.99
+    made = match(image(us()), head(), atlas(), SETTINGS)
+    assert likeness(sitk.GetArrayFromImage(made.mr), mr()) > 0.99
+    assert made.moved_mm < 0.1
 
 
 def test_without_contrast_mr_stays_in_the_shape_of_the_atlas():
-    found = sitk.GetArrayFromImage(match(image(HEAD * 0.0), head(), **arguments()))
-    np.testing.assert_allclose(found[HEAD], mr()[HEAD], atol=1e-5)
+    made = match(image(HEAD * 0.0), head(), atlas(), SETTINGS)
+    np.testing.assert_allclose(sitk.GetArrayFromImage(made.mr)[HEAD], mr()[HEAD], atol=1e-5)
+    assert made.moved_mm == 0
 
 
 def wave(mm: float) -> sitk.DisplacementFieldTransform:
@@ -135,27 +163,29 @@ def files(folder: Path, scan: sitk.Image, index: list[int]) -> dict:
         HEAD[index],
     )
     slices.write(known, folder / "us.h5")
-    given = arguments()
-    for name in ("template", "template_head", "blend"):
-        volume.write(given[name], folder / f"{name}.nii.gz")
+    of = atlas()
+    paths = {name: folder / f"{name}.nii.gz" for name in FILES}
+    for path, known in zip(paths.values(), (of.us, of.head, of.labels, of.mr), strict=True):
+        volume.write(known, path)
     return {
         "mask": folder / "mask.nii.gz",
         "transform": folder / "us.tfm",
         "extract": folder / "us.h5",
         "out": folder / "matched.h5",
         "settings": SETTINGS,
-    } | {name: folder / f"{name}.nii.gz" for name in ("template", "template_head", "blend")}
+    } | paths
 
 
 def test_file_has_the_slices_of_extract(tmp_path):
     given = files(tmp_path, image(speckled()), [15, 20, 24])
     run_match(tmp_path / "us.nii.gz", **given, plane="")
     found = slices.read(tmp_path / "matched.h5")
-    atlas = {name: read_any(given[name]) for name in ("template", "template_head", "blend")}
+    known = Atlas(*(read_any(given[name]) for name in FILES))
     scan, mask = read_any(tmp_path / "us.nii.gz"), read_any(given["mask"])
-    whole = sitk.GetArrayFromImage(match(scan, mask, **atlas, settings=SETTINGS))
+    whole = sitk.GetArrayFromImage(match(scan, mask, known, SETTINGS).mr)
     np.testing.assert_allclose(found.image, whole[[15, 20, 24]] * HEAD[[15, 20, 24]], atol=1e-3)
     assert found.index.tolist() == [15, 20, 24]
+    assert (tmp_path / "matched.png").read_bytes().startswith(b"\x89PNG")
     assert (found.header.volume, found.header.modality) == ("us", "mr")
 
 
@@ -165,6 +195,7 @@ def test_a_2d_plane_gets_the_mr_of_its_level(tmp_path):
     run_match(tmp_path / "us.nii.gz", **given, plane="axial")
     found = slices.read(tmp_path / "matched.h5").image
     np.testing.assert_allclose(found[0], mr()[18] * HEAD[18], atol=1e-3)
+    assert (tmp_path / "matched.png").exists()
 
 
 def cohort(folder: Path) -> tuple[list[Path], Path]:
@@ -309,9 +340,8 @@ def test_an_image_stays_where_no_deformation_is_found(caplog, monkeypatch):
         raise RuntimeError("Exception thrown in ITK\nall points lie outside")
 
     monkeypatch.setattr("ssus2mri.deform.deform", lost)
-    found = {"fixed": image(us()), "moving": image(us()), "mask": head()}
-    stayed = carry(image(mr()), like=image(us()), **found, settings=SETTINGS)
-    np.testing.assert_allclose(sitk.GetArrayFromImage(stayed), mr(), atol=1e-6)
+    found = deformation(image(us()), image(us()), head(), SETTINGS)
+    assert found.TransformPoint((1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
     assert "not deformed: all points lie outside" in caplog.text
 
 

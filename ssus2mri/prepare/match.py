@@ -7,7 +7,7 @@ nothing that the training MR does not show.
 """
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,44 +15,61 @@ import SimpleITK as sitk
 
 from ssus2mri import slices
 from ssus2mri.config.prepare import MatchSettings
-from ssus2mri.deform import carry
+from ssus2mri.deform import deformation, displacements
 from ssus2mri.formats import read_any
-from ssus2mri.prepare import contrast
+from ssus2mri.prepare import contrast, picture
 from ssus2mri.prepare.extract import aligned, cut
 from ssus2mri.slices import Slices
 
 logger = logging.getLogger(__name__)
 
 
-def match(
-    us: sitk.Image,
-    head: sitk.Image,
-    *,
-    template: sitk.Image,
-    template_head: sitk.Image,
-    blend: sitk.Image,
-    settings: MatchSettings,
-) -> sitk.Image:
+@dataclass(frozen=True)
+class Atlas:
+    """The atlas on one grid: ultrasound, head, labels (`Tissue`), and training MR in its shape."""
+
+    us: sitk.Image
+    head: sitk.Image
+    labels: sitk.Image
+    mr: sitk.Image
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The atlas in the shape of a head, on the grid of its scan.
+
+    ``mr`` float32, 0 outside the head; ``labels`` uint8 `Tissue`; ``moved_mm`` how far the atlas
+    was moved within the head, mean.
+    """
+
+    mr: sitk.Image
+    labels: sitk.Image
+    moved_mm: float
+
+
+def match(us: sitk.Image, head: sitk.Image, atlas: Atlas, settings: MatchSettings) -> Matched:
     """Deform the atlas onto a head, and MR in the atlas's shape with it.
 
     Args:
         us: aligned 3D ultrasound.
         head: its mask, on the same grid.
-        template: ultrasound of the atlas.
-        template_head: its mask.
-        blend: MR in the shape of the atlas.
+        atlas: what is deformed.
         settings: section ``match``.
 
     Returns:
-        The MR in the shape of this head, float32 on the grid of ``us``, 0 outside the head. Where
-        no deformation is found it stays in the shape of the atlas.
+        The atlas in the shape of this head. Where no deformation is found it keeps its own.
     """
     fixed, moving = (
         contrast.features(image, mask, settings.spacing_mm, modality="us", settings=settings)
-        for image, mask in ((us, head), (template, template_head))
+        for image, mask in ((us, head), (atlas.us, atlas.head))
     )
-    found = {"fixed": fixed.image(), "moving": moving.image(), "mask": fixed.mask()}
-    return sitk.Mask(carry(blend, like=us, **found, settings=settings), head)
+    found = deformation(fixed.image(), moving.image(), fixed.mask(), settings)
+    field = sitk.GetArrayFromImage(displacements(found, fixed.image()))
+    return Matched(
+        mr=sitk.Mask(sitk.Resample(atlas.mr, us, found, sitk.sitkLinear, 0.0), head),
+        labels=sitk.Resample(atlas.labels, us, found, sitk.sitkNearestNeighbor, 0),
+        moved_mm=float(np.linalg.norm(field[fixed.inside], axis=-1).mean()),
+    )
 
 
 def run_match(
@@ -64,6 +81,7 @@ def run_match(
     extract: Path,
     template: Path,
     template_head: Path,
+    template_labels: Path,
     blend: Path,
     out: Path,
     settings: MatchSettings,
@@ -81,21 +99,23 @@ def run_match(
         extract: slice file of the same volume; the new one has its planes and indices.
         template: ultrasound of the atlas.
         template_head: mask of its head.
+        template_labels: its tissues.
         blend: MR in the shape of the atlas, written by `blend`.
-        out: ``.h5`` to write.
+        out: ``.h5`` to write; beside it the picture ``.png`` of the scan, with outlines of the
+            tissues as they were deformed.
         settings: section ``match``.
     """
-    known, mr = slices.read(extract), read_any(blend)
-    if not plane:
-        us, head, _ = aligned(image, mask, transform, plane=False)
-        mr = match(
-            us,
-            head,
-            template=read_any(template),
-            template_head=read_any(template_head),
-            blend=mr,
-            settings=settings,
-        )
+    known = slices.read(extract)
+    us, head, _ = aligned(image, mask, transform, plane=bool(plane))
+    atlas = Atlas(*(read_any(path) for path in (template, template_head, template_labels, blend)))
+    name = known.header.volume
+    if plane:
+        mr, labels = atlas.mr, atlas.labels[:, :, int(known.index[0])]
+        caption = f"{name}: one plane, the template is not deformed"
+    else:
+        found = match(us, head, atlas, settings)
+        mr, labels = found.mr, found.labels
+        caption = f"{name}: the template deformed to the scan, {found.moved_mm:.1f} mm on average"
     pairs = list(zip(known.plane.tolist(), known.index.tolist(), strict=True))
     made = cut(sitk.GetArrayFromImage(mr), pairs)
     slices.write(
@@ -108,4 +128,6 @@ def run_match(
         ),
         out,
     )
-    logger.info("%s: MR matched to %d slices", known.header.volume, len(known))
+    panels = picture.panels(sitk.GetArrayFromImage(us), sitk.GetArrayFromImage(labels))
+    picture.write(picture.draw(panels, caption), out.with_suffix(".png"))
+    logger.info("%s; MR of %d slices", caption, len(known))

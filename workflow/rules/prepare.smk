@@ -136,7 +136,7 @@ rule blend:
 
 
 rule match:
-    """Deform training MR onto the head of an ultrasound, as slices beside those of `extract`."""
+    """Deform training MR onto the head of an ultrasound, with a picture for the eye."""
     input:
         image="results/align/{volume}.nii.gz",
         mask="results/crop/{volume}_mask.nii.gz",
@@ -144,9 +144,11 @@ rule match:
         extract="results/extract/{volume}.h5",
         template="results/template/us.nii.gz",
         template_head="results/template/head.nii.gz",
+        template_labels="results/template/labels.nii.gz",
         blend="results/blend/mr.nii.gz",
     output:
         slices="results/match/{volume}.h5",
+        picture="results/match/{volume}.png",
     log:
         "logs/match/{volume}.log",
     benchmark:
@@ -164,5 +166,6 @@ rule match:
     shell:
         "ssus2mri match {input.image} --mask={input.mask} --transform={input.transform}"
         " --extract={input.extract} --template={input.template}"
-        " --template-head={input.template_head} --blend={input.blend} --plane={params.plane}"
-        " --out={output.slices} --settings={params.settings:q} &> {log}"
+        " --template-head={input.template_head} --template-labels={input.template_labels}"
+        " --blend={input.blend} --plane={params.plane} --out={output.slices}"
+        " --settings={params.settings:q} &> {log}"
