@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from ssus2mri.models.blocks import join
 from ssus2mri.models.generator import LEVELS, Decoder, Encoder
 
-STEP = 4  # windows are whole steps wide: every new size costs a CPU some preparation
+# Windows are whole steps wide: every new size costs a CPU some preparation. A multiple of 4, so that
+# edges are even at half size too.
+STEP = 4
 LAST = 3  # convolutions of dec6
 BEFORE = 2  # convolutions of dec2 to dec5 before their up-convolution
-FIRST = 2  # convolutions of enc1
+FIRST = (2, 1)  # convolutions of enc1 and enc2; those of the others cost next to nothing
 
 
 class Window(NamedTuple):
@@ -46,7 +48,7 @@ def around(head: Tensor) -> Window:
 
 
 class WindowedEncoder(nn.Module):
-    """An `Encoder`, in inference, that computes enc1 only as far as bright pixels reach.
+    """An `Encoder`, in inference, that computes enc1 and enc2 only as far as bright pixels reach.
 
     Beyond, every pixel is what a black image gives there.
 
@@ -57,28 +59,29 @@ class WindowedEncoder(nn.Module):
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
-        self.black: dict[tuple[int, ...], Tensor] = {}  # by the image's shape
+        self.black: dict[tuple[int, ...], list[Tensor]] = {}  # features, by the image's shape
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Encode; see `Encoder.forward`."""
-        whole = _all_of(image)
-        reach = _grown(around((image != 0).any(dim=1)), FIRST, whole)
-        # Padding spoils as many pixels of what is cut out, but where it ends with the image.
-        read = _grown(reach, FIRST, whole)
-        features = [image, self._of_black(image)]
-        part = _cut(self.encoder.level(1, _cut(image, read)), _halved(reach), _halved(read))
-        _paste(part, features[1], _halved(reach))
-        for number in range(2, LEVELS + 1):
-            features.append(self.encoder.level(number, features[-1]))
-        return features
-
-    def _of_black(self, image: Tensor) -> Tensor:
-        """Give enc1 of black images of that shape."""
         shape = tuple(image.shape[1:])
         if shape not in self.black:
-            self.black[shape] = self.encoder.level(1, torch.zeros_like(image[:1]))
-        copies = self.black[shape].expand(len(image), -1, -1, -1)
-        return copies.clone(memory_format=torch.channels_last)
+            self.black[shape] = self.encoder(torch.zeros_like(image[:1]))
+        reach = around((image != 0).any(dim=1))
+        features = [image]
+        for number in range(1, LEVELS + 1):
+            if number > len(FIRST):
+                features.append(self.encoder.level(number, features[-1]))
+                continue
+            whole = _all_of(features[-1])
+            # As far as bright pixels are seen from; edges stay even, for the pooling.
+            reach = _grown(reach, FIRST[number - 1], whole)
+            read = _grown(reach, 2, whole)  # what padding spoils, but where the image ends
+            part = self.encoder.level(number, _cut(features[-1], read))
+            reach, read = _halved(reach), _halved(read)
+            black = self.black[shape][number].expand(len(image), -1, -1, -1)
+            features.append(black.clone(memory_format=torch.channels_last))
+            _paste(_cut(part, reach, read), features[-1], reach)
+        return features
 
 
 class WindowedDecoder(nn.Module):
