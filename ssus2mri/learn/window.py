@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from ssus2mri.models.blocks import join
 from ssus2mri.models.generator import LEVELS, Decoder, Encoder
 
-# Windows are whole steps wide: every new size costs a CPU some preparation. A multiple of 4, so that
-# edges are even at half size too.
+# Windows are whole steps wide: every new size costs a CPU some preparation. A multiple of 4, so
+# that edges are even at half size too.
 STEP = 4
 LAST = 3  # convolutions of dec6
 BEFORE = 2  # convolutions of dec2 to dec5 before their up-convolution
