@@ -64,9 +64,21 @@ def test_texture_is_in_grey_levels():
 
 def test_judging_again_gives_the_same_and_weights_count():
     made, us = smooth(2)[:, None], smooth(3)[:, None]
-    one = criterion(texture=2.0, content=3.0).judge(made, us)
-    assert one == criterion(texture=2.0, content=3.0).judge(made, us)
+    one = criterion(texture=2.0, content=3.0).judge(made, us, None)
+    assert one == criterion(texture=2.0, content=3.0).judge(made, us, None)
     assert one["criterion"] == pytest.approx(2 * one["texture"] + 3 * one["content"])
+
+
+def test_anatomy_is_the_difference_to_matched_mr_within_the_head():
+    matched = smooth(5)
+    judge = criterion(texture=2.0, content=3.0, anatomy=4.0)
+    judge.head = HEAD.clone()
+    judge.head[:, :, 20:] = False
+    made = (matched + 0.125 * judge.head + 0.5 * ~judge.head)[:, None]
+    one, without = (judge.judge(made, smooth(3)[:, None], m) for m in (matched, None))
+    assert one["anatomy"] == pytest.approx(0.125, abs=1e-6)
+    assert one["criterion"] == pytest.approx(without["criterion"] + 4 * 0.125, abs=1e-5)
+    assert "anatomy" not in without
 
 
 def test_content_does_not_depend_on_modality_but_on_structure():

@@ -134,7 +134,7 @@ def judged(monkeypatch):
         given = {"texture": 0.0, "content": 0.0}
         monkeypatch.setattr(
             "ssus2mri.learn.criterion.Criterion.judge",
-            lambda self, made, us: {**given, "criterion": next(numbers)},
+            lambda self, made, us, matched: {**given, "criterion": next(numbers)},
         )
 
     return as_if

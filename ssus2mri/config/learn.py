@@ -121,6 +121,9 @@ class CriterionSettings(Section):
     content: float = Field(
         ge=0, description="weight of the difference of structure between synthetic MR and its US"
     )
+    anatomy: float = Field(
+        ge=0, description="weight of the difference to matched MR, for runs with the term match"
+    )
     patches: int = Field(ge=1, description="patches of a slice and size, for the textures")
     directions: int = Field(ge=1, description="random projections of patches")
 

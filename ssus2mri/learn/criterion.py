@@ -1,7 +1,8 @@
 """How good synthetic slices are, without pairs: they should look like MR and show what the US does.
 
 Neither part alone is enough: MR of somebody else has the right texture whatever the scan shows, and
-the ultrasound itself has the right content. Not stated in the source.
+the ultrasound itself has the right content. Where MR was matched to the scan, it tells best where
+anatomy should be. Not stated in the source.
 """
 
 import torch
@@ -16,7 +17,7 @@ _SMALLEST = 16  # pixels of the coarsest level (Karras et al. 2018, Sec. 5)
 
 
 class Criterion:
-    """A weighted sum of `texture` and `content`; less is better.
+    """A weighted sum of `texture`, `content` and `anatomy`; less is better.
 
     Random numbers are drawn once: epochs are judged by the same patches and directions.
 
@@ -49,20 +50,25 @@ class Criterion:
         ]
         self.real = self._projected(real)
 
-    def judge(self, made: Tensor, us: Tensor) -> dict[str, float]:
+    def judge(self, made: Tensor, us: Tensor, matched: Tensor | None) -> dict[str, float]:
         """Judge synthetic slices.
 
         Args:
             made: ``(N, 1, H, W)``, the synthetic MR.
             us: ``(N, 1, H, W)``, the ultrasound it was made from.
+            matched: ``(N, H, W)``, training MR deformed onto these heads; None: a run without.
 
         Returns:
-            ``texture``, ``content`` and their sum by weight, ``criterion``.
+            ``texture``, ``content``, with matched MR ``anatomy``, the mean absolute difference to
+            it within the heads, and their sum by weight, ``criterion``.
         """
         texture = self.texture(made[:, 0] * self.head)
         content = content_difference(made[:, 0] * self.head, us[:, 0], self.head)
-        total = self.settings.texture * texture + self.settings.content * content
-        return {"texture": texture, "content": content, "criterion": total}
+        parts = {"texture": texture, "content": content}
+        if matched is not None:
+            parts["anatomy"] = float((made[:, 0] - matched)[self.head].abs().mean())
+        total = sum(getattr(self.settings, name) * value for name, value in parts.items())
+        return {**parts, "criterion": total}
 
     def texture(self, made: Tensor) -> float:
         """Give the sliced Wasserstein distance of patches to those of MR, averaged over the sizes.

@@ -42,6 +42,7 @@ class Validation:
         self.inputs = tuple(one.to(device) for one in (given, *places))
         self.us = middle(self.inputs[0])
         self.truth = None if us.truth is None else us.truth[rows].float().cpu().numpy()
+        self.matched = None if us.matched is None else us.matched[rows].float().to(device)
         assert us.head is not None, "`dataset.load` keeps it for validation"
         head = us.head[rows].to(device)
         self.head = head | ~head.flatten(1).any(1)[:, None, None]  # an empty one: everywhere
@@ -57,7 +58,7 @@ class Validation:
             average: the generator's average weights, which are what `synthesize` gets.
 
         Returns:
-            Means of all terms by name, then ``texture``, ``content`` and ``criterion`` (see
+            Means of all terms by name, then the parts of the criterion and their sum (see
             `Criterion`), and where the truth is known ``truth_ssim`` and ``truth_psnr``; empty
             without validation US.
         """
@@ -66,7 +67,8 @@ class Validation:
         with lent(objective, average):
             sums = self._terms(objective)
             made = self._synthesize(objective.generator)
-        return {**sums, **self.criterion.judge(made, self.us), **self._truth(made)}
+        judged = self.criterion.judge(made, self.us, self.matched)
+        return {**sums, **judged, **self._truth(made)}
 
     def _terms(self, objective: Objective) -> Row:
         size, sums = self.settings.batch_size, Row()
