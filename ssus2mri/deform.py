@@ -73,7 +73,7 @@ def smoothed(transform: sitk.Transform, like: sitk.Image, smooth_mm: float) -> s
     return sitk.DisplacementFieldTransform(sitk.Cast(smooth, sitk.sitkVectorFloat64))
 
 
-def deformation(
+def deform_smoothly(
     fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, settings: MatchSettings
 ) -> sitk.Transform:
     """Deform one image to another, smoothly.
@@ -97,10 +97,10 @@ def deformation(
 
 
 def displacements(transform: sitk.Transform, like: sitk.Image) -> sitk.Image:
-    """Give what a deformation adds to the points of a grid: float32 vectors, mm."""
+    """Give what a deformation adds to the points of a grid: float64 vectors (x, y, z), mm."""
     return sitk.TransformToDisplacementField(
         transform,
-        sitk.sitkVectorFloat32,
+        sitk.sitkVectorFloat64,
         like.GetSize(),
         like.GetOrigin(),
         like.GetSpacing(),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ssus2mri import geometry
 from ssus2mri.config.deform import FfdSettings
-from ssus2mri.deform import deform
+from ssus2mri.deform import deform, displacements
 
 logger = logging.getLogger(__name__)
 
@@ -68,15 +68,11 @@ def register(
     except RuntimeError as error:
         logger.warning("registration failed: %s", str(error).strip().splitlines()[-1])
         return None
-    field = sitk.TransformToDisplacementField(
-        transform, sitk.sitkVectorFloat64, fixed_image.GetSize(), (0.0, 0.0), [spacing_mm] * 2
-    )
+    field = sitk.GetArrayFromImage(displacements(transform, fixed_image))
     resampled = sitk.Resample(moving_image, fixed_image, transform, sitk.sitkLinear, 0.0)
     warped = sitk.GetArrayFromImage(resampled)
     return Registration(
-        displacement=np.moveaxis(sitk.GetArrayFromImage(field), -1, 0)[
-            ::-1
-        ],  # x, y -> rows, columns
+        displacement=np.moveaxis(field, -1, 0)[::-1],  # x, y -> rows, columns
         warped=warped,
         similarity_before=correlation(moving, fixed, mask),
         similarity_after=correlation(warped, fixed, mask),

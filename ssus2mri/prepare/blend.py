@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import MatchSettings
-from ssus2mri.deform import deformation
+from ssus2mri.deform import deform_smoothly
 from ssus2mri.errors import InputError
 from ssus2mri.formats import read_any
 from ssus2mri.prepare.extract import aligned, scaled
@@ -46,7 +46,7 @@ def blend(
     total = np.zeros(template.GetSize()[::-1], np.float32)
     for image, mask in scans:
         moving = _unit(image, mask, percentiles)
-        to_moving = deformation(fixed, moving, brain, settings)
+        to_moving = deform_smoothly(fixed, moving, brain, settings)
         warped = sitk.Resample(moving, fixed, to_moving, sitk.sitkLinear, 0.0)
         total += sitk.GetArrayViewFromImage(warped)
     mean = total / len(scans) * sitk.GetArrayViewFromImage(brain)

@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from ssus2mri import slices
 from ssus2mri.config.prepare import MatchSettings
-from ssus2mri.deform import deformation, displacements
+from ssus2mri.deform import deform_smoothly, displacements
 from ssus2mri.formats import read_any
 from ssus2mri.prepare import contrast, picture
 from ssus2mri.prepare.extract import aligned, cut
@@ -38,8 +38,8 @@ class Atlas:
 class Matched:
     """The atlas in the shape of a head, on the grid of its scan.
 
-    ``mr`` float32, 0 outside the head; ``labels`` uint8 `Tissue`; ``moved_mm`` how far the atlas
-    was moved within the head, mean.
+    ``mr`` float32, 0 outside the head; ``labels`` uint8 `Tissue`, 0 far from it; ``moved_mm`` how
+    far the atlas was moved within the head, mean.
     """
 
     mr: sitk.Image
@@ -63,11 +63,14 @@ def match(us: sitk.Image, head: sitk.Image, atlas: Atlas, settings: MatchSetting
         contrast.features(image, mask, settings.spacing_mm, modality="us", settings=settings)
         for image, mask in ((us, head), (atlas.us, atlas.head))
     )
-    found = deformation(fixed.image(), moving.image(), fixed.mask(), settings)
+    found = deform_smoothly(fixed.image(), moving.image(), fixed.mask(), settings)
     field = sitk.GetArrayFromImage(displacements(found, fixed.image()))
+    # Beyond what was compared nothing is known to be deformed: no outlines there.
+    compared = sitk.Resample(fixed.mask() >= 0, us, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+    labels = sitk.Resample(atlas.labels, us, found, sitk.sitkNearestNeighbor, 0)
     return Matched(
         mr=sitk.Mask(sitk.Resample(atlas.mr, us, found, sitk.sitkLinear, 0.0), head),
-        labels=sitk.Resample(atlas.labels, us, found, sitk.sitkNearestNeighbor, 0),
+        labels=sitk.Mask(labels, compared),
         moved_mm=float(np.linalg.norm(field[fixed.inside], axis=-1).mean()),
     )
 
