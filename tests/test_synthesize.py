@@ -217,6 +217,10 @@ def test_damaged_models_are_refused(tmp_path, trained):
     rewritten(model, settings=json.dumps(other))
     with pytest.raises(InputError, match="weights of another version"):
         read_model(model)
+    del other["criterion"]["anatomy"]
+    rewritten(model, settings=json.dumps(other))
+    with pytest.raises(InputError, match=r"see settings\.criterion\.anatomy\. Run `train` again"):
+        read_model(model)
     model.write_bytes(model.read_bytes()[:100])
     with pytest.raises(InputError, match="a model written by `train`"):
         read_model(model)

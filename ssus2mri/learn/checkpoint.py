@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from ssus2mri import __version__, provenance
-from ssus2mri.config.base import parse
+from ssus2mri.config.base import problems
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.errors import InputError
 from ssus2mri.files import unwritable, whole
@@ -96,7 +97,12 @@ def read_model(path: Path) -> Model:
     if not intact:
         found = "a list of subjects that was changed afterwards"
         raise InputError(str(path), expected=expected, found=found, do=do)
-    settings = parse(TrainSettings, values, f"{path}: settings")
+    try:
+        settings = TrainSettings.model_validate(values)
+    except ValidationError as error:
+        key, _ = problems(error, "settings")[0]
+        found = f"settings of another version, see {key}"
+        raise InputError(str(path), expected=expected, found=found, do=do) from error
     try:
         network = restore(settings, tensors)
     except (RuntimeError, KeyError) as error:
