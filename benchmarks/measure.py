@@ -35,13 +35,17 @@ def measure(
     *,
     seconds: float = 0.0,
     rounds: int = 4,
+    flop: Mapping[str, float] | None = None,
 ) -> dict[str, Rate]:
     """Measure all in turns for a time, at least some rounds; give the median over the rounds.
 
-    What slows the machine down for a while slows all of them down, and ratios stay true. Before,
-    FLOP are counted in a first call, which also prepares what only first calls do.
+    What slows the machine down for a while slows all of them down, and ratios stay true. FLOP an
+    image that are not given are counted before, in a first call. All are called once before they
+    are measured, as only first calls prepare some things.
     """
-    flop = {name: _flop(work) for name, work in works.items()}
+    counted = {name: count_flop(work) for name, work in works.items()} if flop is None else flop
+    for work in works.values() if flop else ():
+        work()
     times: dict[str, list[float]] = {name: [] for name in works}
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or len(times[next(iter(works))]) < rounds:
@@ -51,7 +55,7 @@ def measure(
             images = work()
             settle(device)
             times[name].append((time.perf_counter() - begun) / images)
-    return {name: _rate(times[name], flop[name]) for name in works}
+    return {name: _rate(times[name], counted[name]) for name in works}
 
 
 def _rate(times: list[float], flop: float) -> Rate:
@@ -60,7 +64,8 @@ def _rate(times: list[float], flop: float) -> Rate:
     return Rate(1 / statistics.median(times), flop, drift)
 
 
-def _flop(work: Work) -> float:
+def count_flop(work: Work) -> float:
+    """Count FLOP an image; a recorded step is replayed without being seen."""
     # Compiled code does the same work in kernels that cannot be counted.
     with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
         images = work()

@@ -23,6 +23,7 @@ from ssus2mri.learn.losses import require_finite, weighted_sum
 from ssus2mri.learn.methods import NEEDS_TRUTH
 from ssus2mri.learn.objectives import Objective
 from ssus2mri.learn.parallel import World, synchronise
+from ssus2mri.learn.replay import Replay
 from ssus2mri.learn.validate import Row, Validation
 
 
@@ -78,11 +79,16 @@ class Loop:
             [*objective.generator.parameters(), *objective.helpers.parameters()],
             [*objective.discriminators.parameters()],
         ]
+        gpu = world.device.type == "cuda"
+        # A tensor, as a recorded step reads it where it lies.
+        rate = torch.tensor(settings.learning_rate, device=world.device)
         self.optimisers = [
-            torch.optim.Adam(parameters, lr=settings.learning_rate, betas=betas, fused=True)
+            torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True, capturable=gpu)
             for parameters in groups
             if parameters
         ]
+        recorded = gpu and world.size == 1 and objective.replayable
+        self.update = Replay(self._update) if recorded else self._update
         truth = settings.method in NEEDS_TRUTH
         self.feed = Feed(data, settings, world.device, world, truth=truth)
         self.validation = Validation(self.feed, settings)
@@ -136,7 +142,7 @@ class Loop:
                         return False
                     if wish == Ask.SAVE:
                         on_save(self)
-                self.waiting.append(self._update(self.feed.batch(drawn, self.step)))
+                self.waiting.append(self.update(self.feed.batch(drawn, self.step)))
                 self.step += 1
                 on_step(self)
             self.look()
@@ -180,7 +186,7 @@ class Loop:
         rate = learning_rate(settings.learning_rate, self.epoch, settings.halve_every)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"].fill_(rate)
         return rate
 
     def _finish_epoch(self, rate: float) -> None:

@@ -23,7 +23,7 @@ def state(loop: Loop) -> dict[str, Any]:
         "discriminators": loop.objective.discriminators.state_dict(),
         "memory": loop.world.gather(memory),
         "average": loop.average.state_dict(),
-        "optimisers": [optimiser.state_dict() for optimiser in loop.optimisers],
+        "optimisers": [optimiser.state_dict()["state"] for optimiser in loop.optimisers],
         "random": loop.at_start,
         "epoch": loop.epoch,
         "step": loop.step,
@@ -50,7 +50,7 @@ def restore(loop: Loop, known: dict[str, Any]) -> None:
     objective.memory.load_state_dict(memory[loop.world.rank % len(memory)])
     loop.average.load_state_dict(known["average"])
     for optimiser, saved in zip(loop.optimisers, known["optimisers"], strict=True):
-        optimiser.load_state_dict(saved)
+        optimiser.load_state_dict({**optimiser.state_dict(), "state": saved})
     loop.random.set_state(known["random"])
     loop.at_start = known["random"]
     loop.epoch, loop.step, loop.sums = known["epoch"], known["step"], known["sums"]

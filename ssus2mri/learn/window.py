@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ssus2mri.models.blocks import join
+from ssus2mri.models.blocks import widened
 from ssus2mri.models.generator import LEVELS, Decoder, Encoder
 
 # Windows are whole steps wide: every new size costs a CPU some preparation. A multiple of 4, so
@@ -67,7 +67,7 @@ class WindowedEncoder(nn.Module):
         if shape not in self.black:
             self.black[shape] = self.encoder(torch.zeros_like(image[:1]))
         reach = around((image != 0).any(dim=1))
-        features = [image]
+        features = [widened(image)]
         for number in range(1, LEVELS + 1):
             if number > len(FIRST):
                 features.append(self.encoder.level(number, features[-1]))
@@ -119,7 +119,7 @@ class WindowedDecoder(nn.Module):
             made = self.decoder.blocks[number - 1](value)
             frame = Window(*(2 * edge for edge in read[number]))
             wanted = read[number + 1]
-            value = join(_cut(made, wanted, frame), _cut(features[LEVELS - number], wanted))
+            value = _joined(_part(made, wanted, frame), _part(features[LEVELS - number], wanted))
         made = self.decoder.output(self.decoder.blocks[LEVELS](value).float())
         canvas = made.new_zeros(len(made), made.shape[1], *image.shape[2:])
         _paste(_cut(made, self.window, read[LEVELS + 1]), canvas, self.window)
@@ -156,8 +156,25 @@ def _paste(part: Tensor, onto: Tensor, window: Window) -> None:
 
 
 def _cut(value: Tensor, window: Window, frame: Window | None = None) -> Tensor:
-    """Cut a window out of a map that begins at the corner of ``frame``, by default at 0, 0."""
+    """Copy a window out of a map; see `_part`."""
+    return _part(value, window, frame).contiguous(memory_format=torch.channels_last)
+
+
+def _part(value: Tensor, window: Window, frame: Window | None = None) -> Tensor:
+    """View a window of a map that begins at the corner of ``frame``, by default at 0, 0."""
     top, left = (frame.top, frame.left) if frame else (0, 0)
     rows = slice(window.top - top, window.bottom - top)
-    part = value[:, :, rows, window.left - left : window.right - left]
-    return part.contiguous(memory_format=torch.channels_last)
+    return value[:, :, rows, window.left - left : window.right - left]
+
+
+def _joined(*parts: Tensor) -> Tensor:
+    """Do what `join` does, on views of maps, which that would first have to copy."""
+    widths = [one.shape[1] for one in parts]
+    shape = (len(parts[0]), sum(widths), *parts[0].shape[2:])
+    first = parts[0]
+    whole = torch.empty(
+        shape, dtype=first.dtype, device=first.device, memory_format=torch.channels_last
+    )
+    for one, place in zip(parts, whole.split(widths, dim=1), strict=True):
+        place.copy_(one)
+    return whole

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 T = TypeVar("T")
@@ -19,6 +20,18 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
 }
 OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {"none": lambda x: x, "sigmoid": torch.sigmoid}
+GROUP = 8
+"""Channels that the matrix units of a GPU take at a time; fewer cost as much as all."""
+
+
+class Conv(nn.Conv2d):
+    """A convolution whose input may have more channels than it has weights for, if they are 0."""
+
+    def forward(self, value: Tensor) -> Tensor:
+        """Convolve ``(N, channels_in or more, H, W)``."""
+        more = value.shape[1] - self.in_channels
+        weight = F.pad(self.weight, (0, 0, 0, 0, 0, more)) if more else self.weight
+        return self._conv_forward(value, weight, self.bias)
 
 
 def conv(
@@ -41,7 +54,7 @@ def conv(
         Layer from ``(N, channels_in, H, W)`` to ``(N, channels_out, H / stride, W / stride)``.
     """
     bias = norm == "none"
-    layer = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=bias)
+    layer = Conv(channels_in, channels_out, 3, stride=stride, padding=1, bias=bias)
     return _finished(layer, channels_out, norm, activation)
 
 
@@ -96,6 +109,22 @@ def join(*features: Tensor) -> Tensor:
     """Concatenate feature maps ``(N, C, H, W)`` along their channels, in the type of the first."""
     # Under autocast a float32 image would make the widest of all concatenations float32.
     return torch.cat([one.to(features[0].dtype) for one in features], dim=1)
+
+
+def widened(image: Tensor) -> Tensor:
+    """Lay an image out as convolutions like it best: channels last, on a GPU a multiple of `GROUP`.
+
+    Args:
+        image: ``(N, C, H, W)``, few channels.
+
+    Returns:
+        ``(N, C or more, H, W)``, what is added is 0.
+    """
+    if image.shape[1] == 1:  # which torch takes for channels first, and what is joined with it too
+        image = image[:, 0, ..., None].movedim(-1, 1)
+    image = image.contiguous(memory_format=torch.channels_last)
+    more = -image.shape[1] % GROUP if image.is_cuda else 0
+    return F.pad(image, (0, 0, 0, 0, 0, more)) if more else image
 
 
 def middle(slices: Tensor) -> Tensor:

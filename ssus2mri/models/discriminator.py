@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ssus2mri.models.blocks import conv
+from ssus2mri.models.blocks import conv, widened
 
 # Up to this many pixels in a row (latents) all is computed in float32: there, bfloat16 convolutions
 # of stride 2 gave gradients that are not finite on a CPU (torch 2.13).
@@ -49,6 +49,6 @@ class Discriminator(nn.Module):
             ``(N, 1, H / 8, W / 8)``, rounded up.
         """
         if max(image.shape[-2:]) > SMALL:
-            return self.layers(image).float()
+            return self.layers(widened(image)).float()
         with torch.autocast(image.device.type, enabled=False):
             return self.layers(image.float())

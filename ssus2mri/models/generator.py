@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssus2mri.models.attention import CrossModalAttention
-from ssus2mri.models.blocks import OUTPUTS, conv, join, pick, up_conv
+from ssus2mri.models.blocks import OUTPUTS, conv, join, pick, up_conv, widened
 from ssus2mri.models.locator import Locator
 
 LEVELS = 5
@@ -63,10 +63,10 @@ class Encoder(nn.Module):
             image: ``(N, channels_in, H, W)``, H and W multiples of 32.
 
         Returns:
-            The image, then the features of enc1 to enc5; the last, ``(N, C, H / 32, W / 32)``, is
-            the latent.
+            The image, `widened`, then the features of enc1 to enc5; the last, ``(N, C, H / 32,
+            W / 32)``, is the latent.
         """
-        features = [image]
+        features = [widened(image)]
         for number in range(1, LEVELS + 1):
             features.append(self.level(number, features[-1]))
         return features

@@ -27,6 +27,8 @@ class Objective(Protocol):
     discriminators: nn.ModuleDict
     memory: nn.ModuleDict
     """What lasts from step to step beside the weights; nothing in it is learnt."""
+    replayable: bool
+    """Whether a step is the same for every batch: nothing is drawn or decided on the CPU."""
 
     @property
     def generator(self) -> nn.Module:

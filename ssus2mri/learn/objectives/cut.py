@@ -30,6 +30,8 @@ class CutObjective:
         temperature: of the softmax over the places.
     """
 
+    replayable = False
+
     def __init__(
         self,
         generator: ResnetGenerator,

@@ -30,6 +30,8 @@ class CycleganObjective:
         image_pool: fakes that each discriminator is shown again.
     """
 
+    replayable = False
+
     def __init__(
         self,
         generator: ResnetGenerator,

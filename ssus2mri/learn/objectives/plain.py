@@ -19,6 +19,8 @@ class AutoencoderObjective:
     Source: TMI 2020, Sec. IV-B, "AE".
     """
 
+    replayable = True
+
     def __init__(self, generator: Autoencoder, weights: Mapping[str, float]) -> None:
         self.weights = dict(weights)
         self.generator = generator
@@ -39,6 +41,8 @@ class PairedObjective:
 
     Not in the source.
     """
+
+    replayable = True
 
     def __init__(self, generator: Generator, weights: Mapping[str, float]) -> None:
         self.weights = dict(weights)

@@ -35,6 +35,8 @@ class SynthesisObjective:
         ValueError: a term that is not of this method, or discriminators of other terms.
     """
 
+    replayable = True
+
     def __init__(
         self,
         generator: Generator,
