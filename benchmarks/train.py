@@ -124,7 +124,7 @@ def main() -> None:
         print(
             f"| {run} | {one.images:.2f} | {given.batch / one.images:.2f} | {one.flop / 1e9:.1f}"
             f" | {one.images * one.flop / peak:.0%} | {one.drift:+.0%}"
-            f" | {SLICES * EPOCHS / one.images / 3600:.1f} |"
+            f" | {SLICES * EPOCHS / one.images / 3600:.2f} |"
         )
     ours, peer = (found[run] for run in RUNS)
     if WRITTEN in found:

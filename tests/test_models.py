@@ -5,7 +5,7 @@ from torch import nn
 from ssus2mri.errors import InputError
 from ssus2mri.models.attention import CrossModalAttention, attend
 from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
-from ssus2mri.models.blocks import conv, count_parameters, middle, up_conv
+from ssus2mri.models.blocks import Conv, conv, count_parameters, join, middle, up_conv, widened
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.generator import Decoder, Encoder, Generator, Shape
 from ssus2mri.models.initialise import draw_weights
@@ -288,3 +288,20 @@ def test_models_of_one_slice_take_it_from_between_its_neighbours(network):
     alone = network(us[:, 1:2], *[us] * 3)
     assert torch.equal(network(us, *[us] * 3).mr, alone.mr)
     assert network.channels == 1
+
+
+def test_channels_of_zeros_change_nothing():
+    random = torch.Generator().manual_seed(0)
+    layer, image = Conv(3, 4, 3, padding=1), torch.rand(2, 3, 8, 8, generator=random)
+    wide = nn.functional.pad(image, (0, 0, 0, 0, 0, 5))
+    assert torch.allclose(layer(wide), layer(image), atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_image_and_what_is_joined_with_it_lie_channels_last(channels):
+    image = torch.rand(2, channels, 8, 8)
+    laid = widened(image)
+    assert torch.equal(laid, image)
+    whole = join(torch.rand(2, 6, 8, 8).to(memory_format=torch.channels_last), laid)
+    for one, width in ((laid, channels), (whole, 6 + channels)):
+        assert one.stride() == (64 * width, 1, 8 * width, width)
