@@ -26,7 +26,7 @@ check: .venv ## format, style, types, workflow and the fast tests
 	mypy
 	snakefmt --check workflow
 	snakemake --lint
-	pytest -m "not slow"
+	pytest -m "not slow" --numprocesses auto --dist worksteal
 
 fix: .venv ## format code and workflow, mend style, write the schemas
 	ruff check --fix
