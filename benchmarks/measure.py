@@ -39,13 +39,11 @@ def measure(
 ) -> dict[str, Rate]:
     """Measure all in turns for a time, at least some rounds; give the median over the rounds.
 
-    What slows the machine down for a while slows all of them down, and ratios stay true. FLOP an
-    image that are not given are counted before, in a first call. All are called once before they
-    are measured, as only first calls prepare some things.
+    What slows the machine down for a while slows all of them down, and ratios stay true. Before,
+    FLOP are counted in a first call, which also prepares what only first calls do; where they are
+    given, all have been called before.
     """
-    counted = {name: count_flop(work) for name, work in works.items()} if flop is None else flop
-    for work in works.values() if flop else ():
-        work()
+    flop = flop or {name: count_flop(work) for name, work in works.items()}
     times: dict[str, list[float]] = {name: [] for name in works}
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or len(times[next(iter(works))]) < rounds:
@@ -55,7 +53,7 @@ def measure(
             images = work()
             settle(device)
             times[name].append((time.perf_counter() - begun) / images)
-    return {name: _rate(times[name], counted[name]) for name in works}
+    return {name: _rate(times[name], flop[name]) for name in works}
 
 
 def _rate(times: list[float], flop: float) -> Rate:

@@ -9,7 +9,7 @@ extrapolated: 28,800 slices, 100 epochs; validation and checkpoints are not in i
 
 On a GPU beside them our method with its steps started kernel by kernel, not recorded
 (`learn/replay.py`). With ``--compile`` our method with `train.compile`, and what its first call
-took longer than its second.
+took longer than the others.
 """
 
 import argparse
@@ -112,7 +112,7 @@ def main() -> None:
     made = {run: trainings(run, given.size, given.batch, device) for run in runs}
     flop = {run: count_flop(one_step) for run, (_, one_step) in made.items()}
     works = {run: some_steps for run, (some_steps, _) in made.items()}
-    calls = [seconds(works[COMPILED], device) for _ in range(2)] if given.compile else []
+    first = {run: seconds(one, device) for run, one in works.items()}
     found = measure(works, device, rounds=rounds, flop=flop)
     print(
         f"training on {given.size} x {given.size}, batch {given.batch}, {devices.describe(device)},"
@@ -133,9 +133,10 @@ def main() -> None:
         f"a step of ours takes {peer.images / ours.images:.2f} of CycleGAN's time (target <= 0.35)"
         f" and {ours.flop / peer.flop:.2f} of its FLOP"
     )
-    if calls:
+    if given.compile:
+        later = devices.look_every(device) * given.batch / found[COMPILED].images
         print(
-            f"compiling took {calls[0] - calls[1]:.0f} s; a compiled step takes"
+            f"compiling took {first[COMPILED] - later:.0f} s; a compiled step takes"
             f" {ours.images / found[COMPILED].images:.2f} of the time of one that is not"
         )
 

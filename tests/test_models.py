@@ -5,7 +5,7 @@ from torch import nn
 from ssus2mri.errors import InputError
 from ssus2mri.models.attention import CrossModalAttention, attend
 from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
-from ssus2mri.models.blocks import Conv, conv, count_parameters, join, middle, up_conv, widened
+from ssus2mri.models.blocks import count_parameters, middle
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.generator import Decoder, Encoder, Generator, Shape
 from ssus2mri.models.initialise import draw_weights
@@ -75,19 +75,6 @@ def test_discriminator_has_the_layers_of_table_1():
         (256, 512, 3, 1, 1180160),
         (512, 1, 3, 1, 4609),
     ]
-
-
-@pytest.mark.parametrize("norm", ["batch", "instance"])
-@pytest.mark.parametrize("make", [conv, up_conv])
-def test_only_layers_without_normalisation_have_a_bias(make, norm):
-    """Table I does not say; counted here are the layers without, whose parameters it has."""
-    layer = make(3, 4, norm=norm, activation="relu").double()
-    assert layer[0].bias is None
-    assert make(3, 4, norm="none", activation="relu")[0].bias is not None
-    image = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)).double()
-    without = layer(image)
-    layer[0].bias = nn.Parameter(torch.tensor([1.0, -2.0, 3.0, 0.5]).double())
-    torch.testing.assert_close(layer(image), without)
 
 
 def test_generator_adds_up():
@@ -231,11 +218,6 @@ def test_discriminator_takes_small_latents(size):
     assert network(torch.rand(1, 3, size, size)).shape == (1, 1, 1, 1)
 
 
-def test_unknown_names_list_the_known():
-    with pytest.raises(ValueError, match=r"unknown norm 'group'; known: none, batch, instance"):
-        conv(1, 1, norm="group", activation="relu")
-
-
 def test_backward_path_must_exist():
     with pytest.raises(ValueError, match="without a backward path"):
         generator(SMALL, infer_back=False).infer_back(torch.zeros(1, 1, 64, 64))
@@ -288,20 +270,3 @@ def test_models_of_one_slice_take_it_from_between_its_neighbours(network):
     alone = network(us[:, 1:2], *[us] * 3)
     assert torch.equal(network(us, *[us] * 3).mr, alone.mr)
     assert network.channels == 1
-
-
-def test_channels_of_zeros_change_nothing():
-    random = torch.Generator().manual_seed(0)
-    layer, image = Conv(3, 4, 3, padding=1), torch.rand(2, 3, 8, 8, generator=random)
-    wide = nn.functional.pad(image, (0, 0, 0, 0, 0, 5))
-    assert torch.allclose(layer(wide), layer(image), atol=1e-6)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_an_image_and_what_is_joined_with_it_lie_channels_last(channels):
-    image = torch.rand(2, channels, 8, 8)
-    laid = widened(image)
-    assert torch.equal(laid, image)
-    whole = join(torch.rand(2, 6, 8, 8).to(memory_format=torch.channels_last), laid)
-    for one, width in ((laid, channels), (whole, 6 + channels)):
-        assert one.stride() == (64 * width, 1, 8 * width, width)

@@ -25,12 +25,12 @@ GROUP = 8
 
 
 class Conv(nn.Conv2d):
-    """A convolution whose input may have more channels than it has weights for, if they are 0."""
+    """A convolution whose input may have up to `GROUP` - 1 channels of zeros more: `widened`."""
 
     def forward(self, value: Tensor) -> Tensor:
         """Convolve ``(N, channels_in or more, H, W)``."""
         more = value.shape[1] - self.in_channels
-        weight = F.pad(self.weight, (0, 0, 0, 0, 0, more)) if more else self.weight
+        weight = F.pad(self.weight, (0, 0, 0, 0, 0, more)) if 0 < more < GROUP else self.weight
         return self._conv_forward(value, weight, self.bias)
 
 
