@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ssus2mri import __version__
 from ssus2mri.commands import runs, scans
 from ssus2mri.commands.options import DEFAULT
 from ssus2mri.errors import InputError
@@ -23,9 +24,18 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ssus2mri {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     debug: Annotated[bool, typer.Option(help="Show tracebacks and debug messages.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Show the version.")
+    ] = False,
 ) -> None:
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.INFO,

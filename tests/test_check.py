@@ -8,7 +8,7 @@ import yaml
 from conftest import ROOT, blob_volume
 from test_volume import BAD, break_image
 
-from ssus2mri import cli, volume
+from ssus2mri import __version__, cli, volume
 
 CONFIG = str(ROOT / "config/config.yaml")
 HEADER = "volume,subject,modality,image,ga_weeks,split,mask,transform\n"
@@ -137,6 +137,12 @@ def test_debug_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.argv", ["ssus2mri", *arguments])
     with pytest.raises(ValueError, match="no such file"):
         cli.main()
+
+
+def test_the_version_is_said(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, capfd, "--version") == (0, f"ssus2mri {__version__}\n")
 
 
 def refused(
