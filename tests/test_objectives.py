@@ -38,8 +38,7 @@ FORMULAS = {  # terms of the run; those of them with a discriminator
     "paired": (["truth"], []),
 }
 FORMULAS |= {"no_att": FORMULAS["ours"], "ours_3d_i": FORMULAS["ours"]}
-FORMULAS |= {"ours_3d_iii": FORMULAS["ours_3d_ii"], "ours_match_3d_i": FORMULAS["ours_match"]}
-FORMULAS |= {"paired_3d_i": FORMULAS["paired"]}
+FORMULAS |= {"ours_3d_iii": FORMULAS["ours_3d_ii"]}
 
 
 def given(run: str, **changes):
