@@ -78,11 +78,12 @@ def main() -> None:
     training = [one for one in headers if (one.modality, one.split) == ("mr", "train")]
     scans = [scan(root, one.volume) for one in training]
     template, *others = (
-        read_any(root / f"template/{name}.nii.gz") for name in ("mr", "us", "head", "labels")
+        read_any(root / f"template/{name}.nii.gz") for name in ("mr", "head", "labels")
     )
+    views = [read_any(path) for path in sorted((root / "template").glob("us_*.nii.gz"))]
     begun = time.process_time()
     mean = blend(scans, template, percentiles=percentiles, settings=settings)
-    atlas = Atlas(*others, mean)
+    atlas = Atlas(views, *others, mean)
     print(f"blend of {len(scans)} MR: {time.process_time() - begun:.0f} CPU s")
     arrays = [[sitk.GetArrayFromImage(one) for one in known] for known in scans]
     units = [scaled(image, mask > 0, percentiles)[0] for image, mask in arrays]

@@ -1,5 +1,6 @@
 """Training MR deformed onto a head: found again where a known deformation put it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from phantom_match import (
     BUMP,
     DISPLACEMENT_MM,
     HEAD,
+    POINTS,
     SETTINGS,
     SIZE,
     SPACING,
@@ -29,7 +31,7 @@ from ssus2mri.prepare.match import Atlas, match, run_match
 from ssus2mri.slices import Header, Slices
 
 PERCENTILES = [0.5, 99.5]
-FILES = ("template", "template_head", "template_labels", "blend")
+FILES = ("template_head", "template_labels", "blend")
 
 
 def speckled() -> np.ndarray:
@@ -44,7 +46,7 @@ def atlas() -> Atlas:
         geometry.from_array(array.astype(np.uint8), image(us()))
         for array in (HEAD, (tissue() + 1) * HEAD)
     )
-    return Atlas(image(us()), inside, labels, image(mr()))
+    return Atlas([image(us())], inside, labels, image(mr()))
 
 
 def head() -> sitk.Image:
@@ -63,6 +65,18 @@ def test_mr_and_labels_go_where_the_head_is_deformed_to():
     where = HEAD & (BUMP > 0.3)
     wrong_before, wrong = ((one != truly)[where].mean() for one in (before, labels))
     assert wrong < 0.4 * wrong_before
+
+
+def test_of_the_atlas_s_views_the_one_that_comes_nearest_is_deformed():
+    blind = us() * (POINTS[2] < 0)  # sees but one half
+    both = replace(atlas(), us=[image(blind), image(us())])
+    made, alone = (match(image(speckled()), head(), one, SETTINGS) for one in (both, atlas()))
+    np.testing.assert_array_equal(*map(sitk.GetArrayFromImage, (made.mr, alone.mr)))
+    worse = match(image(speckled()), head(), replace(both, us=both.us[:1]), SETTINGS)
+    truth = deformed(mr())
+    assert likeness(sitk.GetArrayFromImage(worse.mr), truth) < likeness(
+        sitk.GetArrayFromImage(made.mr), truth
+    )
 
 
 def test_it_tells_how_far_the_atlas_was_moved():
@@ -151,12 +165,14 @@ def files(folder: Path, scan: sitk.Image, index: list[int]) -> dict:
     slices.write(known, folder / "us.h5")
     of = atlas()
     paths = {name: folder / f"{name}.nii.gz" for name in FILES}
-    for path, known in zip(paths.values(), (of.us, of.head, of.labels, of.mr), strict=True):
+    for path, known in zip(paths.values(), (of.head, of.labels, of.mr), strict=True):
         volume.write(known, path)
+    volume.write(of.us[0], folder / "template.nii.gz")
     return {
         "mask": folder / "mask.nii.gz",
         "transform": folder / "us.tfm",
         "extract": folder / "us.h5",
+        "templates": [folder / "template.nii.gz"],
         "out": folder / "matched.h5",
         "settings": SETTINGS,
     } | paths
@@ -166,7 +182,7 @@ def test_file_has_the_slices_of_extract(tmp_path):
     given = files(tmp_path, image(speckled()), [15, 20, 24])
     run_match(tmp_path / "us.nii.gz", **given, plane="")
     found = slices.read(tmp_path / "matched.h5")
-    known = Atlas(*(read_any(given[name]) for name in FILES))
+    known = Atlas([read_any(given["templates"][0])], *(read_any(given[name]) for name in FILES))
     scan, mask = read_any(tmp_path / "us.nii.gz"), read_any(given["mask"])
     whole = sitk.GetArrayFromImage(match(scan, mask, known, SETTINGS).mr)
     np.testing.assert_allclose(found.image, whole[[15, 20, 24]] * HEAD[[15, 20, 24]], atol=1e-3)

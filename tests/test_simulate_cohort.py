@@ -16,7 +16,7 @@ from ssus2mri.simulate.template import run_template
 from ssus2mri.tissues import Tissue
 
 SETTINGS = small_settings()
-ATLAS = AtlasSettings(volume="built-in", ga_weeks=23, size=64, spacing_mm=1.5)
+ATLAS = AtlasSettings(volume="built-in", ga_weeks=23, size=64, spacing_mm=1.5, scans=2)
 FILES = ("{}.nii.gz", "{}_labels.nii.gz", "{}_truth.nii.gz", "{}_pose.tfm")
 
 
@@ -152,6 +152,26 @@ def test_template_is_the_undeformed_head(tmp_path: Path):
     skull, white = arrays[2] == Tissue.SKULL, arrays[2] == Tissue.WHITE_MATTER
     assert arrays[1][skull].mean() > 2 * arrays[1][white].mean() > 0
     assert not arrays[0][~intracranial(arrays[2])].any()
+
+
+def test_template_from_a_side_shows_the_head_where_it_is_and_the_side(tmp_path: Path):
+    run_template(ATLAS, SETTINGS, out=tmp_path, labels=None, image=None)
+    labels, right, left = (
+        sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / f"{name}.nii.gz"))).astype(float)
+        for name in ("labels", "us_right", "us_left")
+    )
+    assert not (tmp_path / "us_front.nii.gz").exists()
+    skull, white = labels == Tissue.SKULL, labels == Tissue.WHITE_MATTER
+    half = ATLAS.size // 2
+    for image in (right, left):
+        assert image[skull].mean() > 2 * image[white].mean() > 0
+    # The atlas is symmetric: what one side shows on its right, the other shows on its left.
+    brain = head_mask(labels) & head_mask(labels[:, :, ::-1])
+    mirrored = np.corrcoef(right[brain], left[:, :, ::-1][brain])[0, 1]
+    assert mirrored > np.corrcoef(right[brain], left[brain])[0, 1] + 0.1
+    # The hemisphere nearer to the probe is hidden by reverberation: brighter, and all alike.
+    near, far = white[:, :, :half], white[:, :, half:]
+    assert right[:, :, :half][near].mean() > right[:, :, half:][far].mean()
 
 
 def test_template_refuses_an_image_that_does_not_fit(tmp_path: Path):

@@ -39,7 +39,7 @@ def test_each_choice_is_valid_and_is_one_choice():
         assert len(differing) == 1, run
 
 
-def test_the_long_training_is_four_times_the_short_one():
+def test_the_long_training_is_three_times_the_short_one():
     short = [*FILES[:2], ROOT / "config" / "study_gpu.yaml"]
     long, messages = load_files([*short, ROOT / "config" / "study_long.yaml"])
     assert messages == []
@@ -47,7 +47,7 @@ def test_the_long_training_is_four_times_the_short_one():
     project = Project.model_validate(long)
     for run in set(project.enabled_runs) & set(project.runs):
         settings, before = run_settings(long, run), run_settings(values, run)
-        assert settings.epochs == 4 * before.epochs, run
+        assert settings.epochs == 3 * before.epochs, run
         plain = [one.model_dump(exclude={"epochs", "halve_every"}) for one in (settings, before)]
         assert plain[0] == plain[1], run
 

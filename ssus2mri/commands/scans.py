@@ -13,7 +13,7 @@ app = typer.Typer()
 
 @app.command()
 def template(
-    out: Annotated[Path, typer.Option(help="Folder: mr, us, labels and head .nii.gz.")],
+    out: Annotated[Path, typer.Option(help="Folder: mr, us, us_SIDE, labels and head .nii.gz.")],
     labels: Annotated[str, typer.Option(help="Label atlas; empty: built-in anatomy.")] = "",
     image: Annotated[str, typer.Option(help="MR of the label atlas; empty: simulated.")] = "",
     atlas: Annotated[str, typer.Option(help="Section `atlas`: JSON or file.")] = DEFAULT,
@@ -191,7 +191,9 @@ def match(
     mask: Annotated[Path, typer.Option(help="Mask of the cropped image, written by `crop`.")],
     transform: Annotated[Path, typer.Option(help="Image -> atlas, written by `align`.")],
     extract: Annotated[Path, typer.Option(help="Slice file of the volume, by `extract`.")],
-    template: Annotated[Path, typer.Option(help="Ultrasound of the atlas.")],
+    templates: Annotated[
+        str, typer.Option(help="Ultrasound of the atlas from each side, separated by spaces.")
+    ],
     template_head: Annotated[Path, typer.Option(help="Mask of the atlas's head.")],
     template_labels: Annotated[Path, typer.Option(help="Tissues of the atlas.")],
     blend: Annotated[Path, typer.Option(help="Mean training MR, written by `blend`.")],
@@ -209,7 +211,7 @@ def match(
         transform=transform,
         plane=plane,
         extract=extract,
-        template=template,
+        templates=[Path(path) for path in templates.split()],
         template_head=template_head,
         template_labels=template_labels,
         blend=blend,

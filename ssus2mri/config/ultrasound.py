@@ -51,6 +51,11 @@ class ProbeSettings(Section):
             raise ValueError(f"one share >= 0 for each of {list(SIDES)}, not all 0")
         return value
 
+    @property
+    def used_sides(self) -> list[str]:
+        """Sides that scans are taken from."""
+        return [side for side in SIDES if self.sides[side] > 0]
+
     @model_validator(mode="after")
     def _sweep_turns_behind_the_array(self) -> Self:
         # A chord's height is less than its half opening squared: no need of trigonometry here.

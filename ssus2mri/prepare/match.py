@@ -1,9 +1,9 @@
 """An aligned ultrasound in, what training MR would look like in that very head out.
 
 Not in the source, which brings all scans to one space and then draws both modalities without regard
-to it. The atlas is known as ultrasound and as MR: its ultrasound is deformed to the scan, and the
-training MR goes along. What comes out is nobody's MR. It errs where the deformation does, and knows
-nothing that the training MR does not show.
+to it. The atlas is known as ultrasound, from each side, and as MR: its ultrasound is deformed to
+the scan, and the training MR goes along. What comes out is nobody's MR. It errs where the
+deformation does, and knows nothing that the training MR does not show.
 """
 
 import logging
@@ -18,6 +18,7 @@ from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.deform import deform_smoothly, displacements
 from ssus2mri.formats import read_any
 from ssus2mri.prepare import contrast, picture
+from ssus2mri.prepare.contrast import Features
 from ssus2mri.prepare.extract import aligned, cut
 from ssus2mri.slices import Slices
 
@@ -26,9 +27,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Atlas:
-    """The atlas on one grid: ultrasound, head, labels (`Tissue`), and training MR in its shape."""
+    """The atlas on one grid: ultrasound, head, labels (`Tissue`), and training MR in its shape.
 
-    us: sitk.Image
+    ``us`` is the same head as seen from each side that a probe stands on.
+    """
+
+    us: list[sitk.Image]
     head: sitk.Image
     labels: sitk.Image
     mr: sitk.Image
@@ -59,11 +63,17 @@ def match(us: sitk.Image, head: sitk.Image, atlas: Atlas, settings: MatchSetting
     Returns:
         The atlas in the shape of this head. Where no deformation is found it keeps its own.
     """
-    fixed, moving = (
+    known = [(us, head), *((view, atlas.head) for view in atlas.us)]
+    fixed, *views = (
         contrast.features(image, mask, settings.spacing_mm, modality="us", settings=settings)
-        for image, mask in ((us, head), (atlas.us, atlas.head))
+        for image, mask in known
     )
-    found = deform_smoothly(fixed.image(), moving.image(), fixed.mask(), settings)
+    # Which side the scan was taken from is not known: the view that comes nearest tells.
+    tried = [
+        (view.image(), deform_smoothly(fixed.image(), view.image(), fixed.mask(), settings))
+        for view in views
+    ]
+    _, found = max(tried, key=lambda one: _likeness(fixed, *one))
     field = sitk.GetArrayFromImage(displacements(found, fixed.image()))
     # Beyond what was compared nothing is known to be deformed: no outlines there.
     compared = sitk.Resample(fixed.mask() >= 0, us, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
@@ -75,6 +85,14 @@ def match(us: sitk.Image, head: sitk.Image, atlas: Atlas, settings: MatchSetting
     )
 
 
+def _likeness(fixed: Features, moving: sitk.Image, transform: sitk.Transform) -> float:
+    """Correlation of two heads, the one deformed to the other."""
+    moved = sitk.Resample(moving, fixed.image(), transform, sitk.sitkLinear, 0.0)
+    both = fixed.values[fixed.inside], sitk.GetArrayViewFromImage(moved)[fixed.inside]
+    norm = float(np.linalg.norm(both[0]) * np.linalg.norm(both[1]))
+    return float(both[0] @ both[1]) / norm if norm else 0.0
+
+
 def run_match(
     image: Path,
     *,
@@ -82,7 +100,7 @@ def run_match(
     transform: Path,
     plane: str,
     extract: Path,
-    template: Path,
+    templates: list[Path],
     template_head: Path,
     template_labels: Path,
     blend: Path,
@@ -100,7 +118,7 @@ def run_match(
         transform: image -> atlas.
         plane: plane of a 2D image; empty: a volume.
         extract: slice file of the same volume; the new one has its planes and indices.
-        template: ultrasound of the atlas.
+        templates: ultrasound of the atlas, from each side that a probe stands on.
         template_head: mask of its head.
         template_labels: its tissues.
         blend: MR in the shape of the atlas, written by `blend`.
@@ -110,7 +128,8 @@ def run_match(
     """
     known = slices.read(extract)
     us, head, _ = aligned(image, mask, transform, plane=bool(plane))
-    atlas = Atlas(*(read_any(path) for path in (template, template_head, template_labels, blend)))
+    others = (read_any(path) for path in (template_head, template_labels, blend))
+    atlas = Atlas([read_any(path) for path in templates], *others)
     name = known.header.volume
     if plane:
         mr, labels = atlas.mr, atlas.labels[:, :, int(known.index[0])]

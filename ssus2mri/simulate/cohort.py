@@ -28,8 +28,6 @@ from ssus2mri.simulate.pose import (
     random_pose,
     world_of,
 )
-from ssus2mri.simulate.sound.beam import random_fan
-from ssus2mri.simulate.sound.echo import echo_maps
 from ssus2mri.simulate.surroundings import surround
 from ssus2mri.tissues import Tissue
 
@@ -116,12 +114,15 @@ def simulate(
     if modality == "mr":
         image = mri.acquire(truth, settings.spacing_mm, settings.mr, rng=rng)
     else:
-        fan = random_fan(rng, pose, settings.ultrasound, spacing_mm=settings.spacing_mm)
-        sound = settings.ultrasound
-        blur_mm = sound.border_mm + sound.border_voxels * settings.spacing_mm
-        maps = echo_maps(anatomy, sound, blur_mm=blur_mm)
-        image_points = lattice(world, shape)
-        image = ultrasound.scan(anatomy, maps, fan, to_canonical, image_points, sound, rng=rng)
+        image = ultrasound.random_scan(
+            anatomy,
+            pose,
+            to_canonical,
+            lambda: lattice(world, shape),
+            settings.ultrasound,
+            spacing_mm=settings.spacing_mm,
+            rng=rng,
+        )
     return Simulated(
         geometry.from_array(image, grid),
         geometry.from_array(labels, grid),

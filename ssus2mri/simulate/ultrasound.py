@@ -20,14 +20,44 @@ from scipy import ndimage
 from ssus2mri.config.ultrasound import UltrasoundSettings
 from ssus2mri.simulate.anatomy import Anatomy, head_mask
 from ssus2mri.simulate.mri import smooth_noise
-from ssus2mri.simulate.pose import Points
+from ssus2mri.simulate.pose import Points, Pose
 from ssus2mri.simulate.sound import display, propagation, speckle
-from ssus2mri.simulate.sound.beam import Fan, views
+from ssus2mri.simulate.sound.beam import Fan, random_fan, views
 from ssus2mri.simulate.sound.display import Console, random_console, scan_convert
 from ssus2mri.simulate.sound.echo import BeamMaps, Beams, EchoMaps, along_beams, decibel, echo_maps
 from ssus2mri.tissues import Tissue
 
 _IDEAL_MM = 0.5
+
+
+def random_scan(
+    anatomy: Anatomy,
+    pose: Pose,
+    to_canonical: Callable[[Points], Points],
+    image_points: Callable[[], Points],
+    settings: UltrasoundSettings,
+    *,
+    spacing_mm: float,
+    rng: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Put a probe beside a head, and scan it.
+
+    Args:
+        anatomy: the labelled head, with what surrounds it.
+        pose: of the head in the image.
+        to_canonical: image points ``(3, ...)`` to atlas points.
+        image_points: gives every voxel of the image, ``(3, Z, Y, X)``; called late, to save memory.
+        settings: of the scan.
+        spacing_mm: edge of the image's voxels.
+        rng: draws where the probe stands, and the scan.
+
+    Returns:
+        uint8 ``[z, y, x]``, 0 outside the fan.
+    """
+    fan = random_fan(rng, pose, settings, spacing_mm=spacing_mm)
+    blur_mm = settings.border_mm + settings.border_voxels * spacing_mm
+    maps = echo_maps(anatomy, settings, blur_mm=blur_mm)
+    return scan(anatomy, maps, fan, to_canonical, image_points(), settings, rng=rng)
 
 
 def scan(

@@ -6,6 +6,7 @@ rule template:
     output:
         mr="results/template/mr.nii.gz",
         us="results/template/us.nii.gz",
+        us_from=TEMPLATES,
         labels="results/template/labels.nii.gz",
         head="results/template/head.nii.gz",
     log:
