@@ -15,6 +15,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from study import SEED
 
+PALETTE = [colormaps[name](n) for name in ("tab20", "tab20b") for n in range(20)]
+
 
 def main() -> None:
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
@@ -32,7 +34,7 @@ def main() -> None:
         seen = losses["step"] * said["settings"]["batch_size"]
         original = run.split(SEED)[0]
         first = original not in colours
-        colour = colours.setdefault(original, colormaps["tab20"](len(colours)))
+        colour = colours.setdefault(original, PALETTE[len(colours) % len(PALETTE)])
         ssim = losses["val_truth_ssim"]
         axes.plot(seen, ssim, color=colour, label=label if first else None)
         kept = losses["epoch"] == (said["best_epoch"] or losses["epoch"].max())

@@ -9,6 +9,7 @@ without each of the two deformations.
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,13 @@ from ssus2mri.slices import Slices
 CONFIG = str(Path(__file__).parents[1] / "config" / "config.yaml")
 FFD: dict[str, dict[str, Any]] = {
     "mesh of 10 mm": {"mesh_mm": [10.0]},
+    "mesh of 12 mm": {"mesh_mm": [12.0]},
     "mesh of 20 mm": {"mesh_mm": [20.0]},
     "4 iterations": {"iterations": 4},
     "16 iterations": {"iterations": 16},
     "images smoothed by 1 mm": {"smooth_mm": [1.0]},
 }
+NO_SIDE = "the atlas from no side, as for alignment"
 EVERY = 4  # slices judged
 
 
@@ -80,6 +83,7 @@ def main() -> None:
     template, *others = (
         read_any(root / f"template/{name}.nii.gz") for name in ("mr", "head", "labels")
     )
+    ideal = read_any(root / "template/us.nii.gz")
     views = [read_any(path) for path in sorted((root / "template").glob("us_*.nii.gz"))]
     begun = time.process_time()
     mean = blend(scans, template, percentiles=percentiles, settings=settings)
@@ -89,6 +93,8 @@ def main() -> None:
     units = [scaled(image, mask > 0, percentiles)[0] for image, mask in arrays]
     plain = sitk.GetImageFromArray(np.mean(units, axis=0))
     known = variants(settings)
+    of = dict.fromkeys(known, atlas) | {NO_SIDE: replace(atlas, us=[ideal])}
+    known[NO_SIDE] = settings
     rows: dict[str, list[NDArray[np.float64]]] = {
         name: [] for name in ("mean of the training MR", "blend, not deformed", *known)
     }
@@ -103,7 +109,7 @@ def main() -> None:
         rows["blend, not deformed"].append(judge(mean, truth))
         for variant, chosen in known.items():
             begun = time.process_time()
-            made = match(image, mask, atlas, chosen).mr
+            made = match(image, mask, of[variant], chosen).mr
             spent[variant] += time.process_time() - begun
             rows[variant].append(judge(made, truth))
     print("| settings | SSIM | PSNR, dB | CPU s a scan |")

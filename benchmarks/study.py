@@ -15,7 +15,6 @@ import pandas as pd
 
 SEED = "_seed_"
 SHOWN = {
-    "way": ["run", "measure", "share", "ci_low", "ci_high"],
     "position": [
         *("run", "plane", "n_slices", "index_right_mean", "index_right_ci_low"),
         *("index_right_ci_high", "index_right_either_side_mean", "plane_right_mean"),
@@ -38,6 +37,7 @@ def main() -> None:
     show("Deformation", everything, ["deformation", "similarity_after"])
     show("Pseudo-pairs", pair, ["ssim_registered", "ssim", "psnr"])
     seeds(truth, ["ssim", "psnr", "mae"])
+    way(pd.read_csv(score / "way.csv"), ["ssim", "psnr"])
     for name, columns in SHOWN.items():
         file = pd.read_csv(score / f"{name}.csv")[columns]
         heading(name, columns)
@@ -71,6 +71,16 @@ def _cell(row: pd.Series, *, brief: bool) -> str:
         return f"{row['mean']:.{digits}f}"
     low, high = f"{row['ci_low']:.{digits}f}", f"{row['ci_high']:.{digits}f}"
     return f"{row['mean']:.{digits}f} ± {row['std']:.{digits}f} ({low} to {high})"
+
+
+def way(rows: pd.DataFrame, measures: list[str]) -> None:
+    """Print how much of the way to each ceiling the runs cover."""
+    for ceiling, shares in rows.groupby("ceiling", sort=False):
+        heading(f"Way from `{shares['floor'].iloc[0]}` to `{ceiling}`", ["run", *measures])
+        for run, known in shares.groupby("run", sort=False):
+            by = 100 * known.set_index("measure")[["share", "ci_low", "ci_high"]]
+            cells = ["{:.0f} % ({:.0f} to {:.0f})".format(*by.loc[measure]) for measure in measures]
+            print(f"| `{run}` | " + " | ".join(cells) + " |")
 
 
 def seeds(rows: pd.DataFrame, measures: list[str]) -> None:

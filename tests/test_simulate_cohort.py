@@ -16,7 +16,7 @@ from ssus2mri.simulate.template import run_template
 from ssus2mri.tissues import Tissue
 
 SETTINGS = small_settings()
-ATLAS = AtlasSettings(volume="built-in", ga_weeks=23, size=64, spacing_mm=1.5, scans=2)
+ATLAS = AtlasSettings(volume="built-in", ga_weeks=23, size=64, spacing_mm=1.5, scans=1)
 FILES = ("{}.nii.gz", "{}_labels.nii.gz", "{}_truth.nii.gz", "{}_pose.tfm")
 
 
