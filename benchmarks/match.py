@@ -84,7 +84,7 @@ def main() -> None:
         read_any(root / f"template/{name}.nii.gz") for name in ("mr", "head", "labels")
     )
     ideal = read_any(root / "template/us.nii.gz")
-    views = [read_any(path) for path in sorted((root / "template").glob("us_*.nii.gz"))]
+    views = [read_any(path) for path in sorted((root / "view").glob("*.nii.gz"))]
     begun = time.process_time()
     mean = blend(scans, template, percentiles=percentiles, settings=settings)
     atlas = Atlas(views, *others, mean)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-PREPARE = ("template", "simulate", "crop", "align", "extract", "blend", "match")
+PREPARE = ("template", "simulate", "crop", "align", "extract", "view", "blend", "match")
 STAGES = (*PREPARE, "train", "synthesize", "register", "compare", "score", "render")
 
 

@@ -18,7 +18,7 @@ _BEFORE_TRAINING = (
     *("simulate.template", "simulate.cohort"),
     *("prepare.crop", "prepare.align", "prepare.extract"),
 )
-_MATCH = ("prepare.blend", "prepare.match")
+_MATCH = ("simulate.view", "prepare.blend", "prepare.match")
 
 
 def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:
@@ -205,7 +205,7 @@ def grounds(values: dict[str, Any], settings: Project, rows: Manifest, run: str)
     """
     sections, modules = ["atlas", "simulate", "crop", "align", "extract"], [*_BEFORE_TRAINING]
     if needs_match(values, run, "train"):
-        sections, modules = [*sections, "match"], [*modules, *_MATCH]
+        sections, modules = [*sections, "view", "match"], [*modules, *_MATCH]
     return digest(
         [
             project.run_settings(values, run).grounds(),

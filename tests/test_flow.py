@@ -33,7 +33,7 @@ def table(*rows: Row) -> Manifest:
 
 
 def atlas(volume: str, *rows: Row) -> str | None:
-    values = {"volume": volume, "ga_weeks": 23, "size": 64, "spacing_mm": 1.5, "scans": 1}
+    values = {"volume": volume, "ga_weeks": 23, "size": 64, "spacing_mm": 1.5}
     row = flow.choose_atlas(parse(AtlasSettings, values, "atlas"), table(*rows))
     return row and row.volume
 

@@ -167,12 +167,12 @@ def files(folder: Path, scan: sitk.Image, index: list[int]) -> dict:
     paths = {name: folder / f"{name}.nii.gz" for name in FILES}
     for path, known in zip(paths.values(), (of.head, of.labels, of.mr), strict=True):
         volume.write(known, path)
-    volume.write(of.us[0], folder / "template.nii.gz")
+    volume.write(of.us[0], folder / "view.nii.gz")
     return {
         "mask": folder / "mask.nii.gz",
         "transform": folder / "us.tfm",
         "extract": folder / "us.h5",
-        "templates": [folder / "template.nii.gz"],
+        "views": [folder / "view.nii.gz"],
         "out": folder / "matched.h5",
         "settings": SETTINGS,
     } | paths
@@ -182,7 +182,7 @@ def test_file_has_the_slices_of_extract(tmp_path):
     given = files(tmp_path, image(speckled()), [15, 20, 24])
     run_match(tmp_path / "us.nii.gz", **given, plane="")
     found = slices.read(tmp_path / "matched.h5")
-    known = Atlas([read_any(given["templates"][0])], *(read_any(given[name]) for name in FILES))
+    known = Atlas([read_any(given["views"][0])], *(read_any(given[name]) for name in FILES))
     scan, mask = read_any(tmp_path / "us.nii.gz"), read_any(given["mask"])
     whole = sitk.GetArrayFromImage(match(scan, mask, known, SETTINGS).mr)
     np.testing.assert_allclose(found.image, whole[[15, 20, 24]] * HEAD[[15, 20, 24]], atol=1e-3)

@@ -6,17 +6,18 @@ import SimpleITK as sitk
 from phantom_simulate import label_atlas, small_settings
 
 from ssus2mri import geometry
-from ssus2mri.config.prepare import AtlasSettings
+from ssus2mri.config.prepare import AtlasSettings, ViewSettings
 from ssus2mri.errors import InputError
 from ssus2mri.simulate.anatomy import Anatomy, built_in, head_mask
 from ssus2mri.simulate.atlas import from_labels
 from ssus2mri.simulate.cohort import Simulated, run_simulate, simulate
 from ssus2mri.simulate.mri import intracranial
 from ssus2mri.simulate.template import run_template
+from ssus2mri.simulate.view import run_view
 from ssus2mri.tissues import Tissue
 
 SETTINGS = small_settings()
-ATLAS = AtlasSettings(volume="built-in", ga_weeks=23, size=64, spacing_mm=1.5, scans=1)
+ATLAS = AtlasSettings(volume="built-in", ga_weeks=23, size=64, spacing_mm=1.5)
 FILES = ("{}.nii.gz", "{}_labels.nii.gz", "{}_truth.nii.gz", "{}_pose.tfm")
 
 
@@ -154,13 +155,14 @@ def test_template_is_the_undeformed_head(tmp_path: Path):
     assert not arrays[0][~intracranial(arrays[2])].any()
 
 
-def test_template_from_a_side_shows_the_head_where_it_is_and_the_side(tmp_path: Path):
+def test_view_from_a_side_shows_the_head_where_the_template_has_it_and_the_side(tmp_path: Path):
     run_template(ATLAS, SETTINGS, out=tmp_path, labels=None, image=None)
-    labels, right, left = (
-        sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / f"{name}.nii.gz"))).astype(float)
-        for name in ("labels", "us_right", "us_left")
-    )
-    assert not (tmp_path / "us_front.nii.gz").exists()
+    for side in ("right", "left"):
+        out = tmp_path / f"{side}.nii.gz"
+        run_view(side, ATLAS, SETTINGS, labels=None, out=out, scans=ViewSettings(scans=2))
+    images = [sitk.ReadImage(str(tmp_path / f"{n}.nii.gz")) for n in ("labels", "right", "left")]
+    assert len({(image.GetOrigin(), image.GetSpacing(), image.GetSize()) for image in images}) == 1
+    labels, right, left = (sitk.GetArrayFromImage(image).astype(float) for image in images)
     skull, white = labels == Tissue.SKULL, labels == Tissue.WHITE_MATTER
     half = ATLAS.size // 2
     for image in (right, left):

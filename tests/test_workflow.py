@@ -18,8 +18,9 @@ SYNTHESIZE = {"synthesize": RUNS, **EVALUATE}
 TRAIN = {"train": RUNS, **SYNTHESIZE}
 EXTRACT = {"extract": VOLUMES, "match": 1, **TRAIN}
 ALIGN = {"align": VOLUMES, "blend": 1, **EXTRACT}
+VIEW = {"view": 2}
 CROP = {"crop": VOLUMES, **ALIGN}
-SIMULATE = {"template": 1, "simulate": SIMULATED, "crop": SIMULATED, **ALIGN}
+SIMULATE = {"template": 1, **VIEW, "simulate": SIMULATED, "crop": SIMULATED, **ALIGN}
 ONE_RUN = {"train": 1, "synthesize": 1, "register": 1, "compare": 1, **REPORT}
 NOT_TRAINED = {name: 1 for name in ONE_RUN if name != "train"}
 MATCH = {"match": 1, **NOT_TRAINED}
@@ -82,10 +83,11 @@ SETTINGS = {
     "simulate": ("simulate: {seed: 1}", SIMULATE),
     "pathology": ("pathologies: {cyst: {diameter_mm: 9.0}}", ILL),
     "pathology nobody has": ("pathologies: {bleed: {diameter_mm: 9.0}}", {}),
-    "atlas": ("atlas: {spacing_mm: 3.2}", {"template": 1, **ALIGN}),
+    "atlas": ("atlas: {spacing_mm: 3.2}", {"template": 1, **VIEW, **ALIGN}),
     "crop": ("crop: {margin_mm: 7.0}", CROP),
     "align": ("align: {steps: 9}", ALIGN),
     "extract": ("extract: {min_head_fraction: 0.25}", {"blend": 1, **EXTRACT}),
+    "view": ("view: {scans: 2}", {**VIEW, **MATCH}),
     "match": ("match: {window_mm: 3.0}", BLEND),
     "train": ("train: {learning_rate: 0.0003}", TRAIN),
     "train, the machine's": ("train: {checkpoint_minutes: 3, device_share: 0.1}", {}),

@@ -1,4 +1,4 @@
-"""Stages of the atlas and of a scan: template, simulate, crop, align, extract, blend, match."""
+"""Stages of the atlas and of a scan, from template to match."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ app = typer.Typer()
 
 @app.command()
 def template(
-    out: Annotated[Path, typer.Option(help="Folder: mr, us, us_SIDE, labels and head .nii.gz.")],
+    out: Annotated[Path, typer.Option(help="Folder: mr, us, labels and head .nii.gz.")],
     labels: Annotated[str, typer.Option(help="Label atlas; empty: built-in anatomy.")] = "",
     image: Annotated[str, typer.Option(help="MR of the label atlas; empty: simulated.")] = "",
     atlas: Annotated[str, typer.Option(help="Section `atlas`: JSON or file.")] = DEFAULT,
@@ -161,6 +161,30 @@ def extract(
 
 
 @app.command()
+def view(
+    side: Annotated[str, typer.Argument(help="Where the probe stands: right, left, front, ...")],
+    out: Out,
+    labels: Annotated[str, typer.Option(help="Label atlas; empty: built-in anatomy.")] = "",
+    atlas: Annotated[str, typer.Option(help="Section `atlas`: JSON or file.")] = DEFAULT,
+    simulate: Annotated[str, typer.Option(help="Section `simulate`: JSON or file.")] = DEFAULT,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Average simulated scans of the atlas's head from one side."""
+    from ssus2mri.config.prepare import AtlasSettings, ViewSettings
+    from ssus2mri.config.simulate import SimulateSettings
+    from ssus2mri.simulate.view import run_view
+
+    run_view(
+        side,
+        load_section(AtlasSettings, atlas, "atlas"),
+        load_section(SimulateSettings, simulate, "simulate"),
+        labels=Path(labels) if labels else None,
+        out=out,
+        scans=load_section(ViewSettings, settings, "view"),
+    )
+
+
+@app.command()
 def blend(
     images: Annotated[list[Path], typer.Argument(help="Aligned MR volumes of split train.")],
     masks: Annotated[str, typer.Option(help="Their masks of `crop`, separated by spaces.")],
@@ -191,7 +215,7 @@ def match(
     mask: Annotated[Path, typer.Option(help="Mask of the cropped image, written by `crop`.")],
     transform: Annotated[Path, typer.Option(help="Image -> atlas, written by `align`.")],
     extract: Annotated[Path, typer.Option(help="Slice file of the volume, by `extract`.")],
-    templates: Annotated[
+    views: Annotated[
         str, typer.Option(help="Ultrasound of the atlas from each side, separated by spaces.")
     ],
     template_head: Annotated[Path, typer.Option(help="Mask of the atlas's head.")],
@@ -211,7 +235,7 @@ def match(
         transform=transform,
         plane=plane,
         extract=extract,
-        templates=[Path(path) for path in templates.split()],
+        views=[Path(path) for path in views.split()],
         template_head=template_head,
         template_labels=template_labels,
         blend=blend,

@@ -17,9 +17,12 @@ class AtlasSettings(Section):
     ga_weeks: float = Field(ge=14, le=42, description="gestational age of the atlas, weeks")
     size: int = Field(ge=64, le=512, multiple_of=32, description="edge of the grid, voxels")
     spacing_mm: float = Field(gt=0, le=5, description="edge of a voxel, mm")
-    scans: int = Field(
-        ge=1, description="simulated of its head from each side of the probe; their mean is kept"
-    )
+
+
+class ViewSettings(Section):
+    """Section ``view``: the atlas's ultrasound from one side."""
+
+    scans: int = Field(ge=1, description="simulated from each side; their mean is kept")
 
 
 class SkullSettings(Section):

@@ -20,6 +20,7 @@ from ssus2mri.config.prepare import (
     CropSettings,
     ExtractSettings,
     MatchSettings,
+    ViewSettings,
 )
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.errors import InputError
@@ -45,6 +46,7 @@ class Project(Section):
     crop: CropSettings
     align: AlignSettings
     extract: ExtractSettings
+    view: ViewSettings
     match: MatchSettings
     train: TrainSettings
     runs: dict[str, dict[str, Any]] = Field(

@@ -100,7 +100,7 @@ def run_match(
     transform: Path,
     plane: str,
     extract: Path,
-    templates: list[Path],
+    views: list[Path],
     template_head: Path,
     template_labels: Path,
     blend: Path,
@@ -118,7 +118,7 @@ def run_match(
         transform: image -> atlas.
         plane: plane of a 2D image; empty: a volume.
         extract: slice file of the same volume; the new one has its planes and indices.
-        templates: ultrasound of the atlas, from each side that a probe stands on.
+        views: ultrasound of the atlas, from each side that a probe stands on.
         template_head: mask of its head.
         template_labels: its tissues.
         blend: MR in the shape of the atlas, written by `blend`.
@@ -129,7 +129,7 @@ def run_match(
     known = slices.read(extract)
     us, head, _ = aligned(image, mask, transform, plane=bool(plane))
     others = (read_any(path) for path in (template_head, template_labels, blend))
-    atlas = Atlas([read_any(path) for path in templates], *others)
+    atlas = Atlas([read_any(path) for path in views], *others)
     name = known.header.volume
     if plane:
         mr, labels = atlas.mr, atlas.labels[:, :, int(known.index[0])]

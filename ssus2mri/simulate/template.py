@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from numpy.typing import NDArray
 
 from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import AtlasSettings
@@ -15,8 +14,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.simulate import mri, ultrasound
 from ssus2mri.simulate.anatomy import Anatomy, head_mask
 from ssus2mri.simulate.cohort import anatomy_of
-from ssus2mri.simulate.pose import Pose, generator, lattice, world_of
-from ssus2mri.simulate.surroundings import surround
+from ssus2mri.simulate.pose import lattice, world_of
 from ssus2mri.tissues import Tissue
 
 logger = logging.getLogger(__name__)
@@ -24,14 +22,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Template:
-    """``mr`` float32, 0 outside the skull's inside; ``us`` uint8; ``labels``, ``head`` uint8.
-
-    ``us`` favours no side; ``us_from`` is uint8 too, an image for each side that a probe stands on.
-    """
+    """``mr`` float32, 0 outside the skull's inside; ``us`` uint8; ``labels``, ``head`` uint8."""
 
     mr: sitk.Image
     us: sitk.Image
-    us_from: dict[str, sitk.Image]
     labels: sitk.Image
     head: sitk.Image
 
@@ -72,52 +66,9 @@ def template(
     return Template(
         geometry.from_array(np.where(inside, mr, 0).astype(np.float32), grid),
         geometry.from_array(np.rint(us).astype(np.uint8), grid),
-        {
-            side: geometry.from_array(seen_from(side, anatomy, atlas, settings), grid)
-            for side in settings.ultrasound.probe.used_sides
-        },
         geometry.from_array(labels, grid),
         geometry.from_array(head_mask(labels).astype(np.uint8), grid),
     )
-
-
-def seen_from(
-    side: str, anatomy: Anatomy, atlas: AtlasSettings, settings: SimulateSettings
-) -> NDArray[np.uint8]:
-    """Average scans of the atlas's head from one side: what is to be expected of such a scan.
-
-    Where a skull's echo lies depends on the side of the skull from which the beam comes, and one
-    hemisphere is hidden. Speckle differs from scan to scan, and is averaged out.
-
-    Args:
-        side: where the probe stands.
-        anatomy: undeformed head.
-        atlas: grid, number of scans.
-        settings: surroundings of the head, ultrasound.
-
-    Returns:
-        uint8 ``[z, y, x]`` on the atlas's grid.
-    """
-    probe = settings.ultrasound.probe
-    probe = probe.model_copy(update={"sides": {one: float(one == side) for one in probe.sides}})
-    sound = settings.ultrasound.model_copy(update={"probe": probe})
-    world = world_of(geometry.grid(atlas.size, atlas.spacing_mm, (0.0, 0.0, 0.0)))
-    centre = anatomy.centre_mm.astype(np.float32)
-    upright = Pose(np.eye(3), np.zeros(3))
-    shape = (atlas.size,) * 3
-    total = np.zeros(shape, np.float32)
-    for number in range(atlas.scans):
-        rng = generator(settings.seed, "template", side, str(number))
-        total += ultrasound.random_scan(
-            surround(anatomy, rng, settings.anatomy),
-            upright,
-            lambda points: points + centre.reshape(3, *[1] * (points.ndim - 1)),
-            lambda: lattice(world, shape),
-            sound,
-            spacing_mm=atlas.spacing_mm,
-            rng=rng,
-        )
-    return np.rint(total / atlas.scans).astype(np.uint8)
 
 
 def run_template(
@@ -133,8 +84,7 @@ def run_template(
     Args:
         atlas: section ``atlas``: grid, and age of the built-in anatomy.
         settings: section ``simulate``.
-        out: folder; gets ``mr``, ``us``, ``labels``, ``head``, and ``us_{side}`` for each side of
-            the probe in use, each ``.nii.gz``.
+        out: folder; gets ``mr``, ``us``, ``labels`` and ``head``, each ``.nii.gz``.
         labels: label atlas instead of the built-in anatomy; the atlas is then in its world.
         image: its MR instead of a simulated one; only with ``labels``.
 
@@ -159,8 +109,6 @@ def run_template(
             found="nothing where the labels lie",
             do="Give image and labels of one atlas.",
         )
-    sides = {f"us_{side}": image for side, image in made.us_from.items()}
-    plain = {name: getattr(made, name) for name in ("us", "labels", "head", "mr")}
-    for name, known in (sides | plain).items():
-        volume.write(known, out / f"{name}.nii.gz")
+    for name in ("us", "labels", "head", "mr"):
+        volume.write(getattr(made, name), out / f"{name}.nii.gz")
     logger.info("template of %s", labels or f"the built-in head of {atlas.ga_weeks:g} weeks")

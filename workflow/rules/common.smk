@@ -17,10 +17,7 @@ LABELS = flow.of_runs(config, "label")
 METHODS = flow.of_runs(config, "method")
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
 BLENDED = [row.volume for row in flow.blended(MANIFEST)]
-TEMPLATES = expand(
-    "results/template/us_{side}.nii.gz",
-    side=PROJECT.simulate.ultrasound.probe.used_sides,
-)
+SIDES = PROJECT.simulate.ultrasound.probe.used_sides
 TABLES = expand(
     "results/score/{table}.csv",
     table=["table2", "table4", "table5", "position", "way", "summary", "pathology"],

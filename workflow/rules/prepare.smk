@@ -142,7 +142,7 @@ rule match:
         mask="results/crop/{volume}_mask.nii.gz",
         transform="results/align/{volume}.tfm",
         extract="results/extract/{volume}.h5",
-        templates=TEMPLATES,
+        views=expand("results/view/{side}.nii.gz", side=SIDES),
         template_head="results/template/head.nii.gz",
         template_labels="results/template/labels.nii.gz",
         blend="results/blend/mr.nii.gz",
@@ -165,7 +165,7 @@ rule match:
         code=fingerprint("ssus2mri.prepare.match"),
     shell:
         "ssus2mri match {input.image} --mask={input.mask} --transform={input.transform}"
-        " --extract={input.extract} --templates='{input.templates}'"
+        " --extract={input.extract} --views='{input.views}'"
         " --template-head={input.template_head} --template-labels={input.template_labels}"
         " --blend={input.blend} --plane={params.plane} --out={output.slices}"
         " --settings={params.settings:q} &> {log}"

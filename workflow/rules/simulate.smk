@@ -6,7 +6,6 @@ rule template:
     output:
         mr="results/template/mr.nii.gz",
         us="results/template/us.nii.gz",
-        us_from=TEMPLATES,
         labels="results/template/labels.nii.gz",
         head="results/template/head.nii.gz",
     log:
@@ -61,3 +60,32 @@ rule simulate:
         "ssus2mri simulate {wildcards.volume} --subject={params.subject:q}"
         " --modality={params.modality} --ga-weeks={params.ga_weeks} --labels={input.labels:q}"
         " --pathology={params.pathology:q} --out={output.image} --settings={params.settings:q} &> {log}"
+
+
+rule view:
+    """Average simulated scans of the atlas's head from one side, for `match`."""
+    input:
+        labels=ATLAS.labels if ATLAS else [],
+    output:
+        image="results/view/{side}.nii.gz",
+    log:
+        "logs/view/{side}.log",
+    benchmark:
+        "results/benchmark/view/{side}.tsv"
+    wildcard_constraints:
+        side=one_of(SIDES),
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        atlas=settings("atlas"),
+        simulate=settings("simulate"),
+        settings=settings("view"),
+        code=fingerprint("ssus2mri.simulate.view"),
+    shell:
+        "ssus2mri view {wildcards.side} --labels={input.labels:q} --out={output.image}"
+        " --atlas={params.atlas:q} --simulate={params.simulate:q} --settings={params.settings:q}"
+        " &> {log}"
