@@ -159,7 +159,7 @@ def test_view_from_a_side_shows_the_head_where_the_template_has_it_and_the_side(
     run_template(ATLAS, SETTINGS, out=tmp_path, labels=None, image=None)
     for side in ("right", "left"):
         out = tmp_path / f"{side}.nii.gz"
-        run_view(side, ATLAS, SETTINGS, labels=None, out=out, scans=ViewSettings(scans=2))
+        run_view(side, ATLAS, SETTINGS, labels=None, out=out, settings=ViewSettings(scans=2))
     images = [sitk.ReadImage(str(tmp_path / f"{n}.nii.gz")) for n in ("labels", "right", "left")]
     assert len({(image.GetOrigin(), image.GetSpacing(), image.GetSize()) for image in images}) == 1
     labels, right, left = (sitk.GetArrayFromImage(image).astype(float) for image in images)
@@ -174,6 +174,13 @@ def test_view_from_a_side_shows_the_head_where_the_template_has_it_and_the_side(
     # The hemisphere nearer to the probe is hidden by reverberation: brighter, and all alike.
     near, far = white[:, :, :half], white[:, :, half:]
     assert right[:, :, :half][near].mean() > right[:, :, half:][far].mean()
+
+
+def test_there_is_no_view_from_a_side_that_a_head_does_not_have(tmp_path: Path):
+    out = tmp_path / "up.nii.gz"
+    with pytest.raises(InputError, match=r"expected one of .*right.*; found up"):
+        run_view("up", ATLAS, SETTINGS, labels=None, out=out, settings=ViewSettings(scans=1))
+    assert not out.exists()
 
 
 def test_template_refuses_an_image_that_does_not_fit(tmp_path: Path):

@@ -180,7 +180,7 @@ def view(
         load_section(SimulateSettings, simulate, "simulate"),
         labels=Path(labels) if labels else None,
         out=out,
-        scans=load_section(ViewSettings, settings, "view"),
+        settings=load_section(ViewSettings, settings, "view"),
     )
 
 

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import AtlasSettings, ViewSettings
 from ssus2mri.config.simulate import SimulateSettings
+from ssus2mri.errors import InputError
 from ssus2mri.simulate import ultrasound
 from ssus2mri.simulate.anatomy import Anatomy
 from ssus2mri.simulate.cohort import anatomy_of
@@ -74,25 +75,33 @@ def view(
 def run_view(
     side: str,
     atlas: AtlasSettings,
-    settings: SimulateSettings,
+    simulate: SimulateSettings,
     *,
     labels: Path | None,
     out: Path,
-    scans: ViewSettings,
+    settings: ViewSettings,
 ) -> None:
     """Make the view from a side and write it.
 
     Args:
         side: where the probe stands.
         atlas: section ``atlas``: grid, and age of the built-in anatomy.
-        settings: section ``simulate``.
+        simulate: section ``simulate``.
         labels: label atlas instead of the built-in anatomy.
         out: ``.nii.gz`` to write.
-        scans: section ``view``.
+        settings: section ``view``.
 
     Raises:
-        InputError: the label atlas cannot be used.
+        InputError: there is no such side, or the label atlas cannot be used.
     """
-    anatomy = anatomy_of(atlas.ga_weeks, labels, settings)
-    volume.write(view(side, anatomy, atlas, settings, scans=scans.scans), out)
-    logger.info("mean of %d scans of the atlas from the %s", scans.scans, side)
+    sides = simulate.ultrasound.probe.sides
+    if side not in sides:
+        raise InputError(
+            "side of the probe",
+            expected=f"one of {list(sides)}",
+            found=side,
+            do="Give one of them.",
+        )
+    anatomy = anatomy_of(atlas.ga_weeks, labels, simulate)
+    volume.write(view(side, anatomy, atlas, simulate, scans=settings.scans), out)
+    logger.info("mean of %d scans of the atlas from the side: %s", settings.scans, side)
