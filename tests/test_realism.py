@@ -16,7 +16,7 @@ from ssus2mri import geometry
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, CropSettings
 from ssus2mri.config.simulate import SimulateSettings
-from ssus2mri.simulate import cohort
+from ssus2mri.simulate import cohort, ultrasound
 from ssus2mri.simulate.sound.beam import Fan, random_fan
 from ssus2mri.tissues import Tissue
 
@@ -183,7 +183,7 @@ def test_the_probe_is_where_the_simulation_puts_it(monkeypatch) -> None:
         raise Enough
 
     fans: list[Fan] = []
-    monkeypatch.setattr(cohort, "random_fan", recorded)
+    monkeypatch.setattr(ultrasound, "random_fan", recorded)
     settings = small_settings(32)
     anatomy = cohort.built_in(22.0, settings.anatomy.model_copy(update={"spacing_mm": 2.0}))
     with pytest.raises(Enough):
