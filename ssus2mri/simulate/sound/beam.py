@@ -142,9 +142,8 @@ def views(probe: ProbeSettings) -> list[tuple[float, NDArray[np.float32]]]:
     """Share of scans, and direction of the beam in the head's frame, of each side in use."""
     total = sum(probe.sides.values())
     return [
-        (share / total, np.array(_SIDES[side][0], np.float32))
-        for side, share in probe.sides.items()
-        if share > 0
+        (probe.sides[side] / total, np.array(_SIDES[side][0], np.float32))
+        for side in probe.used_sides
     ]
 
 
