@@ -113,6 +113,16 @@ def test_unreadable_configuration(
     assert (code, str(path) in said, "Traceback" in said) == (1, True, False), said
 
 
+def test_outside_the_project_it_says_where_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, said = run(monkeypatch, capfd, "check")
+    assert code == 1
+    assert "config/config.yaml: expected a YAML file" in said
+    assert f"work in the folder that it starts from, not in {tmp_path}" in said
+
+
 @pytest.mark.parametrize("how", BAD)
 def test_bad_image_stops_a_stage_and_harms_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], how: str

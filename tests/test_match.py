@@ -72,6 +72,7 @@ def test_of_the_atlas_s_views_the_one_that_comes_nearest_is_deformed():
     both = replace(atlas(), us=[image(blind), image(us())])
     made, alone = (match(image(speckled()), head(), one, SETTINGS) for one in (both, atlas()))
     np.testing.assert_array_equal(*map(sitk.GetArrayFromImage, (made.mr, alone.mr)))
+    assert (made.view, alone.view) == (1, 0)
     worse = match(image(speckled()), head(), replace(both, us=both.us[:1]), SETTINGS)
     truth = deformed(mr())
     assert likeness(sitk.GetArrayFromImage(worse.mr), truth) < likeness(
@@ -178,9 +179,11 @@ def files(folder: Path, scan: sitk.Image, index: list[int]) -> dict:
     } | paths
 
 
-def test_file_has_the_slices_of_extract(tmp_path):
+def test_file_has_the_slices_of_extract(tmp_path, caplog):
     given = files(tmp_path, image(speckled()), [15, 20, 24])
-    run_match(tmp_path / "us.nii.gz", **given, plane="")
+    with caplog.at_level("INFO"):
+        run_match(tmp_path / "us.nii.gz", **given, plane="")
+    assert "seen from the side 'view' deformed to the scan" in caplog.text
     found = slices.read(tmp_path / "matched.h5")
     known = Atlas([read_any(given["views"][0])], *(read_any(given[name]) for name in FILES))
     scan, mask = read_any(tmp_path / "us.nii.gz"), read_any(given["mask"])

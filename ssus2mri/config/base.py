@@ -127,7 +127,14 @@ def load_yaml(path: Path) -> dict[str, Any]:
     expected, do = "a YAML file of keys and values", "config/config.yaml is an example."
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise InputError(
+            str(path),
+            expected=expected,
+            found=error.strerror or str(error),
+            do=f"Correct the path, or work in the folder that it starts from, not in {Path.cwd()}.",
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         found = " ".join(str(error).split())[:200]
         raise InputError(str(path), expected=expected, found=found, do=do) from error
     if not isinstance(values, dict):

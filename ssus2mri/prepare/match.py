@@ -42,12 +42,14 @@ class Atlas:
 class Matched:
     """The atlas in the shape of a head, on the grid of its scan.
 
-    ``mr`` float32, 0 outside the head; ``labels`` uint8 `Tissue`, 0 far from it; ``moved_mm`` how
-    far the atlas was moved within the head, mean.
+    ``mr`` float32, 0 outside the head; ``labels`` uint8 `Tissue`, 0 far from it; ``view`` which of
+    the atlas's views the scan was found to be like; ``moved_mm`` how far the atlas was moved within
+    the head, mean.
     """
 
     mr: sitk.Image
     labels: sitk.Image
+    view: int
     moved_mm: float
 
 
@@ -70,10 +72,12 @@ def match(us: sitk.Image, head: sitk.Image, atlas: Atlas, settings: MatchSetting
     )
     # Which side the scan was taken from is not known: the view that comes nearest tells.
     tried = [
-        (view.image(), deform_smoothly(fixed.image(), view.image(), fixed.mask(), settings))
-        for view in views
+        (one.image(), deform_smoothly(fixed.image(), one.image(), fixed.mask(), settings))
+        for one in views
     ]
-    _, found = max(tried, key=lambda one: _likeness(fixed, *one))
+    likeness = [_likeness(fixed, *one) for one in tried]
+    view = int(np.argmax(likeness))
+    _, found = tried[view]
     field = sitk.GetArrayFromImage(displacements(found, fixed.image()))
     # Beyond what was compared nothing is known to be deformed: no outlines there.
     compared = sitk.Resample(fixed.mask() >= 0, us, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
@@ -81,6 +85,7 @@ def match(us: sitk.Image, head: sitk.Image, atlas: Atlas, settings: MatchSetting
     return Matched(
         mr=sitk.Mask(sitk.Resample(atlas.mr, us, found, sitk.sitkLinear, 0.0), head),
         labels=sitk.Mask(labels, compared),
+        view=view,
         moved_mm=float(np.linalg.norm(field[fixed.inside], axis=-1).mean()),
     )
 
@@ -123,7 +128,7 @@ def run_match(
         template_labels: its tissues.
         blend: MR in the shape of the atlas, written by `blend`.
         out: ``.h5`` to write; beside it the picture ``.png`` of the scan, with outlines of the
-            tissues as they were deformed.
+            tissues as they were deformed, and the side it was found to be seen from.
         settings: section ``match``.
     """
     known = slices.read(extract)
@@ -137,7 +142,11 @@ def run_match(
     else:
         found = match(us, head, atlas, settings)
         mr, labels = found.mr, found.labels
-        caption = f"{name}: the template deformed to the scan, {found.moved_mm:.1f} mm on average"
+        side = views[found.view].name.partition(".")[0]
+        caption = (
+            f"{name}: the template as seen from the side '{side}' deformed to the scan,"
+            f" {found.moved_mm:.1f} mm on average"
+        )
     pairs = list(zip(known.plane.tolist(), known.index.tolist(), strict=True))
     made = cut(sitk.GetArrayFromImage(mr), pairs)
     slices.write(
