@@ -37,7 +37,7 @@ def main() -> None:
         colour = colours.setdefault(original, PALETTE[len(colours) % len(PALETTE)])
         ssim = losses["val_truth_ssim"]
         axes.plot(seen, ssim, color=colour, label=label if first else None)
-        kept = losses["epoch"] == (said["best_epoch"] or losses["epoch"].max())
+        kept = losses["epoch"] == said["kept_epoch"]
         axes.plot(seen[kept], ssim[kept], "o", color=colour, markersize=4)
     axes.set_xlabel("training slices seen")
     axes.set_ylabel("SSIM with the true MR")

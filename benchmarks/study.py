@@ -1,10 +1,11 @@
 """The tables of docs/results/study.md, from the CSVs of a finished project.
 
     snakemake --cores 2 --configfile config/study.yaml config/study_cpu.yaml
-    python benchmarks/study.py [results]
+    python benchmarks/study.py [results [study.csv]]
 
 Every number is mean and standard deviation over slices (95 % interval of the mean, by resampling
-volumes).
+volumes); of tissues and illnesses the mean alone, for the page's width. The CSV, if named, gets all
+of them with n, standard deviation and interval.
 """
 
 import json
@@ -18,7 +19,7 @@ SHOWN = {
     "position": [
         *("run", "plane", "n_slices", "index_right_mean", "index_right_ci_low"),
         *("index_right_ci_high", "index_right_either_side_mean", "plane_right_mean"),
-        *("index_error_mean", "index_error_mm_mean"),
+        *("index_error_mean", "index_error_std", "index_error_mm_mean"),
     ],
 }
 
@@ -28,6 +29,10 @@ def main() -> None:
     score = root / "score"
     summary = pd.read_csv(score / "summary.csv")
     everything = summary[summary["plane"] == "all"]
+    if len(sys.argv) > 2:
+        everything.drop(columns=["stage", "plane"]).to_csv(
+            sys.argv[2], index=False, float_format="%.4g", lineterminator="\n"
+        )
     truth = everything[everything["kind"] == "truth"]
     pair = everything[everything["kind"] == "pair"]
     tissues = sorted(m for m in truth["measure"].unique() if m.startswith("mae_"))
@@ -55,20 +60,24 @@ def heading(title: str, columns: list[str]) -> None:
 
 
 def show(title: str, rows: pd.DataFrame, measures: list[str], *, brief: bool = False) -> None:
-    """Print a row per run: a column per measure, and how many slices of how many volumes."""
-    heading(title, ["run", *(m.removeprefix("mae_") if brief else m for m in measures), "n"])
+    """Print a row per run: a column per measure, and how many slices of how many volumes.
+
+    Brief: means alone.
+    """
+    heading(title, ["run", *(m.removeprefix("mae_") for m in measures), *["n"] * (not brief)])
     for run, known in rows[rows["measure"].isin(measures)].groupby("run", sort=False):
         by = known.set_index("measure")
-        cells = [_cell(by.loc[measure], brief=brief) for measure in measures]
-        count = by.loc[measures[0]]
-        print(f"| `{run}` | " + " | ".join(cells), end=" | ")
-        print(f"{count['n_slices']:.0f} ({count['n_volumes']:.0f}) |")
+        if brief:
+            cells = [f"{by.loc[measure, 'mean']:.3f}" for measure in measures]
+        else:
+            count = by.loc[measures[0]]
+            cells = [_cell(by.loc[measure]) for measure in measures]
+            cells.append(f"{count['n_slices']:.0f} ({count['n_volumes']:.0f})")
+        print(f"| `{run}` | " + " | ".join(cells) + " |")
 
 
-def _cell(row: pd.Series, *, brief: bool) -> str:
+def _cell(row: pd.Series) -> str:
     digits = 1 if abs(row["mean"]) >= 2 else 3
-    if brief:
-        return f"{row['mean']:.{digits}f}"
     low, high = f"{row['ci_low']:.{digits}f}", f"{row['ci_high']:.{digits}f}"
     return f"{row['mean']:.{digits}f} ± {row['std']:.{digits}f} ({low} to {high})"
 
@@ -115,7 +124,7 @@ def trainings(folder: Path) -> None:
         said = json.loads(file.read_text(encoding="utf-8"))
         if said["epochs"]:
             parameters = said["parameters"]["generator"]
-            values = (said["steps"], said["best_epoch"], said["epochs"], parameters)
+            values = (said["steps"], said["kept_epoch"], said["epochs"], parameters)
             cost = (f"{said['seconds'] / 60:.1f}", said["images_per_second"])
             print(f"| `{said['run']}` | " + " | ".join(map(str, (*values, *cost))) + " |")
 

@@ -1,5 +1,7 @@
 """Every shipped configuration against the models, the README and the code that reads it."""
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from pydantic import BaseModel
 
 from ssus2mri.config import base, project
 from ssus2mri.config.base import load_section, merge
-from ssus2mri.config.learn import SynthesizeSettings, TrainSettings
+from ssus2mri.config.learn import TERMS, SynthesizeSettings, TrainSettings
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.config.project import Project, load, load_files, run_settings
 from ssus2mri.errors import InputError
@@ -61,6 +63,31 @@ def test_config_yaml_is_the_only_home_of_numbers():
         if not field.is_required()
     ]
     assert defaults == []
+
+
+def test_the_peers_have_the_numbers_of_their_papers(values):
+    """CycleGAN: Zhu et al., ICCV 2017, Sec. 4 and 7; CUT: Park et al., ECCV 2020, Sec. 3."""
+    cyclegan, cut = (run_settings(values, run) for run in ("cyclegan", "cut"))
+    assert cyclegan.adversarial == cut.adversarial == "lsgan"
+    assert cyclegan.terms == {"app": 1, "back_app": 1, "cycle": 10, "identity": 0.5 * 10}
+    assert cut.terms == {"app": 1, "nce": 1, "nce_identity": 1}
+    resnet, nce = cyclegan.network.resnet, cut.network.nce
+    assert cut.network.resnet == resnet
+    assert (resnet.blocks, resnet.channels, resnet.patch_channels) == (9, 64, 64)
+    assert (resnet.image_pool, resnet.initial_std) == (50, 0.02)
+    assert (nce.patches, nce.features, nce.temperature) == (256, 256, 0.07)
+
+
+def test_no_code_knows_a_run_by_its_name(values):
+    """Names of methods, which some runs share, are no names of runs there."""
+    names = set(values["runs"]) - set(TERMS)
+    assert {"ours", "gan", "ae", "ours_match", "no_att"} <= names
+    for path in (ROOT / "ssus2mri").rglob("*.py"):
+        tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        known = {node.value for node in tree if isinstance(node, ast.Constant)}
+        assert not names & known, path
+    for path in (ROOT / "workflow").rglob("*.smk"):
+        assert not names & set(re.findall(r"[\"']([\w-]+)[\"']", path.read_text())), path
 
 
 def test_every_run_gives_whole_settings(values):

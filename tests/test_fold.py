@@ -38,6 +38,7 @@ def generator(norm="batch", *, neighbours=0, locator=(), level=4, activation="le
         attention_channels=6,
         locator_channels=locator,
         reconstruct=True,
+        encode_back=True,
         infer_back=True,
     )
     used(made)

@@ -36,6 +36,7 @@ def generator(shape=TABLE_1, level=4, **changes):
         "attention_channels": 72,
         "locator_channels": (),
         "reconstruct": True,
+        "encode_back": True,
         "infer_back": True,
     }
     return Generator(shape, attention_level=level, **(given | changes))
@@ -81,8 +82,9 @@ def test_generator_adds_up():
     encoder, decoder, attention = 104400, 1237153, 41832
     assert count_parameters(generator()) == 2 * encoder + 3 * decoder + attention
     assert count_parameters(generator(level=0)) == 2 * encoder + 3 * decoder
-    lean = generator(level=0, reconstruct=False, infer_back=False)
+    lean = generator(level=0, reconstruct=False, encode_back=False, infer_back=False)
     assert count_parameters(lean) == encoder + decoder
+    assert count_parameters(generator(level=0, infer_back=False)) == 2 * encoder + 2 * decoder
     locator = 20784 + (48 * 32 * 9 + 32) + (32 * 16 * 9 + 16) + (16 * 4 * 9 + 4) + 34
     found = generator(level=0, locator_channels=(48, 32, 16, 4))
     assert count_parameters(found) == 2 * encoder + 3 * decoder + locator
@@ -197,7 +199,7 @@ def test_the_product_by_hand():
 def test_the_attention_reads_the_level_it_is_told(level, edge):
     """At 160 px, the size of the paper's slices, without computing them."""
     with torch.device("meta"):
-        network = generator(level=level, reconstruct=False, infer_back=False)
+        network = generator(level=level, reconstruct=False, encode_back=False, infer_back=False)
         seen = []
         network.attention.register_forward_hook(lambda _, given, made: seen.append(given[0].shape))
         network(torch.zeros(1, 1, 160, 160), *[torch.zeros(1)] * 3)
@@ -220,7 +222,7 @@ def test_discriminator_takes_small_latents(size):
 
 def test_backward_path_must_exist():
     with pytest.raises(ValueError, match="without a backward path"):
-        generator(SMALL, infer_back=False).infer_back(torch.zeros(1, 1, 64, 64))
+        generator(SMALL, encode_back=False).infer_back(torch.zeros(1, 1, 64, 64))
 
 
 def test_weights_come_from_the_generator_alone():

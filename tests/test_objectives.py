@@ -62,12 +62,16 @@ def test_every_run_makes_a_step(run):
     assert set(judged) == {f"d_{name}" for name in adversarial}
     assert set(made.discriminators) == set(adversarial)
     assert all(torch.isfinite(value) for value in (*terms.values(), *judged.values()))
+    nothing_is_made_that_does_not_learn(made, terms, judged)
+
+
+def nothing_is_made_that_does_not_learn(made, terms, judged):
     weighted_sum(terms, made.weights).backward()
     if judged:
         torch.stack(list(judged.values())).sum().backward()
     for network in (made.generator, made.helpers, made.discriminators):
         for name, parameter in network.named_parameters():
-            assert parameter.grad is not None, name  # nothing is made that does not learn
+            assert parameter.grad is not None, name
             assert torch.isfinite(parameter.grad).all(), name
 
 
@@ -95,6 +99,7 @@ def test_a_weight_of_0_skips_term_and_network(run):
         assert list(computed) == [name for name in terms if name != term]
         assert term not in pairs
         assert term not in made.discriminators
+        nothing_is_made_that_does_not_learn(made, computed, made.discriminator_terms(pairs))
 
 
 @pytest.mark.parametrize("run", ["cyclegan", "cut"])
@@ -124,6 +129,12 @@ def test_networks_without_a_use_are_not_made():
     paired = objective(settings("paired")).generator
     assert paired.encoder_d is paired.decoder_e is None
     assert paired.attention is not None
+    latents = objective(settings("ours", weights={"proj": 0.0, "back_app": 0.0}))
+    assert latents.generator.encoder_d is not None
+    assert latents.generator.decoder_e is None
+    terms, pairs = latents.generator_terms(given("ours"))
+    assert list(terms) == ["lat", "app", "stru", "bi"]
+    nothing_is_made_that_does_not_learn(latents, terms, latents.discriminator_terms(pairs))
     assert len(paired.decoder_b.blocks) == 3  # what the attention reads on the input of dec4
 
 

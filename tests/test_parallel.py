@@ -150,6 +150,8 @@ def test_two_processes_give_what_one_gives(tmp_path, exact, norm, epochs):
     np.testing.assert_allclose(two[terms], one[terms], rtol=1e-5)
     weights, others = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert weights.keys() == others.keys()
+    for name in weights if norm == "none" else ():
+        torch.testing.assert_close(others[name], weights[name], rtol=1e-3, atol=1e-5)
     assert not list(tmp_path.glob("two/checkpoints"))
 
 

@@ -154,7 +154,7 @@ def test_the_best_and_the_last_are_kept(tmp_path, judged):
     assert all(torch.equal(kept[name], ends[2][name]) for name in kept)
     assert all(torch.equal(last[name], ends[3][name]) for name in kept)
     assert not all(torch.equal(last[name], kept[name]) for name in kept)
-    assert json.loads((tmp_path / "train.json").read_text())["best_epoch"] == 2
+    assert json.loads((tmp_path / "train.json").read_text())["kept_epoch"] == 2
 
 
 def test_patience_ends_a_training(tmp_path, judged):

@@ -1,4 +1,4 @@
-"""Curves and pictures for TensorBoard, which is installed only where somebody wants it."""
+"""Curves for TensorBoard, which is installed only where somebody wants it."""
 
 import shutil
 from pathlib import Path

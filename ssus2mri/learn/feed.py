@@ -50,8 +50,8 @@ class Feed:
     """Slices on their way to the device.
 
     They live there when they fit; else they stay in the computer's memory, and batches are copied
-    from page-locked pages. No copy is waited for: the GPU has its steps queued, and the copy for
-    the next one is made while it computes.
+    from page-locked pages. No copy is waited for: while the GPU computes the steps that it has
+    queued, the slices of the next ones are gathered and their copies queued behind.
 
     Args:
         data: the slices.

@@ -169,11 +169,11 @@ class Loop:
             require_finite(found, number)
             self.sums = {name: self.sums.get(name, 0.0) + found[name] for name in names}
 
-    def kept(self) -> dict[str, Tensor]:
-        """Give the generator's weights of the chosen epoch: the best, or the last."""
+    def kept(self) -> tuple[int, dict[str, Tensor]]:
+        """Give the chosen epoch, the best or the last, and the generator's weights of it."""
         if self.settings.choose == "best" and self.best:
-            return self.best["weights"]
-        return self.average.state_dict()
+            return self.best["epoch"], self.best["weights"]
+        return self.epoch, self.average.state_dict()
 
     def _ended(self) -> bool:
         """Tell whether to end; all processes give the same answer."""

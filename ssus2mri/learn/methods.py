@@ -16,7 +16,7 @@ from ssus2mri.learn.objectives import Objective
 from ssus2mri.learn.objectives.cut import CutObjective
 from ssus2mri.learn.objectives.cyclegan import CycleganObjective
 from ssus2mri.learn.objectives.plain import AutoencoderObjective, PairedObjective
-from ssus2mri.learn.objectives.synthesis import SynthesisObjective, needs_back
+from ssus2mri.learn.objectives.synthesis import SynthesisObjective, needs_back, needs_us_back
 from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.edges import EdgeNet
@@ -151,7 +151,8 @@ def _generator(settings: TrainSettings) -> Generator:
         attention_channels=network.attention_channels,
         locator_channels=network.locator_channels if "index" in wanted else (),
         reconstruct="lat" in wanted,
-        infer_back=needs_back(wanted),
+        encode_back=needs_back(wanted),
+        infer_back=needs_us_back(wanted),
     )
 
 

@@ -25,16 +25,17 @@ class Trained:
     seconds: list[float] = field(default_factory=list)
     parameters: dict[str, int] = field(default_factory=dict)
     steps: int = 0
-    best_epoch: int | None = None
+    kept_epoch: int | None = None
     processes: int = 1
     resident: bool = True
 
     @classmethod
     def by(cls, loop: Loop) -> "Trained":
         """Take it from a loop."""
+        epoch, weights = loop.kept()
         return cls(
             last=loop.average.state_dict(),
-            kept=loop.kept(),
+            kept=weights,
             history=loop.history,
             seconds=loop.seconds,
             parameters={
@@ -43,7 +44,7 @@ class Trained:
                 "discriminators": count_parameters(loop.objective.discriminators),
             },
             steps=loop.steps,
-            best_epoch=loop.best.get("epoch"),
+            kept_epoch=epoch,
             processes=loop.world.size,
             resident=loop.feed.resident,
         )
@@ -97,7 +98,7 @@ def facts(
         "slices_on_device": trained.resident,
         "parameters": trained.parameters,
         "epochs": epochs,
-        "best_epoch": trained.best_epoch,
+        "kept_epoch": trained.kept_epoch,
         "steps": epochs * trained.steps,
         "seconds": round(seconds, 2),
         "seconds_per_epoch": [round(value, 3) for value in trained.seconds],

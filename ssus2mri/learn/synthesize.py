@@ -41,7 +41,7 @@ def synthesize(
         us: ultrasound slices.
         neighbours: slices on either side that it sees beside each slice.
         run: name of the run.
-        batch_size: slices at a time; no result depends on it.
+        batch_size: slices at a time; of results it changes the rounding.
         device: where to compute.
 
     Returns:

@@ -183,7 +183,8 @@ class Generator(nn.Module):
         attention_channels: of the attention's embeddings.
         locator_channels: of the index predictor's convolutions; empty for none.
         reconstruct: whether a loss needs decoder B to its end; the attention needs its start.
-        infer_back: whether the backward path (D, E) is needed.
+        encode_back: whether encoder D is needed, from synthetic MR back to the latent.
+        infer_back: whether decoder E is needed, from there to US.
     """
 
     def __init__(
@@ -195,6 +196,7 @@ class Generator(nn.Module):
         attention_channels: int,
         locator_channels: Sequence[int],
         reconstruct: bool,
+        encode_back: bool,
         infer_back: bool,
     ) -> None:
         super().__init__()
@@ -214,7 +216,7 @@ class Generator(nn.Module):
             if locator_channels
             else None
         )
-        self.encoder_d = Encoder(1, shape) if infer_back else None
+        self.encoder_d = Encoder(1, shape) if encode_back else None
         self.decoder_e = Decoder(1, 1, shape) if infer_back else None
 
     def translate(self, us: Tensor, *, reconstruct: bool) -> Forward:
@@ -240,18 +242,20 @@ class Generator(nn.Module):
         position = self.locator(features[-1]) if self.locator is not None else None
         return Forward(mr=mr, us=us_output, latent=features[-1], position=position)
 
-    def infer_back(self, mr: Tensor) -> tuple[Tensor, Tensor]:
+    def infer_back(self, mr: Tensor) -> tuple[Tensor | None, Tensor]:
         """Run the backward path.
 
         Args:
             mr: ``(N, 1, H, W)``, synthetic.
 
         Returns:
-            The US inferred back, ``(N, 1, H, W)``, and D's latent.
+            The US inferred back, ``(N, 1, H, W)``, if decoder E was needed, and D's latent.
         """
-        if self.encoder_d is None or self.decoder_e is None:
+        if self.encoder_d is None:
             raise ValueError("this generator was made without a backward path")
         features = self.encoder_d(mr)
+        if self.decoder_e is None:
+            return None, features[-1]
         # In the parts of the other decoders: compiled, all three are the same code.
         half = self.decoder_e.start(features, self.level)
         return self.decoder_e.finish(half, features, self.level), features[-1]

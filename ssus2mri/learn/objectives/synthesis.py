@@ -1,6 +1,6 @@
 """The method: reconstruction, appearance, structure, the way back and the latents."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from torch import nn
 
@@ -72,9 +72,9 @@ class SynthesisObjective:
             judged["stru"] = self.edges(mr), self.edges(forward.mr)
         if needs_back(wanted):
             us_back, latent_back = self.generator.infer_back(forward.mr)
-            if "proj" in wanted:
+            if us_back is not None and "proj" in wanted:
                 terms["proj"] = reconstruction_loss(us_back, us)
-            if "back_app" in wanted:
+            if us_back is not None and "back_app" in wanted:
                 judged["back_app"] = us, us_back
             if "bi" in wanted:
                 judged["bi"] = forward.latent, latent_back
@@ -94,6 +94,11 @@ class SynthesisObjective:
         return judge(self.adversarial, self.discriminators, pairs)
 
 
-def needs_back(terms: Iterable[str]) -> bool:
+def needs_back(terms: Collection[str]) -> bool:
     """Tell whether a term needs the backward path."""
-    return not {"proj", "back_app", "bi"}.isdisjoint(terms)
+    return "bi" in terms or needs_us_back(terms)
+
+
+def needs_us_back(terms: Collection[str]) -> bool:
+    """Tell whether a term needs the ultrasound that the backward path infers."""
+    return not {"proj", "back_app"}.isdisjoint(terms)
