@@ -13,13 +13,16 @@ from ssus2mri import geometry, volume
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings
 from ssus2mri.errors import InputError
-from ssus2mri.prepare import contrast, picture, rigid
-from ssus2mri.prepare.align import align_3d, describe, run_align
-from ssus2mri.prepare.pose import first_pose
+from ssus2mri.pose.locate import Location
+from ssus2mri.pose.placement import Placement
+from ssus2mri.prepare import contrast, picture, search
+from ssus2mri.prepare.align import align_3d, describe, head_of, run_align
+from ssus2mri.prepare.similarity import ball_radius_mm, middle, overlay
+from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.tissues import Tissue
 
 SETTINGS = load_section(AlignSettings, "config/config.yaml", "align").model_copy(
-    update={"coarse_mm": 4.0, "fine_mm": 2.5, "starts": 3, "steps": 40}
+    update={"coarse_mm": 4.0, "fine_mm": 2.5, "starts": 6, "steps": 40}
 )
 SIZE, SPACING = 48, 2.0
 FILES = (".nii.gz", ".tfm", ".json", ".png")
@@ -65,7 +68,7 @@ def _pose(degrees: tuple[float, float, float], shift=(0.0, 0.0, 0.0), scale=1.0)
 
 
 def _scan(template: sitk.Image, labels: sitk.Image, pose: sitk.Transform, oblique: bool = False):
-    """The template as a scan at a pose (image -> atlas), with speckle; and its head's mask."""
+    """The template as a scan at a pose (image -> atlas), with speckle; and its brain's mask."""
     grid = geometry.grid(SIZE + 12, SPACING, (0.0, 0.0, 0.0))
     if oblique:
         turn = Rotation.from_rotvec([0.4, -0.3, 0.5]).as_matrix() @ np.diag([-1.0, 1.0, -1.0])
@@ -75,12 +78,12 @@ def _scan(template: sitk.Image, labels: sitk.Image, pose: sitk.Transform, obliqu
     image = sitk.Resample(template, grid, pose, sitk.sitkLinear, 0.0)
     speckle = np.random.default_rng(3).rayleigh(0.8, [SIZE + 12] * 3)
     noisy = (sitk.GetArrayFromImage(image) * speckle).astype(np.float32)
-    head = sitk.Resample(labels > 0, grid, pose, sitk.sitkNearestNeighbor, 0)
-    return geometry.from_array(noisy, grid), head
+    brain = sitk.Resample(head_of(labels, "mr"), grid, pose, sitk.sitkNearestNeighbor, 0)
+    return geometry.from_array(noisy, grid), brain
 
 
 def _find(scan, head, template, labels, settings):
-    return align_3d(scan, head, template, labels, modality="us", given=None, settings=settings)
+    return align_3d(scan, head, template, labels, modality="mr", transform=None, settings=settings)
 
 
 def _error(transform: sitk.Transform, pose: sitk.Transform) -> tuple[float, float]:
@@ -97,14 +100,15 @@ def _error(transform: sitk.Transform, pose: sitk.Transform) -> tuple[float, floa
         ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 1.0, False),
         ((0.0, 0.0, 29.0), (10.0, -8.0, 6.0), 0.93, False),
         ((-20.0, 15.0, 10.0), (-5.0, 9.0, -10.0), 1.06, True),
+        ((120.0, 60.0, -90.0), (4.0, 0.0, 3.0), 0.97, False),
     ],
 )
 def test_known_pose_comes_back(template, labels, degrees, shift, scale, oblique):
     pose = _pose(degrees, shift, scale)
     scan, head = _scan(template, labels, pose, oblique)
-    found, quality = _find(scan, head, template, labels, SETTINGS)
-    angle, away = _error(found, pose)
-    said = describe(found, head, labels > 0)
+    transform, quality = _find(scan, head, template, labels, SETTINGS)
+    angle, away = _error(transform, pose)
+    said = describe(transform, head, head_of(labels, "mr"))
     assert angle < 2.5
     assert away < 0.7
     assert said["scale"] == pytest.approx(scale, abs=0.015)
@@ -112,21 +116,43 @@ def test_known_pose_comes_back(template, labels, degrees, shift, scale, oblique)
     assert quality["agreeing"] == 1.0
 
 
+def test_ultrasound_is_laid_where_the_network_places_it(monkeypatch, template, labels):
+    pose = _pose((100.0, -70.0, 40.0), (6.0, 4.0, -5.0), 0.9)
+    scan, _ = _scan(template, labels, pose)
+    head = sitk.Resample(head_of(labels, "us"), scan, pose, sitk.sitkNearestNeighbor, 0)
+    atlas_mm, atlas_mm3 = middle(head_of(labels, "us"))
+    placement = Placement(
+        upright_rotation(labels) @ geometry.matrix(pose) / 0.9,
+        np.array(pose.GetInverse().TransformPoint(atlas_mm.tolist())),
+        ball_radius_mm(atlas_mm3) / 0.9,
+    )
+    for confidence in (0.9, 0.1):
+        location = Location(placement, confidence, agreement=0.5, spread_deg=3.0)
+        monkeypatch.setattr("ssus2mri.pose.locate.locate", lambda *_, seen=location: seen)
+        transform, quality = align_3d(
+            scan, head, template, labels, modality="us", transform=None, settings=SETTINGS
+        )
+        assert max(_error(transform, pose)) < 1e-3
+        assert quality["method"] == "network"
+        assert quality["confidence"] == confidence
+        assert quality["uncertain"] is (confidence < SETTINGS.min_confidence)
+
+
 def test_rigid_does_not_scale(template, labels):
     pose = _pose((5.0, 0.0, 0.0), scale=1.05)
     scan, head = _scan(template, labels, pose)
     settings = SETTINGS.model_copy(update={"transform": "rigid"})
-    found, _ = _find(scan, head, template, labels, settings)
-    assert describe(found, head, head)["scale"] == pytest.approx(1.0, abs=1e-9)
-    assert _error(found, pose)[0] < 1.5
+    transform, _ = _find(scan, head, template, labels, settings)
+    assert describe(transform, head, head)["scale"] == pytest.approx(1.0, abs=1e-9)
+    assert _error(transform, pose)[0] < 1.5
 
 
-def test_climb_comes_back(template, labels):
+def test_refine_comes_back(template, labels):
     head = labels > 0
     compared = contrast.features(template, head, 3.0, modality="us", settings=SETTINGS)
-    start = first_pose(head, head, SETTINGS)
+    start = overlay(head, head, SETTINGS)
     off = start.moved(start.parameters + np.array([2.0, -1.0, 3.0, 1.0, 2.0, -1.0, 1.0]))
-    up, top = rigid.climb(compared, compared, off, 0.0, SETTINGS)
+    up, top = search.refine(compared, compared, off, 0.0, SETTINGS)
     assert top > 0.999
     assert np.abs(up.parameters).max() < 0.1
 
@@ -141,7 +167,7 @@ def test_features_ignore_gain(template, labels):
 
 
 def test_rotations_fill_the_ball():
-    vectors = np.degrees(rigid.rotations(45.0, 12.0))
+    vectors = np.degrees(search.rotations(45.0, 12.0))
     assert np.linalg.norm(vectors, axis=1).max() <= 45.0
     assert (vectors == 0).all(axis=1).sum() == 1
     probes = np.random.default_rng(0).normal(size=(50, 3))
@@ -167,7 +193,7 @@ def files(tmp_path: Path, template, labels):
             tmp_path / "scan.nii.gz",
             mask=tmp_path / "mask.nii.gz",
             **{name: tmp_path / f"{name}.nii.gz" for name in names},
-            modality="us",
+            modality="us" if plane else "mr",
             ga_weeks=23.0,
             plane=plane,
             transform=transform,
@@ -194,10 +220,11 @@ def test_landmark_keeps_its_place_and_files_appear(files, template, labels):
     assert np.linalg.norm(np.array(transform.TransformPoint(place.tolist())) - found) < SPACING
     quality = json.loads(out.with_name("v1.json").read_text())
     assert set(quality) == {
-        "method", "similarity", "agreement_deg", "agreement_mm", "agreeing", "margin",
+        "method", "confidence", "uncertain", "similarity",
+        "agreement_deg", "agreement_mm", "agreeing", "margin",
         "scale", "rotation_deg", "shift_mm", "head_dice",
     }  # fmt: skip
-    assert quality["method"] == "found"
+    assert quality["method"] == "search"
     assert out.with_name("v1.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -222,7 +249,8 @@ def test_given_transform_is_used_as_it_is(files, tmp_path, template, labels):
         assert written.TransformPoint(point) == pytest.approx(pose.TransformPoint(point))
     quality = json.loads(out.with_name("v1.json").read_text())
     assert quality["method"] == "given"
-    assert quality["agreeing"] is None
+    assert quality["confidence"] == 1.0
+    assert quality["uncertain"] is False
     assert quality["similarity"] > 0.6
     expected = sitk.GetArrayFromImage(geometry.resample(scan, template, pose))
     assert np.allclose(sitk.GetArrayFromImage(volume.read(out)), expected, atol=1e-2)
@@ -247,7 +275,7 @@ def test_plane_is_put_on_an_axial_slice(files, tmp_path, template, labels):
         assert aligned.GetSize() == (SIZE, SIZE)
         assert aligned.GetOrigin() == pytest.approx(template.GetOrigin()[:2])
         quality = json.loads(out.with_name("v1.json").read_text())
-        assert quality["method"] == ("given" if given else "found")
+        assert quality["method"] == ("given" if given else "ellipse")
         assert 0 <= quality["index"] < SIZE
         assert quality["head_dice"] > 0.9
         assert quality["rotation_deg"] == pytest.approx(30.0, abs=3.0)

@@ -146,7 +146,7 @@ def test_crop_stops_at_the_border(oblique: sitk.Image) -> None:
 
 
 def test_given_mask_is_honoured(tmp_path: Path) -> None:
-    image = blob_volume()
+    image = blob_volume(spacing=(5.0, 6.0, 6.5))  # a mask of the size of a head
     mask = sitk.Image(image.GetSize(), sitk.sitkUInt8)
     mask.CopyInformation(image)
     mask[8:18, 6:14, 5:15] = 1
@@ -169,6 +169,25 @@ def test_mask_that_is_no_head_is_not_used(tmp_path: Path, caplog: pytest.LogCapt
     found = sitk.ReadImage(str(out_mask))
     area_mm2 = sitk.GetArrayFromImage(found).sum() * 0.25
     assert area_mm2 == pytest.approx(np.pi * 34 * 27, rel=0.06)
+
+
+@pytest.mark.parametrize("ratio", [0.7, 1.0, 1.4])
+def test_a_head_of_a_size_that_its_age_cannot_have_is_refused(tmp_path: Path, ratio: float) -> None:
+    image = sitk.Image((70, 70, 70), sitk.sitkUInt8)
+    image.SetSpacing([2.0] * 3)
+    head = Ellipsoid(np.array([70.0] * 3), ratio * np.array([37.5, 29.5, 28.0]), np.eye(3))
+    for name in ("a", "m"):
+        sitk.WriteImage(draw(head, image), str(tmp_path / f"{name}.nii.gz"))
+    arguments = {"mask": tmp_path / "m.nii.gz"}
+    if ratio == 1.0:
+        out, _ = run(tmp_path, tmp_path / "a.nii.gz", **arguments)
+        assert out.exists()
+        return
+    with pytest.raises(InputError, match="near 211 mm.*23 weeks") as refusal:
+        run(tmp_path, tmp_path / "a.nii.gz", **arguments)
+    assert f"{ratio * 211:.0f} mm" in str(refusal.value)
+    assert "ga_weeks" in str(refusal.value)
+    assert not list(tmp_path.glob("*out*"))
 
 
 @pytest.mark.parametrize("outside", [0.0, 20.0], ids=["extracted", "not extracted"])

@@ -17,7 +17,8 @@ COMMANDS = ("cli", "commands", "check", "flow", "schemas", "__main__")  # tie ev
 MAY_IMPORT = {
     "config": set(),
     "simulate": set(),
-    "prepare": set(),
+    "pose": set(),
+    "prepare": {"pose"},
     "models": set(),
     "learn": {"models"},
     "evaluate": set(),
@@ -25,8 +26,8 @@ MAY_IMPORT = {
 }
 # Libraries that only some packages may load: an image costs every import of its jobs.
 ONLY_IN = {
-    "torch": {"models", "learn"},
-    "safetensors": {"models", "learn"},
+    "torch": {"models", "learn", "pose"},
+    "safetensors": {"models", "learn", "pose"},
     "h5py": {"slices"},
     "matplotlib": {"render", "prepare"},
     "jinja2": {"render"},

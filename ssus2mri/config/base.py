@@ -25,6 +25,16 @@ def _ordered(values: tuple[float, float]) -> tuple[float, float]:
 Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
 """Least and most of what is drawn uniformly between them."""
 
+
+def _not_reversed(values: tuple[float, float]) -> tuple[float, float]:
+    if values[0] > values[1]:
+        raise ValueError("two numbers, the smaller first")
+    return values
+
+
+Interval = Annotated[tuple[float, float], AfterValidator(_not_reversed)]
+"""Least and most, of any sign, of what is drawn uniformly between them."""
+
 SectionT = TypeVar("SectionT", bound=Section)
 
 

@@ -59,6 +59,9 @@ class CropSettings(Section):
     min_solidity: float = Field(
         ge=0, le=1, description="a given mask that fills less of its ellipsoid is not used"
     )
+    max_size_ratio: float = Field(
+        gt=1, description="a head larger or smaller than that of its age by more is refused"
+    )
     extracted_zeros: float = Field(
         ge=0, le=1, description="an MR with more zeros than this share is brain-extracted"
     )
@@ -94,10 +97,23 @@ class ContrastSettings(Section):
     contrast_clip: float = Field(gt=0, description="largest contrast, deviations")
 
 
+class ConfidenceSettings(Section):
+    """Section ``align.mr_confidence``: logistic regression, see `prepare.search.confidence`."""
+
+    offset: float
+    agreeing: float = Field(description="of the share of starts that end at the same pose")
+    margin: float = Field(description="of the correlation that the next best pose lacks")
+    similarity: float = Field(description="of the correlation")
+
+
 class AlignSettings(ContrastSettings):
     """Section ``align``."""
 
     transform: Literal["rigid", "similarity"] = Field(description="degrees of freedom")
+    min_confidence: float = Field(
+        ge=0, le=1, description="a scan below it is uncertain: not trained on, not scored"
+    )
+    mr_confidence: ConfidenceSettings
     reach_deg: float = Field(ge=0, le=180, description="largest rotation searched, degrees")
     step_deg: float = Field(gt=0, le=90, description="step of the first rotations, degrees")
     starts: int = Field(ge=1, description="first rotations that are refined")

@@ -3,6 +3,7 @@
 from pydantic import Field, field_validator
 
 from ssus2mri.config.base import Range, Section
+from ssus2mri.config.randomise import RandomiseSettings
 from ssus2mri.config.ultrasound import UltrasoundSettings
 from ssus2mri.tissues import INTRACRANIAL, Tissue
 
@@ -106,3 +107,4 @@ class SimulateSettings(Section):
     anatomy: AnatomySettings
     mr: MrSettings
     ultrasound: UltrasoundSettings
+    randomise: RandomiseSettings

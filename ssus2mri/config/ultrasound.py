@@ -35,6 +35,7 @@ class ProbeSettings(Section):
     elevation_deg: float = Field(gt=0, lt=90, description="half opening of the sweep")
     aperture_mm: float = Field(ge=0, description="width over which a shadow's edge is blurred, mm")
     depth_mm: Range = Field(description="depth shown, mm")
+    hidden_mm: float = Field(ge=0, description="depth below the array that is not shown, mm")
     frequency_mhz: Range = Field(description="centre frequency, MHz")
     axial_psf: float = Field(gt=0, description="point spread along the beam, std, wavelengths")
     lateral_psf: float = Field(gt=0, description="in plane, at the focus, std, wavelengths")
@@ -91,6 +92,8 @@ class UltrasoundSettings(Section):
     streaks: float = Field(
         ge=0, le=1, description="share of clutter that repeats the bone's echo in even streaks"
     )
+    haze_db: float = Field(description="clutter at the array's surface, dB")
+    haze_mm: float = Field(gt=0, description="depth over which it falls to 1/e, mm")
     texture_db: float = Field(ge=0, description="variation of a tissue's echo, std, dB")
     texture_mm: float = Field(gt=0, description="its correlation length, mm")
     layers_db: float = Field(ge=0, description="layers of maternal tissue, std, dB")
@@ -101,10 +104,12 @@ class UltrasoundSettings(Section):
     tgc_slider_db: float = Field(ge=0, description="error of one slider, std, dB")
     tgc_sliders: int = Field(ge=2, le=20, description="sliders of the gain compensation")
     noise_db: float = Field(description="thermal noise before gain compensation, dB")
+    gain_db: float = Field(description="overall gain, mean, dB")
     gain_std_db: float = Field(ge=0, description="std of the overall gain, dB")
     dynamic_range_db: Range = Field(description="range shown between 0 and 255, dB")
     grey_exponent: float = Field(gt=0, le=4, description="grey map: grey ~ level to this power")
     smoothing_mm: float = Field(ge=0, description="speckle reduction of the shown image, std, mm")
+    persistence: float = Field(ge=0, lt=1, description="share of a plane that is the one before it")
 
     @field_validator("tissues")
     @classmethod

@@ -1,4 +1,4 @@
-"""A cropped image and the template in; the image in atlas space, its transform and quality out."""
+"""Bring a cropped image to atlas space, and say how far its pose is to be trusted."""
 
 import json
 import logging
@@ -12,9 +12,11 @@ from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import AlignSettings
 from ssus2mri.files import write_text
 from ssus2mri.formats import read_any
-from ssus2mri.prepare import picture, rigid
+from ssus2mri.pose.placement import Placement, transform_between
+from ssus2mri.prepare import picture, search
 from ssus2mri.prepare.plane import align_plane, thalamic_level
-from ssus2mri.prepare.pose import middle
+from ssus2mri.prepare.similarity import ball_radius_mm, middle
+from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
 
 logger = logging.getLogger(__name__)
@@ -59,15 +61,15 @@ def run_align(
     head = volume.read_mask(mask, scan)
     atlas = volume.read(template)
     labels = volume.read_labels(template_labels, tuple(Tissue))
-    given = geometry.read_transform(transform, 2 if plane else 3) if transform else None
+    manual = geometry.read_transform(transform, 2 if plane else 3) if transform else None
     if plane:
         to_atlas, quality = align_2d(
-            scan, head, atlas, labels, ga_weeks=ga_weeks, given=given, settings=settings
+            scan, head, atlas, labels, ga_weeks=ga_weeks, transform=manual, settings=settings
         )
         labels = labels[:, :, quality["index"]]
     else:
         to_atlas, quality = align_3d(
-            scan, head, atlas, labels, modality=modality, given=given, settings=settings
+            scan, head, atlas, labels, modality=modality, transform=manual, settings=settings
         )
     quality |= describe(to_atlas, head, head_of(labels, modality))
     quality = {k: round(v, 4) if isinstance(v, float) else v for k, v in quality.items()}
@@ -91,10 +93,13 @@ def align_3d(
     template_labels: sitk.Image,
     *,
     modality: str,
-    given: sitk.Transform | None,
+    transform: sitk.Transform | None,
     settings: AlignSettings,
 ) -> tuple[sitk.Transform, Quality]:
     """Find, or take, the transform of a volume to atlas space.
+
+    Ultrasound is placed by a network, as the source does (its ref. 36): likeness to a simulated
+    template draws real scans to wrong poses. MR is searched for by likeness to the template's.
 
     Args:
         scan: 3D, any direction.
@@ -102,25 +107,69 @@ def align_3d(
         template: the atlas image of the same modality.
         template_labels: `Tissue` on the template's grid.
         modality: ``us`` or ``mr``.
-        given: used as it is, if not None.
+        transform: used as it is, if not None.
         settings: section ``align``.
 
     Returns:
-        The transform, image -> atlas, and its quality: ``method`` (``given`` or ``found``),
-        ``similarity`` (correlation of image and template, -1 to 1) and the doubts of `rigid.Found`
-        (None if given).
+        The transform, image -> atlas, and its quality: ``method`` (``given``, ``network`` or
+        ``search``), ``similarity`` (correlation of image and template, -1 to 1), ``confidence`` (the
+        probability that the pose is right within 10 degrees; 1 if given), and what speaks for it.
     """
     template_head = head_of(template_labels, modality)
-    how: rigid.Options = {"modality": modality, "settings": settings}
-    if given is None:
-        found = rigid.search(scan, head, template, template_head, **how)
-        doubts = {name: getattr(found, name) for name in rigid.DOUBTS}
-        quality = {"method": "found", "similarity": found.similarity, **doubts}
-        return found.pose.image_to_atlas(), quality
-    aligned = geometry.resample(scan, template, given)
-    aligned_head = geometry.resample(head, template, given, nearest=True)
-    similarity = rigid.similarity(aligned, aligned_head, template, template_head, **how)
-    return given, {"method": "given", "similarity": similarity, **dict.fromkeys(rigid.DOUBTS)}
+    evidence: Quality
+    if transform is not None:
+        method, confidence, evidence = "given", 1.0, {}
+    elif modality == "us":
+        method = "network"
+        transform, confidence, evidence = place(scan, head, template_labels, settings)
+    else:
+        fit = search.search(
+            scan, head, template, template_head, modality=modality, settings=settings
+        )
+        method, transform = "search", fit.transform.image_to_atlas()
+        evidence = {name: getattr(fit, name) for name in search.EVIDENCE}
+        confidence = search.confidence(fit, settings.mr_confidence)
+    aligned = geometry.resample(scan, template, transform)
+    aligned_head = geometry.resample(head, template, transform, nearest=True)
+    similarity = search.similarity(
+        aligned, aligned_head, template, template_head, modality=modality, settings=settings
+    )
+    return transform, {
+        "method": method,
+        "confidence": confidence,
+        "uncertain": confidence < settings.min_confidence,
+        "similarity": similarity,
+        **evidence,
+    }
+
+
+def place(
+    scan: sitk.Image, head: sitk.Image, template_labels: sitk.Image, settings: AlignSettings
+) -> tuple[sitk.Transform, float, Quality]:
+    """Place the head of an ultrasound by the pose network.
+
+    Args:
+        scan: 3D.
+        head: mask on its grid; its centre and size count only.
+        template_labels: `Tissue` on the template's grid.
+        settings: section ``align``.
+
+    Returns:
+        The transform, image -> atlas; its confidence, 0 to 1; and what that is drawn from.
+    """
+    from ssus2mri.pose.locate import locate  # torch: only a 3D ultrasound pays for it
+
+    centre_mm, volume_mm3 = middle(head)
+    location = locate(scan, centre_mm, ball_radius_mm(volume_mm3))
+    template_centre_mm, template_mm3 = middle(head_of(template_labels, "us"))
+    atlas = Placement(
+        upright_rotation(template_labels), template_centre_mm, ball_radius_mm(template_mm3)
+    )
+    transform = transform_between(
+        location.placement, atlas, scaled=settings.transform == "similarity"
+    )
+    evidence = {"agreement": location.agreement, "spread_deg": location.spread_deg}
+    return transform, location.confidence, evidence
 
 
 def align_2d(
@@ -130,7 +179,7 @@ def align_2d(
     template_labels: sitk.Image,
     *,
     ga_weeks: float,
-    given: sitk.Transform | None,
+    transform: sitk.Transform | None,
     settings: AlignSettings,
 ) -> tuple[sitk.Transform, Quality]:
     """Find, or take, the transform of an axial plane to the template's axial grid.
@@ -141,20 +190,20 @@ def align_2d(
         template: the atlas image of the same modality, 3D.
         template_labels: `Tissue` on the template's grid.
         ga_weeks: gestational age, weeks.
-        given: used as it is, if not None; the plane then counts as at the level of the thalami.
+        transform: used as it is, if not None; the plane then counts as at the level of the thalami.
         settings: section ``align``.
 
     Returns:
         The transform, and its quality: ``method``, ``index`` (axial level of the template) and
         what `align_plane` says.
     """
-    if given is not None:
+    if transform is not None:
         level = thalamic_level(sitk.GetArrayViewFromImage(template_labels))
-        return given, {"method": "given", "similarity": None, "index": level}
+        return transform, {"method": "given", "similarity": None, "index": level}
     transform, quality = align_plane(
         scan, head, template, template_labels, ga_weeks=ga_weeks, settings=settings.plane
     )
-    return transform, {"method": "found", **quality}
+    return transform, {"method": "ellipse", **quality}
 
 
 def head_of(labels: sitk.Image, modality: str) -> sitk.Image:
@@ -197,9 +246,10 @@ def describe(
 
 def summarize(name: str, quality: Quality) -> str:
     """One line: how an image was aligned, and how well."""
-    similarity = quality["similarity"]
+    confidence, similarity = quality.get("confidence"), quality["similarity"]
     return (
-        f"{name}: {quality['method']}"
+        f"{name}: {'UNCERTAIN, ' if quality.get('uncertain') else ''}{quality['method']}"
+        + ("" if confidence is None else f", confidence {confidence:.2f}")
         + ("" if similarity is None else f", similarity {similarity:.2f}")
         + f", head overlap {quality['head_dice']:.2f}, turned {quality['rotation_deg']:.1f} deg,"
         f" shifted {quality['shift_mm']:.1f} mm, scaled {quality['scale']:.3f}"

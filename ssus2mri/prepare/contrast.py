@@ -1,6 +1,6 @@
-"""Image and head mask in; local contrast on a grid along the world's axes out.
+"""Local contrast of a head on a grid along the world's axes: what images are compared by.
 
-What `ssus2mri.prepare.rigid` and `match` compare. Arrays are [z, y, x], points are rows (x, y, z)
+`ssus2mri.prepare.search` and `match` compare it. Arrays are [z, y, x], points are rows (x, y, z)
 of world mm.
 """
 

@@ -1,4 +1,4 @@
-"""Image -> image cut to the head, and the head's mask."""
+"""Cut an image to the head, and say where the head is."""
 
 import logging
 from pathlib import Path
@@ -9,7 +9,8 @@ import SimpleITK as sitk
 from ssus2mri import volume
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.errors import InputError
-from ssus2mri.prepare.ellipsoid import solidity
+from ssus2mri.growth import ellipse_circumference, head_circumference_mm
+from ssus2mri.prepare.ellipsoid import of_mask, solidity
 from ssus2mri.prepare.head import find_mask
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def run_crop(
         settings: section ``crop``.
 
     Raises:
-        InputError: unreadable image or mask, or no head found.
+        InputError: unreadable image or mask, no head found, or one of a size that its age cannot have.
     """
     picture = volume.read(image) if pixel_mm is None else volume.read_plane(image, pixel_mm)
     head = None if mask is None else _given(mask, picture, settings)
@@ -73,9 +74,37 @@ def run_crop(
                 found="none",
                 do="Look at the image; give a `mask` in its manifest row.",
             )
+    _check_size(image, head, ga_weeks, settings.max_size_ratio)
     cut, cut_mask = crop(picture, head, settings.margin_mm)
     volume.write(cut, out)
     volume.write(cut_mask, out_mask)
+
+
+def circumference_mm(mask: sitk.Image) -> float:
+    """Return the circumference of a head about its two longest axes, mm.
+
+    Args:
+        mask: 2D or 3D, above 0 inside, not empty.
+
+    Returns:
+        That of the ellipse with the axes of the mask's second moments: of an axial plane or a whole
+        head the head circumference.
+    """
+    long, wide = of_mask(mask).axes[:2]
+    return ellipse_circumference(2 * long, 2 * wide)
+
+
+def _check_size(path: Path, head: sitk.Image, ga_weeks: float, max_ratio: float) -> None:
+    """Refuse a head of a size that its age cannot have: spacing or age is wrong."""
+    seen_mm, expected_mm = circumference_mm(head), head_circumference_mm(ga_weeks)
+    if not 1 / max_ratio <= seen_mm / expected_mm <= max_ratio:
+        raise InputError(
+            str(path),
+            expected=f"a head circumference near {expected_mm:.0f} mm, that of {ga_weeks:g} weeks",
+            found=f"{seen_mm:.0f} mm",
+            do="Is the image's spacing (`pixel_mm` of a plane) wrong, or `ga_weeks`? If neither, the"
+            " head was not found: give a `mask`.",
+        )
 
 
 def _given(path: Path, like: sitk.Image, settings: CropSettings) -> sitk.Image | None:

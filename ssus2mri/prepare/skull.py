@@ -117,7 +117,7 @@ def _hough(ridge: Ridges, prior: _Prior, settings: SkullSettings) -> list[Ellips
         for n in bins
     ]
     directions = sphere(_SEARCH_POINTS[dimension], dimension)
-    found: list[tuple[float, Ellipsoid]] = []
+    scored: list[tuple[float, Ellipsoid]] = []
     for axes in prior.shapes(dimension):
         factor = prior.factor(axes)
         reach = int(np.ceil(axes.max() / ridge.spacing_mm)) + 1
@@ -132,15 +132,15 @@ def _hough(ridge: Ridges, prior: _Prior, settings: SkullSettings) -> list[Ellips
                 total += padded[which][tuple(box)]
             best = np.unravel_index(int(total.argmax()), shape)
             center = np.array(best, dtype=np.float64) * ridge.spacing_mm
-            found.append((factor * float(total[best]), Ellipsoid(center, axes, rotation)))
-    return _distinct(found, settings)
+            scored.append((factor * float(total[best]), Ellipsoid(center, axes, rotation)))
+    return _distinct(scored, settings)
 
 
-def _distinct(found: list[tuple[float, Ellipsoid]], settings: SkullSettings) -> list[Ellipsoid]:
+def _distinct(scored: list[tuple[float, Ellipsoid]], settings: SkullSettings) -> list[Ellipsoid]:
     """Keep the best, each apart from all better ones."""
     kept: list[Ellipsoid] = []
-    for _, candidate in sorted(found, key=lambda pair: -pair[0]):
-        if all(_apart(candidate, other) > settings.apart_mm for other in kept):
+    for _, candidate in sorted(scored, key=lambda pair: -pair[0]):
+        if all(_apart(candidate, better) > settings.apart_mm for better in kept):
             kept.append(candidate)
         if len(kept) == settings.candidates:
             break
@@ -167,6 +167,7 @@ def _refine(
         solution = least_squares(
             _residuals,
             np.zeros(count),
+            jac=_jacobian,
             loss="soft_l1",
             max_nfev=12,
             args=(ellipsoid, target, scale, prior),
@@ -181,6 +182,36 @@ def _residuals(
     """Distances of the targets to the moved surface, scaled, then deviations from the prior."""
     moved = _moved(base, values)
     return np.append(_distance(moved, target) * scale, prior.deviations(moved.axes))
+
+
+def _jacobian(
+    values: Floats, base: Ellipsoid, target: Floats, scale: Floats, prior: _Prior
+) -> Floats:
+    """Derivatives of `_residuals`, to first order in the distance: the surface moves, not the targets.
+
+    A point of the surface moves by a shift, by the growth of each axis along it, and by a turn about
+    the centre; its target comes nearer by the part of that along the normal.
+    """
+    moved = _moved(base, values)
+    unit = (target - moved.center) @ moved.rotation / moved.axes
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    normals = moved.normals(unit)
+    arms = moved.points(unit) - moved.center
+    growth = (normals @ moved.rotation) * moved.axes * unit
+    dimension = len(base.center)
+    if dimension == 2:
+        turns = (arms[:, 0] * normals[:, 1] - arms[:, 1] * normals[:, 0])[:, None]
+    else:
+        turns = np.cross(arms, normals)
+    distances = -np.concatenate([normals, growth, turns], axis=1) * scale[:, None]
+    priors = np.zeros((len(prior.deviations(moved.axes)), len(values)))
+    for axis in range(dimension):
+        ahead, behind = (
+            np.array(prior.deviations(moved.axes * np.exp(step * (np.arange(dimension) == axis))))
+            for step in (1e-5, -1e-5)
+        )
+        priors[:, dimension + axis] = (ahead - behind) / 2e-5
+    return np.concatenate([distances, priors])
 
 
 def _moved(base: Ellipsoid, values: Floats) -> Ellipsoid:

@@ -28,6 +28,7 @@ from ssus2mri.simulate.pose import (
     random_pose,
     world_of,
 )
+from ssus2mri.simulate.randomise import burn_boxes, draw_scanner
 from ssus2mri.simulate.surroundings import surround
 from ssus2mri.tissues import Tissue
 
@@ -114,15 +115,23 @@ def simulate(
     if modality == "mr":
         image = mri.acquire(truth, settings.spacing_mm, settings.mr, rng=rng)
     else:
+        ranges, scanner = settings.randomise, generator(settings.seed, "scanner", volume)
+        random = scanner.random() < ranges.share
+        sound = settings.ultrasound
+        if random:
+            hc_mm = head_circumference_mm(ga_weeks)
+            sound = draw_scanner(sound, ranges, hc_mm=hc_mm, rng=scanner)
         image = ultrasound.random_scan(
             anatomy,
             pose,
             to_canonical,
             lambda: lattice(world, shape),
-            settings.ultrasound,
+            sound,
             spacing_mm=settings.spacing_mm,
             rng=rng,
         )
+        if random:
+            image = burn_boxes(image, ranges, spacing_mm=settings.spacing_mm, rng=scanner)
     return Simulated(
         geometry.from_array(image, grid),
         geometry.from_array(labels, grid),

@@ -94,7 +94,13 @@ def scan(
         gain_db=console.gain_db,
         grey_exponent=settings.grey_exponent,
     )
-    return scan_convert(shown, fan, image_points, smoothing_mm=settings.smoothing_mm)
+    return scan_convert(
+        display.persist(shown, settings.persistence),
+        fan,
+        image_points,
+        smoothing_mm=settings.smoothing_mm,
+        hidden_mm=settings.probe.hidden_mm,
+    )
 
 
 def envelope(
@@ -138,6 +144,8 @@ def envelope(
     late = propagation.clutter(
         mirror * propagation.hardness(beams.bone), scatter, fan, settings, rng
     )
+    haze = decibel(settings.haze_db) * np.exp(-fan.depth_mm / np.float32(settings.haze_mm))
+    late += scatter * haze
     scatter *= left * beams.echo * _texture(beams.tissue, fan, settings, rng)
     # A border's echo is as high as the border is strong, however long the pulse and the blur.
     # (The last term is the blur of a central difference.)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import interpolate, ndimage
+from scipy import interpolate, ndimage, signal
 
 from ssus2mri.config.ultrasound import UltrasoundSettings
 from ssus2mri.simulate.pose import Points
@@ -31,7 +31,7 @@ def random_console(rng: np.random.Generator, settings: UltrasoundSettings) -> Co
     """Draw a scan's frequency, gain, dynamic range and gain compensation."""
     return Console(
         frequency_mhz=rng.uniform(*settings.probe.frequency_mhz),
-        gain_db=rng.normal(0, settings.gain_std_db),
+        gain_db=settings.gain_db + rng.normal(0, settings.gain_std_db),
         dynamic_range_db=rng.uniform(*settings.dynamic_range_db),
         tgc_share=rng.normal(1, settings.tgc_error),
         sliders_db=rng.normal(0, settings.tgc_slider_db, settings.tgc_sliders),
@@ -81,8 +81,25 @@ def compress(
     return np.float32(255) * np.clip(level, 0, 1, out=level) ** np.float32(grey_exponent)
 
 
+def persist(shown: Beams, persistence: float) -> Beams:
+    """Average each plane of the sweep with those before it, as scanners do against speckle.
+
+    Args:
+        shown: grey values (depth, lateral, elevation), float.
+        persistence: share of a plane that is the plane before it, 0 to below 1.
+
+    Returns:
+        Same shape; the first plane is as it was.
+    """
+    if persistence == 0:
+        return shown
+    start = persistence * shown[:, :, :1]
+    blended, _ = signal.lfilter([1 - persistence], [1, -persistence], shown, axis=2, zi=start)
+    return blended.astype(shown.dtype)
+
+
 def scan_convert(
-    shown: Beams, fan: Fan, image_points: Points, *, smoothing_mm: float
+    shown: Beams, fan: Fan, image_points: Points, *, smoothing_mm: float, hidden_mm: float
 ) -> NDArray[np.uint8]:
     """Bring grey values of beams onto the image's grid.
 
@@ -91,6 +108,7 @@ def scan_convert(
         fan: the beams.
         image_points: ``(3, Z, Y, X)``, every voxel of the image, mm.
         smoothing_mm: standard deviation of the smoothing that scanners do against speckle, mm.
+        hidden_mm: depth below the array that is not shown, mm.
 
     Returns:
         uint8 ``[z, y, x]``, 0 outside the fan.
@@ -102,5 +120,6 @@ def scan_convert(
     if smoothing_mm > 0:
         image = ndimage.gaussian_filter(image, [smoothing_mm / step for step in spacing])
     for axis, size in enumerate(fan.shape):
-        image[(indices[axis] < 0) | (indices[axis] > size - 1)] = 0
+        first = hidden_mm / fan.step_mm if axis == 0 else 0
+        image[(indices[axis] < first) | (indices[axis] > size - 1)] = 0
     return np.rint(image).astype(np.uint8)

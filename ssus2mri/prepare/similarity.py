@@ -1,4 +1,4 @@
-"""Two heads' masks in; where the one lies in the other, as seven numbers, out.
+"""Similarity transforms from the atlas to an image, as seven numbers that a search can move.
 
 Points are rows (x, y, z) of world mm.
 """
@@ -18,7 +18,7 @@ LEVER_MM = 30.0
 
 
 @dataclass(frozen=True)
-class Pose:
+class Similarity:
     """Where the template lies in the image: ``q = center + shift + scale R (p - pivot)``.
 
     ``rotation`` is a rotation vector in radians; ``pivot`` is the middle of the template's head,
@@ -36,18 +36,18 @@ class Pose:
         """Rotation, shift, scale as one vector ``(7,)``, all in mm at the rim of the head."""
         return np.concatenate([self.rotation * LEVER_MM, self.shift, [self.log_scale * LEVER_MM]])
 
-    def moved(self, parameters: Floats) -> "Pose":
-        """Give the pose with other `parameters`."""
+    def moved(self, parameters: Floats) -> "Similarity":
+        """Return the transform with other `parameters`."""
         rotation, shift, scale = parameters[:3], parameters[3:6], parameters[6]
-        return Pose(rotation / LEVER_MM, shift, scale / LEVER_MM, self.pivot, self.center)
+        return Similarity(rotation / LEVER_MM, shift, scale / LEVER_MM, self.pivot, self.center)
 
     def apply(self, places: Floats) -> Floats:
-        """Send template points ``(N, 3)`` to the image."""
+        """Map template points ``(N, 3)`` to the image."""
         turned = (places - self.pivot) @ Rotation.from_rotvec(self.rotation).as_matrix().T
         return self.center + self.shift + np.exp(self.log_scale) * turned
 
     def image_to_atlas(self) -> sitk.Similarity3DTransform:
-        """Give the transform that maps image points to atlas points."""
+        """Return the transform that maps image points to atlas points."""
         forward = sitk.Similarity3DTransform()
         forward.SetCenter(self.pivot.tolist())
         matrix = np.exp(self.log_scale) * Rotation.from_rotvec(self.rotation).as_matrix()
@@ -56,16 +56,16 @@ class Pose:
         return sitk.Similarity3DTransform(forward.GetInverse())
 
 
-def first_pose(head: sitk.Image, template_head: sitk.Image, settings: AlignSettings) -> Pose:
+def overlay(head: sitk.Image, template_head: sitk.Image, settings: AlignSettings) -> Similarity:
     """Lay the template's head over the image's: same centre, and same volume if scale is free."""
     (center, volume), (pivot, of_template) = (middle(mask) for mask in (head, template_head))
     free = settings.transform == "similarity"
     log_scale = np.log(volume / of_template) / 3 if free else 0.0
-    return Pose(np.zeros(3), np.zeros(3), float(log_scale), pivot, center)
+    return Similarity(np.zeros(3), np.zeros(3), float(log_scale), pivot, center)
 
 
-def distance(a: Pose, b: Pose) -> tuple[float, float]:
-    """Angle in degrees, and distance in mm at the middle of the head, between two poses."""
+def distance(a: Similarity, b: Similarity) -> tuple[float, float]:
+    """Angle in degrees, and distance in mm at the middle of the head, between two transforms."""
     turn = Rotation.from_rotvec(a.rotation).inv() * Rotation.from_rotvec(b.rotation)
     return float(np.degrees(turn.magnitude())), float(np.linalg.norm(a.shift - b.shift))
 
@@ -75,3 +75,8 @@ def middle(mask: sitk.Image) -> tuple[Floats, float]:
     shape = sitk.LabelShapeStatisticsImageFilter()
     shape.Execute(sitk.Cast(mask > 0, sitk.sitkUInt8))
     return np.array(shape.GetCentroid(1)), shape.GetPhysicalSize(1)
+
+
+def ball_radius_mm(volume_mm3: float) -> float:
+    """Return the radius of a ball of a volume."""
+    return float((3 * volume_mm3 / (4 * np.pi)) ** (1 / 3))

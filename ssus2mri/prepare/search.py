@@ -1,30 +1,29 @@
-"""Head image and template in, similarity transform between them out: the search of `align`.
+"""Search the similarity transform between an MR and the template, in any pose.
 
 Both images become features on grids along the world's axes, and are compared by correlation at
-points inside the template's head. Rotations on a grid are scored first; the best ones climb the
-correlation's gradient on coarse features, the best of those on fine ones. Arrays are [z, y, x],
+points inside the template's head. Rotations on a grid are scored first; the best ones are
+refined along the correlation's gradient on coarse features, the best of those on fine ones. Arrays are [z, y, x],
 points are rows (x, y, z) of world mm.
 """
 
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import optimize
+from scipy import optimize, special
 from scipy.spatial.transform import Rotation
 
-from ssus2mri.config.prepare import AlignSettings
+from ssus2mri.config.prepare import AlignSettings, ConfidenceSettings
 from ssus2mri.prepare.contrast import Features, Floats, features
-from ssus2mri.prepare.pose import LEVER_MM, Pose, distance, first_pose
+from ssus2mri.prepare.similarity import LEVER_MM, Similarity, distance, overlay
 
 _BATCH = 64  # rotations scored at once: bounds memory
 _SAME_DEG, _SAME_MM = 5.0, 3.0  # starts that end nearer than this ended at the same pose
-DOUBTS = ("agreement_deg", "agreement_mm", "agreeing", "margin")  # of `Found`
+EVIDENCE = ("agreement_deg", "agreement_mm", "agreeing", "margin")  # of `Fit`
 
 
 @dataclass(frozen=True)
-class Found:
+class Fit:
     """The best pose and what speaks for it.
 
     ``similarity`` is the final correlation, -1 to 1; ``agreement_deg`` and ``agreement_mm`` the
@@ -33,19 +32,12 @@ class Found:
     correlation is than that of any start that ended elsewhere (1 if none did).
     """
 
-    pose: Pose
+    transform: Similarity
     similarity: float
     agreement_deg: float
     agreement_mm: float
     agreeing: float
     margin: float
-
-
-class Options(TypedDict):
-    """What `search` and `similarity` both take: ``us`` or ``mr``, and section ``align``."""
-
-    modality: str
-    settings: AlignSettings
 
 
 def search(
@@ -56,7 +48,7 @@ def search(
     *,
     modality: str,
     settings: AlignSettings,
-) -> Found:
+) -> Fit:
     """Find the pose of a head.
 
     Args:
@@ -70,7 +62,7 @@ def search(
     Returns:
         The best pose and its quality.
     """
-    start = first_pose(head, template_head, settings)
+    start = overlay(head, template_head, settings)
 
     def level(spacing_mm: float) -> tuple[Features, Features]:
         fixed, moving = (
@@ -82,14 +74,14 @@ def search(
     fixed, moving = level(settings.coarse_mm)
     starts = _best_rotations(fixed, moving, start, settings)
     refined = sorted(
-        (climb(fixed, moving, pose, start.log_scale, settings) for pose in starts),
-        key=lambda found: -found[1],
+        (refine(fixed, moving, pose, start.log_scale, settings) for pose in starts),
+        key=lambda fit: -fit[1],
     )
-    pose, similarity = climb(*level(settings.fine_mm), refined[0][0], start.log_scale, settings)
-    distances = [distance(refined[0][0], other) for other, _ in refined[1:]]
+    pose, similarity = refine(*level(settings.fine_mm), refined[0][0], start.log_scale, settings)
+    distances = [distance(refined[0][0], end) for end, _ in refined[1:]]
     same = [degrees <= _SAME_DEG and mm <= _SAME_MM for degrees, mm in distances]
     elsewhere = [s for (_, s), near in zip(refined[1:], same, strict=True) if not near]
-    return Found(
+    return Fit(
         pose,
         similarity,
         agreement_deg=float(np.median([d for d, _ in distances])) if distances else 0.0,
@@ -97,6 +89,25 @@ def search(
         agreeing=float(np.mean(same)) if same else 1.0,
         margin=refined[0][1] - max(elsewhere) if elsewhere else 1.0,
     )
+
+
+def confidence(fit: Fit, weights: ConfidenceSettings) -> float:
+    """Return the probability that a pose is right within 10 degrees.
+
+    Args:
+        fit: the search's result.
+        weights: of a logistic regression on share of agreeing starts, margin and similarity.
+
+    Returns:
+        0 to 1.
+    """
+    score = (
+        weights.offset
+        + weights.agreeing * fit.agreeing
+        + weights.margin * fit.margin
+        + weights.similarity * fit.similarity
+    )
+    return float(special.expit(score))
 
 
 def similarity(
@@ -138,8 +149,8 @@ def rotations(reach_deg: float, step_deg: float) -> Floats:
 
 
 def _best_rotations(
-    fixed: Features, moving: Features, start: Pose, settings: AlignSettings
-) -> list[Pose]:
+    fixed: Features, moving: Features, start: Similarity, settings: AlignSettings
+) -> list[Similarity]:
     """Score all rotations of the grid; keep the best ones that are not neighbours."""
     vectors = rotations(settings.reach_deg, settings.step_deg)
     places, values = fixed.points()
@@ -150,10 +161,10 @@ def _best_rotations(
         targets = start.center + np.einsum("rij,nj->rni", matrices, offsets)
         scores.append(_correlations(values, moving, targets))
     order = np.argsort(-np.concatenate(scores), kind="stable")
-    kept: list[Pose] = []
+    kept: list[Similarity] = []
     for i in order:
-        pose = Pose(vectors[i], start.shift, start.log_scale, start.pivot, start.center)
-        if all(distance(pose, other)[0] > 1.5 * settings.step_deg for other in kept):
+        pose = Similarity(vectors[i], start.shift, start.log_scale, start.pivot, start.center)
+        if all(distance(pose, better)[0] > 1.5 * settings.step_deg for better in kept):
             kept.append(pose)
         if len(kept) == settings.starts:
             break
@@ -166,9 +177,9 @@ def _correlations(values: Floats, moving: Features, targets: Floats) -> Floats:
     return seen @ values / (np.linalg.norm(seen, axis=1) * np.linalg.norm(values) + 1e-12)
 
 
-def climb(
-    fixed: Features, moving: Features, start: Pose, log_size: float, settings: AlignSettings
-) -> tuple[Pose, float]:
+def refine(
+    fixed: Features, moving: Features, start: Similarity, log_size: float, settings: AlignSettings
+) -> tuple[Similarity, float]:
     """Follow the correlation's gradient to its top, at a scale near that of the masks.
 
     Args:
@@ -201,22 +212,22 @@ def climb(
         gradient[6] -= 2 * settings.scale_cost * apart * 100 / LEVER_MM
         return settings.scale_cost * apart**2 - correlation, -gradient * free
 
-    found = optimize.minimize(
+    minimum = optimize.minimize(
         cost,
         start.parameters,
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": settings.steps, "ftol": settings.tolerance},
     )
-    pose = start.moved(found.x)
-    return pose, settings.scale_cost * _percent(pose, log_size) ** 2 - float(found.fun)
+    pose = start.moved(minimum.x)
+    return pose, settings.scale_cost * _percent(pose, log_size) ** 2 - float(minimum.fun)
 
 
-def _percent(pose: Pose, log_size: float) -> float:
+def _percent(pose: Similarity, log_size: float) -> float:
     return 100 * (pose.log_scale - log_size)
 
 
-def _gradient(pose: Pose, offsets: Floats, forces: Floats) -> Floats:
+def _gradient(pose: Similarity, offsets: Floats, forces: Floats) -> Floats:
     """Derivative by the parameters ``(7,)``, from that by each target point ``(N, 3)``."""
     scale = np.exp(pose.log_scale)
     # How a 3 x 3 matrix on the offsets would change the cost; rotation and scale are such.

@@ -1,0 +1,42 @@
+"""How a head lies in an image, and the transform between two images of heads."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a head lies in an image.
+
+    ``rotation (3, 3)`` turns world directions of the image into upright ones; ``centre_mm (3,)`` is
+    the head's centre of mass in the image's world; ``radius_mm`` that of a ball of the head's volume.
+    """
+
+    rotation: NDArray[np.float64]
+    centre_mm: NDArray[np.float64]
+    radius_mm: float
+
+
+def transform_between(
+    image: Placement, atlas: Placement, *, scaled: bool
+) -> sitk.Similarity3DTransform:
+    """Return the transform that lays one head over another.
+
+    Args:
+        image: how the head lies in the image.
+        atlas: how it lies in the atlas.
+        scaled: bring the head to the size of the atlas's.
+
+    Returns:
+        The transform, image points -> atlas points, world mm.
+    """
+    scale = atlas.radius_mm / image.radius_mm if scaled else 1.0
+    transform = sitk.Similarity3DTransform()
+    transform.SetCenter(image.centre_mm.tolist())
+    matrix = scale * atlas.rotation.T @ image.rotation
+    transform.SetMatrix(matrix.ravel().tolist(), 1e-6)
+    transform.SetTranslation((atlas.centre_mm - image.centre_mm).tolist())
+    return transform

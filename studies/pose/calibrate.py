@@ -1,0 +1,129 @@
+"""Calibrate the confidence of the pose network on simulated scans that it never saw.
+
+    python studies/pose/scans.py UNSEEN --first 10000 --count 160
+    python studies/pose/calibrate.py UNSEEN pose.safetensors
+
+Each scan is taken several times from a rough placement: as it is, and spoiled (parts hidden, noise, a
+centre that is off), so that there are wrong poses to tell from right ones. A logistic regression on what
+`estimate` says of its own certainty is fitted on every other scan, and its reliability is printed for the
+rest. The coefficients go into the file of weights.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from scipy import optimize, special
+from scipy.spatial.transform import Rotation
+from train import Scans, load
+
+from ssus2mri.pose.estimate import estimate
+from ssus2mri.pose.placement import Placement
+from ssus2mri.pose.weights import CALIBRATION, Networks, evidence, load_networks
+
+RIGHT_DEG = 10.0
+COPIES = 4  # of each scan: one as it is, the others spoiled
+PENALTY = 1e-3  # on the squared coefficients: bounds them if the classes separate
+BINS = np.array([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scans", type=Path, help="folder of unseen scans")
+    parser.add_argument("weights", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(2)
+    scans = load(arguments.scans)
+    networks = load_networks(arguments.weights)
+    rows = [
+        judge(scans, number, copy, networks)
+        for number in range(len(scans))
+        for copy in range(COPIES)
+    ]
+    seen = np.array([features for features, _, _ in rows])
+    right = np.array([degrees <= RIGHT_DEG for _, degrees, _ in rows])
+    spoiled = np.array([is_spoiled for _, _, is_spoiled in rows])
+    half = np.repeat(np.arange(len(scans)) % 2 == 0, COPIES)
+    report(special.expit(seen[~half] @ fit(seen[half], right[half])), right[~half], spoiled[~half])
+    with safe_open(arguments.weights, "pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(arguments.weights)
+    tensors[CALIBRATION] = torch.tensor(fit(seen, right), dtype=torch.float32)
+    save_file(tensors, arguments.weights, metadata)
+    print("calibration:", tensors[CALIBRATION].tolist())
+
+
+def judge(
+    scans: Scans, number: int, copy: int, networks: Networks
+) -> tuple[NDArray[np.float64], float, bool]:
+    """Return what speaks for an estimate, how far it is off, and whether the scan was spoiled."""
+    scan = scans.part(slice(number, number + 1))
+    rng = np.random.default_rng([number, copy])
+    radius_mm, centre_mm = float(scan.radius_mm), scan.centre_mm[0].numpy()
+    image, off = scan.image.float(), 0.08
+    if copy > 0:
+        image, off = spoil(image[0], scans, centre_mm, radius_mm, rng)[None], rng.uniform(0.08, 0.4)
+    rough = Placement(
+        Rotation.random(random_state=rng).as_matrix(),
+        centre_mm + rng.normal(0, off * radius_mm / np.sqrt(3), 3),
+        radius_mm * float(np.exp(rng.normal(0, 0.06))),
+    )
+    result = estimate(image, scan.to_index(), rough, networks.coarse, networks.fine)
+    turn = result.placement.rotation @ scan.rotation[0].numpy().T
+    degrees = float(np.degrees(Rotation.from_matrix(turn).magnitude()))
+    return evidence(result.agreement, result.spread_deg), degrees, copy > 0
+
+
+def spoil(
+    image: torch.Tensor,
+    scans: Scans,
+    centre_mm: NDArray[np.float64],
+    radius_mm: float,
+    rng: np.random.Generator,
+) -> torch.Tensor:
+    """Hide what lies beyond a random plane through the head, and multiply by noise."""
+    to_index = scans.to_index()[0].numpy()
+    centre = (to_index[:, :3] @ centre_mm + to_index[:, 3])[::-1]
+    normal = rng.normal(size=3)
+    normal /= np.linalg.norm(normal)
+    place = np.indices(image.shape) - centre.reshape(3, 1, 1, 1)
+    depth = np.tensordot(normal, place, 1) / (to_index[0, 0] * radius_mm)
+    noise = rng.normal(0, rng.uniform(0, 1.2), image.shape)
+    kept = (depth < rng.uniform(-0.5, 0.8)) * np.exp(noise)
+    return image * torch.from_numpy(kept.astype(np.float32))
+
+
+def fit(seen: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Fit the coefficients of a logistic regression."""
+    sign = np.where(right, 1.0, -1.0)
+
+    def cost(weights: NDArray[np.float64]) -> float:
+        return -special.log_expit(sign * (seen @ weights)).mean() + PENALTY * weights @ weights
+
+    return optimize.minimize(cost, np.zeros(seen.shape[1])).x
+
+
+def report(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], spoiled: NDArray[np.bool_]
+) -> None:
+    """Print the reliability, and what the threshold 0.5 keeps and leaves out."""
+    print("confidence      scans   right within 10 degrees")
+    for low, high in zip(BINS, BINS[1:], strict=False):
+        inside = (confidence >= low) & ((confidence < high) | (high == 1.0))
+        if inside.any():
+            print(
+                f"{low:.1f} to {high:.1f}{inside.sum():>11}{right[inside].mean():>15.0%}"
+                f"   (mean confidence {confidence[inside].mean():.0%})"
+            )
+    sure = confidence >= 0.5
+    print(f"right ones below 0.5: {np.sum(right & ~sure)} of {right.sum()}")
+    print(f"wrong ones below 0.5: {np.sum(~right & ~sure)} of {np.sum(~right)}")
+    print(f"unspoiled scans right: {np.sum(right & ~spoiled)} of {np.sum(~spoiled)}")
+
+
+if __name__ == "__main__":
+    main()
