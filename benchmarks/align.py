@@ -1,12 +1,12 @@
 """How exactly, and how fast, `crop` and `align` place heads in any pose.
 
-    python benchmarks/align.py --us 200 --chains 30 --mr 60 [--labels ATLAS/*_labels.nii.gz --turned 10]
-    python benchmarks/align.py --real DATA/us_volumes [--turns 50]
+    python benchmarks/align.py --us 200 --chains 30 --mr 60 [--labels ATLAS/*_labels.nii.gz --turned
+    10] python benchmarks/align.py --real DATA/us_volumes [--turns 50]
 
-Simulated heads of 18 to 30 weeks, turned by any rotation, against the least-squares similarity fit of
-each subject's pose and deformation. `--chains` repeats ultrasound under each acoustic chain of
-benchmarks/chains.yaml. `--real` takes volumes that share the reference pose ``common_pose.tfm`` beside
-them, and turns each by random rotations, field of view and all.
+Simulated heads of 18 to 30 weeks, turned by any rotation, against the least-squares similarity fit
+of each subject's pose and deformation. `--chains` repeats ultrasound under each acoustic chain of
+benchmarks/chains.yaml. `--real` takes volumes that share the reference pose ``common_pose.tfm``
+beside them, and turns each by random rotations, field of view and all.
 """
 
 import argparse
@@ -290,7 +290,8 @@ def real(
         if arguments.turns:
             apart = degrees_between(rotations[1:], rotations[0])
             print(
-                f"    {arguments.turns} turned copies: from the unturned median {np.median(apart):.1f},"
+                f"    {arguments.turns} turned copies: from the unturned median"
+                f" {np.median(apart):.1f},"
                 f" worst {apart.max():.1f} deg, within 5: {np.mean(apart <= 5):.0%}; from the"
                 f" reference worst {to_reference[1:].max():.1f}, within 15:"
                 f" {np.mean(to_reference[1:] <= 15):.0%}; confidence {confidence.min():.2f} to"
@@ -323,7 +324,8 @@ def print_row(name: str, results: list[Result], threshold: float) -> None:
     wrong = ~good
     if wrong.any():
         print(
-            f"    wrong and sure: {np.sum(wrong & sure)}; right and uncertain: {np.sum(good & ~sure)}"
+            f"    wrong and sure: {np.sum(wrong & sure)};"
+            f" right and uncertain: {np.sum(good & ~sure)}"
         )
 
 

@@ -2,10 +2,10 @@
 
     python benchmarks/realism_volumes.py DATA/us_volumes [--scans 120] [--picture PATH]
 
-Real volumes (their third array axis runs away from the probe) are cropped and aligned as in the workflow;
-simulated ones, of the same ages and of scanners drawn from `simulate.randomise`, by their true pose. Of
-each an axial plane at the level of the thalami is measured as in `likeness`. For each real volume: the
-share of bins that lie between the 5th and 95th percentile of the simulated planes.
+Real volumes (their third array axis runs away from the probe) are cropped and aligned as in the
+workflow; simulated ones, of the same ages and of scanners drawn from `simulate.randomise`, by their
+true pose. Of each an axial plane at the level of the thalami is measured as in `likeness`. For each
+real volume: the share of bins that lie between the 5th and 95th percentile of the simulated planes.
 """
 
 import argparse

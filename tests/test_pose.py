@@ -79,9 +79,8 @@ def test_consensus_is_where_most_agree() -> None:
     rng = np.random.default_rng(2)
     near = [Rotation.from_rotvec(rng.normal(0, 0.05, 3)).as_matrix() for _ in range(5)]
     far = [Rotation.from_rotvec([a, 0.0, 0.0]).as_matrix() for a in (1.0, 2.0, 3.0)]
-    best, agreeing = _consensus(np.array([*far, *near]))
+    agreeing = _consensus(np.array([*far, *near]))
     assert agreeing.tolist() == [False] * 3 + [True] * 5
-    assert np.degrees(Rotation.from_matrix(best).magnitude()) < 10
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -1,4 +1,4 @@
-"""Estimate how a head lies in a volume from a rough placement of it, with a word on its certainty."""
+"""Estimate how a head lies in a volume from a rough placement, and how certain that is."""
 
 from dataclasses import dataclass
 
@@ -55,7 +55,7 @@ def estimate(
     turns = Rotation.create_group("O").as_matrix()
     starts = _repeat(rough, turns @ rough.rotation)
     rotations, centres, radii = _step(coarse, volume, to_index, starts)
-    middle, near = _consensus(rotations)
+    near = _consensus(rotations)
     placement = Placement(
         _mean(rotations[near]),
         np.median(centres[near], axis=0),
@@ -105,15 +105,12 @@ def _step(
     return rotations, centres, radii
 
 
-def _consensus(
-    rotations: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the rotation that most others are near, and which these are."""
+def _consensus(rotations: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which rotations are near the one that most are near, ``(N,)``."""
     apart = np.stack([_degrees(rotations, rotation) for rotation in rotations])
     near = apart < _NEAR_DEG
     votes = near.sum(axis=1) - apart.mean(axis=1) / 1000  # ties: the most central
-    best = int(votes.argmax())
-    return rotations[best], near[best]
+    return near[int(votes.argmax())]
 
 
 def _degrees(rotations: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,7 +12,8 @@ class Placement:
     """How a head lies in an image.
 
     ``rotation (3, 3)`` turns world directions of the image into upright ones; ``centre_mm (3,)`` is
-    the head's centre of mass in the image's world; ``radius_mm`` that of a ball of the head's volume.
+    the head's centre of mass in the image's world; ``radius_mm`` that of a ball of the head's
+    volume.
     """
 
     rotation: NDArray[np.float64]

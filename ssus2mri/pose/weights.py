@@ -1,4 +1,4 @@
-"""The trained pose networks and the calibration of their confidence, as shipped with the package."""
+"""The trained pose networks and the calibration of their confidence, as the package ships them."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -112,8 +112,9 @@ def align_3d(
 
     Returns:
         The transform, image -> atlas, and its quality: ``method`` (``given``, ``network`` or
-        ``search``), ``similarity`` (correlation of image and template, -1 to 1), ``confidence`` (the
-        probability that the pose is right within 10 degrees; 1 if given), and what speaks for it.
+        ``search``), ``similarity`` (correlation of image and template, -1 to 1), ``confidence``
+        (the probability that the pose is right within 10 degrees; 1 if given), and what speaks for
+        it.
     """
     template_head = head_of(template_labels, modality)
     evidence: Quality

@@ -61,7 +61,8 @@ def run_crop(
         settings: section ``crop``.
 
     Raises:
-        InputError: unreadable image or mask, no head found, or one of a size that its age cannot have.
+        InputError: unreadable image or mask, no head found, or one of a size that its age cannot
+        have.
     """
     picture = volume.read(image) if pixel_mm is None else volume.read_plane(image, pixel_mm)
     head = None if mask is None else _given(mask, picture, settings)
@@ -102,8 +103,8 @@ def _check_size(path: Path, head: sitk.Image, ga_weeks: float, max_ratio: float)
             str(path),
             expected=f"a head circumference near {expected_mm:.0f} mm, that of {ga_weeks:g} weeks",
             found=f"{seen_mm:.0f} mm",
-            do="Is the image's spacing (`pixel_mm` of a plane) wrong, or `ga_weeks`? If neither, the"
-            " head was not found: give a `mask`.",
+            do="Is the spacing of the image (`pixel_mm` of a plane) wrong, or `ga_weeks`? If neither,"
+            " the head was not found: give a `mask`.",
         )
 
 

@@ -2,8 +2,8 @@
 
 Both images become features on grids along the world's axes, and are compared by correlation at
 points inside the template's head. Rotations on a grid are scored first; the best ones are
-refined along the correlation's gradient on coarse features, the best of those on fine ones. Arrays are [z, y, x],
-points are rows (x, y, z) of world mm.
+refined along the correlation's gradient on coarse features, the best of those on fine ones. Arrays
+are [z, y, x], points are rows (x, y, z) of world mm.
 """
 
 from dataclasses import dataclass

@@ -187,10 +187,10 @@ def _residuals(
 def _jacobian(
     values: Floats, base: Ellipsoid, target: Floats, scale: Floats, prior: _Prior
 ) -> Floats:
-    """Derivatives of `_residuals`, to first order in the distance: the surface moves, not the targets.
+    """Return the derivatives of `_residuals`, to first order in the distance.
 
-    A point of the surface moves by a shift, by the growth of each axis along it, and by a turn about
-    the centre; its target comes nearer by the part of that along the normal.
+    A point of the surface moves by a shift, by the growth of each axis along it, and by a turn
+    about the centre; its target comes nearer by the part of that along the normal.
     """
     moved = _moved(base, values)
     unit = (target - moved.center) @ moved.rotation / moved.axes

@@ -3,13 +3,14 @@
     python studies/pose/scans.py UNSEEN --first 10000 --count 160
     python studies/pose/calibrate.py UNSEEN pose.safetensors
 
-Each scan is taken several times from a rough placement: as it is, and spoiled (parts hidden, noise, a
-centre that is off), so that there are wrong poses to tell from right ones. A logistic regression on what
-`estimate` says of its own certainty is fitted on every other scan, and its reliability is printed for the
-rest. The coefficients go into the file of weights.
+Each scan is taken several times from a rough placement: as it is, and spoiled (parts hidden, noise,
+a centre that is off), so that there are wrong poses to tell from right ones. A logistic regression
+on what `estimate` says of its own certainty is fitted on every other scan, and its reliability is
+printed for the rest. The coefficients go into the file of weights.
 """
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,7 @@ def report(
 ) -> None:
     """Print the reliability, and what the threshold 0.5 keeps and leaves out."""
     print("confidence      scans   right within 10 degrees")
-    for low, high in zip(BINS, BINS[1:], strict=False):
+    for low, high in pairwise(BINS):
         inside = (confidence >= low) & ((confidence < high) | (high == 1.0))
         if inside.any():
             print(

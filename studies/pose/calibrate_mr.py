@@ -2,9 +2,9 @@
 
     python studies/pose/calibrate_mr.py [--count 120]
 
-Simulated brains in any pose, two of three spoiled: a part hidden, noise. A logistic regression on what
-the search says of its result is fitted on every other brain and judged on the rest; the coefficients of
-all go into config/config.yaml by hand.
+Simulated brains in any pose, two of three spoiled: a part hidden, noise. A logistic regression on
+what the search says of its result is fitted on every other brain and judged on the rest; the
+coefficients of all go into config/config.yaml by hand.
 """
 
 import argparse

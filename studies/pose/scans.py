@@ -2,10 +2,10 @@
 
     python studies/pose/scans.py FOLDER --count 740 [--first 0] [--labels ATLAS_LABELS ...]
 
-One ``.npz`` a scan: ``image`` uint8 ``[z, y, x]`` centred at 0, ``head`` (packed bits), and where the
-head lies: ``rotation (3, 3)`` from the image's axes to the upright frame, ``centre_mm (3,)``,
-``radius_mm``. Scans that exist are kept, so an interrupted run goes on. Label atlases, if given, take
-turns as anatomies; the shipped weights never saw any.
+One ``.npz`` a scan: ``image`` uint8 ``[z, y, x]`` centred at 0, ``head`` (packed bits), and where
+the head lies: ``rotation (3, 3)`` from the image's axes to the upright frame, ``centre_mm (3,)``,
+``radius_mm``. Scans that exist are kept, so an interrupted run goes on. Label atlases, if given,
+take turns as anatomies; the shipped weights never saw any.
 """
 
 import argparse

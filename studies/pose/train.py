@@ -3,9 +3,9 @@
     python studies/pose/scans.py FOLDER --count 740
     python studies/pose/train.py FOLDER --out pose.safetensors
 
-The coarse network learns rotations that grow from 25 to 180 degrees: on all at once it learns nothing for
-long. The fine network goes on from it with rotations up to 40 degrees. Both go into one file. Resumes
-from ``FOLDER/train.pt``, written every few minutes.
+The coarse network learns rotations that grow from 25 to 180 degrees: on all at once it learns
+nothing for long. The fine network goes on from it with rotations up to 40 degrees. Both go into one
+file. Resumes from ``FOLDER/train.pt``, written every few minutes.
 """
 
 import argparse
@@ -36,8 +36,11 @@ MASKED_SHARE = 1 / 3  # of samples cut to the head
 
 @dataclass(frozen=True)
 class Phase:
-    """One training: ``steps``; rotations up to ``reach_deg``, reached after a share ``growth`` of
-    the steps; std of the shift (head radii) and of the log size; the first ``learning_rate``.
+    """One training.
+
+    ``steps``; rotations up to ``reach_deg`` (first and last), the last reached after a share
+    ``growth`` of the steps; std of the shift, head radii, and of the log size; ``learning_rate``
+    at the start.
     """
 
     name: str
@@ -217,7 +220,7 @@ def batch(
 
 
 def augment(cubes: Tensor, rng: np.random.Generator) -> Tensor:
-    """Change what a network must not rely on: sharpness, gain, grey curve, noise, the view's edge."""
+    """Change what a network must not rely on: sharpness, gain, grey curve, noise, the edge."""
     count = len(cubes)
 
     def draw(low: float, high: float) -> Tensor:
