@@ -10,7 +10,7 @@ from phantom_head import head
 from ssus2mri.growth import ellipse_circumference, head_circumference_mm
 from ssus2mri.simulate import biometry
 from ssus2mri.simulate.anatomy import Anatomy
-from ssus2mri.simulate.standards import STANDARDS
+from ssus2mri.simulate.growth_charts import STANDARDS
 from ssus2mri.tissues import Tissue
 
 WEEKS = (18, 20, 22, 24, 26, 28, 30)

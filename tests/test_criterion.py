@@ -125,7 +125,7 @@ def test_nearest_is_of_the_same_plane():
 def test_likeness_is_that_of_the_evaluation():
     from ssus2mri.config.base import load_section
     from ssus2mri.config.evaluate import CompareSettings
-    from ssus2mri.evaluate.ssim import psnr, ssim
+    from ssus2mri.measures import psnr, ssim
 
     known = load_section(CompareSettings, "config/config.yaml", "compare")
     one, two = smooth(6)[0].numpy(), smooth(7)[0].numpy()

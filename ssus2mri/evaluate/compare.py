@@ -29,7 +29,7 @@ from ssus2mri.evaluate.pairs import (
     synthetic_entries,
 )
 from ssus2mri.evaluate.position import errors
-from ssus2mri.evaluate.ssim import mae, psnr, ssim
+from ssus2mri.measures import mae, psnr, ssim
 from ssus2mri.slices import read
 from ssus2mri.tissues import INTRACRANIAL
 

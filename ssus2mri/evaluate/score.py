@@ -16,7 +16,7 @@ predicts positions. Columns ``run, label, role, plane, n_slices, n_volumes``, th
 interval of those four and of ``index_right_either_side`` (see `ssus2mri.evaluate.position`).
 
 ``way.csv`` (not in the paper): how much of the way from the atlas to the ceiling a run covers; see
-`ssus2mri.evaluate.way`.
+`ssus2mri.evaluate.gap_closed`.
 
 ``summary.csv``: everything, a number of every stage a row, over all planes and by plane.
 
@@ -40,7 +40,7 @@ import pandas as pd
 
 from ssus2mri.config.evaluate import ScoreSettings
 from ssus2mri.errors import InputError
-from ssus2mri.evaluate import tables, way
+from ssus2mri.evaluate import gap_closed, tables
 from ssus2mri.evaluate.bootstrap import interval
 from ssus2mri.roles import ROLES
 from ssus2mri.slices import PLANES
@@ -135,14 +135,14 @@ def run_score(
     table5 = [_auxiliary(row, likeness, settings) for row in table2]
     positions = _positions(likeness, heads, settings)
     summary = _summary(deformation, likeness, list(heads), settings)
-    ways = way.ways(_of(likeness, kind="truth"), names, of_runs, settings)
+    ways = gap_closed.ways(_of(likeness, kind="truth"), names, of_runs, settings)
     tables.write(table2, (*HEAD, *_wide_columns(DEFORMATION)), out / "table2.csv")
     tables.write(table4, (*HEAD, "kind", *_wide_columns(LIKENESS)), out / "table4.csv")
     columns5 = (*HEAD, *_wide_columns(DEFORMATION), "n_positions", *_columns(POSITION))
     tables.write(table5, columns5, out / "table5.csv")
     by_plane = (*HEAD, "plane", *_wide_columns(BY_PLANE))
     tables.write(positions, by_plane, out / "position.csv")
-    tables.write(ways, way.COLUMNS, out / "way.csv")
+    tables.write(ways, gap_closed.COLUMNS, out / "way.csv")
     columns = ("run", "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS)
     tables.write(summary, columns, out / "summary.csv")
     ill = (*HEAD, "pathology", "measure", *COUNTS, *STATISTICS)

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from ssus2mri.evaluate.way import COLUMNS, MEASURES
+from ssus2mri.evaluate.gap_closed import COLUMNS, MEASURES
 from ssus2mri.render.gather import Results, read_table
 from ssus2mri.render.views import Cell, Column, Row, View, data_uri, number, run_columns
 

@@ -2,7 +2,7 @@
 
 All functions take an `Anatomy` in standard orientation (x right to left, y front to back, z
 upwards, axes along the grid's) and return mm unless said otherwise. What to expect is in
-`ssus2mri.simulate.standards`, under the name that `measure` gives.
+`ssus2mri.simulate.growth_charts`, under the name that `measure` gives.
 """
 
 import numpy as np

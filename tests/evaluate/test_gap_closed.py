@@ -14,7 +14,7 @@ from phantom_evaluate import score_settings
 from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.config.learn import TERMS, TrainSettings
-from ssus2mri.evaluate.way import COLUMNS, share, ways
+from ssus2mri.evaluate.gap_closed import COLUMNS, share, ways
 from ssus2mri.learn.methods import NEEDS_TRUTH, UNTRAINED
 from ssus2mri.render.gather import Results, gather
 from ssus2mri.render.pathology import pathology_tables

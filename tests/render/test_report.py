@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import phantom_render as phantom
 import pytest
+from conftest import ROOT
 
 from ssus2mri import slices
 from ssus2mri.config.base import load_section
@@ -22,7 +23,7 @@ from ssus2mri.render.position import position_tables
 from ssus2mri.render.report import run_render
 from ssus2mri.render.tables import paper_tables
 
-CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+CONFIG = ROOT / "config" / "config.yaml"
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import pytest
 from phantom_evaluate import compare_settings, picture
 from skimage.metrics import structural_similarity
 
-from ssus2mri.evaluate.ssim import mae, psnr, ssim
+from ssus2mri.measures import mae, psnr, ssim
 
 SSIM = compare_settings().ssim
 WHOLE = np.ones((64, 64), bool)
