@@ -1,19 +1,22 @@
-"""Two slices in [0, 1] and a mask in, likeness within the mask out: SSIM, PSNR, absolute error."""
+"""Image similarity within a mask: SSIM, PSNR and mean absolute error of slices in [0, 1].
+
+Computed in double precision, for training's validation and for the evaluation alike.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
-from ssus2mri.config.evaluate import SsimSettings
-
 Slice = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 
-def ssim(a: Slice, b: Slice, mask: Mask, *, settings: SsimSettings) -> float:
-    """Structural similarity with a Gaussian window, averaged over the mask.
+def ssim(
+    a: Slice, b: Slice, mask: Mask, *, sigma_px: float = 1.5, k1: float = 0.01, k2: float = 0.03
+) -> float:
+    """Compute the structural similarity with a Gaussian window, averaged over the mask.
 
-    The range is 1 whatever the slices hold: guessing it from the data changes the number.
+    The data range is 1 whatever the slices hold: guessing it from the data changes the number.
 
     Source: TMI 2020, Sec. IV-E names the measure; window and constants are those of Wang et al.
     2004 (not stated in the source).
@@ -22,33 +25,35 @@ def ssim(a: Slice, b: Slice, mask: Mask, *, settings: SsimSettings) -> float:
         a: ``(H, W)`` in [0, 1].
         b: ``(H, W)`` in [0, 1].
         mask: ``(H, W)``, at least one pixel.
-        settings: window and constants.
+        sigma_px: standard deviation of the window, pixels.
+        k1: constant of the luminance term.
+        k2: constant of the contrast term.
 
     Returns:
-        At most 1, which equal slices have.
+        At most 1, the value of identical slices.
     """
-    _, everywhere = structural_similarity(
+    _, similarity = structural_similarity(
         a.astype(np.float64),
         b.astype(np.float64),
         data_range=1.0,
         gaussian_weights=True,
-        sigma=settings.sigma_px,
+        sigma=sigma_px,
         use_sample_covariance=False,
-        K1=settings.k1,
-        K2=settings.k2,
+        K1=k1,
+        K2=k2,
         full=True,
     )
-    return float(everywhere[mask].mean())
+    return float(similarity[mask].mean())
 
 
-def psnr(a: Slice, b: Slice, mask: Mask, *, cap_db: float) -> float:
-    """Peak signal-to-noise ratio within the mask, for a peak of 1.
+def psnr(a: Slice, b: Slice, mask: Mask, *, cap_db: float = 100.0) -> float:
+    """Compute the peak signal-to-noise ratio within the mask, for a peak of 1.
 
     Args:
         a: ``(H, W)`` in [0, 1].
         b: ``(H, W)`` in [0, 1].
         mask: ``(H, W)``, at least one pixel.
-        cap_db: what equal slices get instead of infinity, and the most that any get.
+        cap_db: the largest value returned, which identical slices get instead of infinity.
 
     Returns:
         dB.
@@ -58,7 +63,7 @@ def psnr(a: Slice, b: Slice, mask: Mask, *, cap_db: float) -> float:
 
 
 def mae(a: Slice, b: Slice, mask: Mask) -> float | None:
-    """Mean absolute error of two slices ``(H, W)`` within the mask; None for an empty one."""
+    """Return the mean absolute error of two slices ``(H, W)`` within the mask; None if empty."""
     if not mask.any():
         return None
     return float(np.abs(a.astype(np.float64) - b.astype(np.float64))[mask].mean())

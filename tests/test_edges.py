@@ -16,9 +16,10 @@ from ssus2mri import geometry
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings
 from ssus2mri.models.edges import EdgeNet
-from ssus2mri.prepare.extract import chosen, cut, scaled
+from ssus2mri.prepare.extract import choose, scaled
 from ssus2mri.simulate.anatomy import built_in
 from ssus2mri.simulate.cohort import simulate
+from ssus2mri.slicing import cut
 
 AROUND = np.ones((3, 3), bool)
 DATA = Path(os.environ.get("SSUS2MRI_DATA", "."))
@@ -83,7 +84,7 @@ def slices_of(image: sitk.Image, mask: sitk.Image) -> NDArray[np.float32]:
     """Every ninth slice of an MR, all planes, scaled as `extract` does."""
     inside = sitk.GetArrayFromImage(mask) > 0
     unit = scaled(sitk.GetArrayFromImage(image), inside, EXTRACT.mr_percentiles)[0]
-    return cut(unit, chosen(inside, EXTRACT)[::9])
+    return cut(unit, *zip(*choose(inside, EXTRACT)[::9], strict=True))
 
 
 def f_score(found: NDArray[np.bool_], expected: NDArray[np.bool_]) -> float:

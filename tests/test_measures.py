@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-from phantom_evaluate import compare_settings, picture
+from phantom_evaluate import picture
 from skimage.metrics import structural_similarity
 
 from ssus2mri.measures import mae, psnr, ssim
 
-SSIM = compare_settings().ssim
 WHOLE = np.ones((64, 64), bool)
 
 
@@ -16,7 +15,7 @@ def noisy(image):
 def test_slice_and_itself():
     image, head = picture()
 
-    assert ssim(image, image, head, settings=SSIM) == pytest.approx(1.0, abs=1e-12)
+    assert ssim(image, image, head) == pytest.approx(1.0, abs=1e-12)
     assert psnr(image, image, head, cap_db=100.0) == 100.0
     assert mae(image, image, head) == 0.0
 
@@ -34,7 +33,7 @@ def test_equals_scikit_image_on_the_same_settings():
         full=True,
     )[1]
 
-    assert ssim(image, other, head, settings=SSIM) == pytest.approx(expected[head].mean())
+    assert ssim(image, other, head) == pytest.approx(expected[head].mean())
 
 
 def test_what_is_outside_the_mask_does_not_count():
@@ -44,7 +43,7 @@ def test_what_is_outside_the_mask_does_not_count():
     changed = image.copy()
     changed[:8] = 1.0
 
-    assert ssim(image, changed, core, settings=SSIM) == pytest.approx(1.0)
+    assert ssim(image, changed, core) == pytest.approx(1.0)
     assert mae(image, changed, core) == 0.0
     assert psnr(image, changed, core, cap_db=60.0) == 60.0
 
@@ -53,7 +52,7 @@ def test_range_is_one_and_not_that_of_the_data():
     image, head = picture()
     faint, other = 0.05 * image, 0.05 * noisy(image)
 
-    assert ssim(faint, other, head, settings=SSIM) > ssim(image, noisy(image), head, settings=SSIM)
+    assert ssim(faint, other, head) > ssim(image, noisy(image), head)
 
 
 def test_psnr_and_mae_of_a_known_error():

@@ -119,7 +119,7 @@ def score(
     out: Annotated[
         Path,
         typer.Option(
-            help="Folder: table2, table4, table5, position, way, summary, pathology .csv."
+            help="Folder: table2, table4, table5, position, gap_closed, summary, pathology .csv."
         ),
     ],
     settings: Settings = DEFAULT,

@@ -1,9 +1,9 @@
-"""Likeness to the truth in; out, how much of the way from the atlas to the ceiling a run covers.
+"""The share of the gap between lower and upper bound that a run closes, by likeness to the truth.
 
-A likeness says little by itself: the MR of other subjects at the same place is alike already, and
-no ultrasound shows all of the MR. On the scale from one (0, the method ``atlas``) to the other (1,
-the ceiling, `ssus2mri.roles`) a run that learned nothing of the subject has 0, below
-it a negative number. It is not in the paper, which has no true MR.
+A likeness says little by itself: the MR of other subjects at the same place is already similar, and
+no ultrasound shows all that an MR shows. On a scale from the lower bound (0, the method ``atlas``)
+to the upper bound (1, see `ssus2mri.roles`) a run that learned nothing about the subject is at 0,
+or below. The paper has no such measure, since it has no true MR.
 """
 
 from collections.abc import Mapping
@@ -15,73 +15,73 @@ from numpy.typing import NDArray
 
 from ssus2mri.config.evaluate import ScoreSettings
 from ssus2mri.evaluate.bootstrap import bounds, resampled_means
-from ssus2mri.roles import FLOOR, ROLES
+from ssus2mri.roles import LOWER_BOUND, ROLES
 
 MEASURES = ("ssim", "psnr")
 COLUMNS = (
-    *("run", "label", "floor", "ceiling", "measure"),
+    *("run", "label", "lower_bound", "upper_bound", "measure"),
     *("n_slices", "n_volumes", "share", "ci_low", "ci_high"),
 )
 _SLICE = ["volume", "plane", "index"]
 
 
-def ways(
+def gaps_closed(
     truth: pd.DataFrame,
     labels: Mapping[str, str],
     methods: Mapping[str, str],
     settings: ScoreSettings,
 ) -> list[dict[str, object]]:
-    """Measure every trained run between every atlas and every ceiling, on slices that all have.
+    """Place every trained run between every two bounds, on the slices that all three have.
 
     Args:
-        truth: rows of `compare` of kind ``truth``, of healthy subjects.
+        truth: rows of `compare` of kind ``truth``, of subjects without a pathology.
         labels: run -> its name in tables, in their order.
         methods: run -> its method.
         settings: section ``score``.
 
     Returns:
-        A row a floor, ceiling, trained run and measure (`COLUMNS`): the ``share`` with its
-        interval. None where there are no common slices, for the share where the ceiling is not
-        above the floor, and for the interval where it is not in some resample.
+        A row per lower bound, upper bound, trained run and measure (`COLUMNS`): the ``share`` with
+        its interval. There is no row without common slices, no share where the upper bound is not
+        above the lower one, and no interval where it is not in some resample.
     """
-    floors = [run for run in labels if methods[run] == FLOOR]
-    ceilings = [run for run in labels if ROLES[methods[run]] == "ceiling"]
+    lower_bounds = [run for run in labels if methods[run] == LOWER_BOUND]
+    upper_bounds = [run for run in labels if ROLES[methods[run]] == "upper_bound"]
     trained = [run for run in labels if ROLES[methods[run]] == "trained"]
     rows: list[dict[str, object]] = []
-    known = {m: truth.pivot_table(index=_SLICE, columns="run", values=m) for m in MEASURES}
-    for floor, ceiling, run, measure in product(floors, ceilings, trained, MEASURES):
-        three = known[measure].reindex(columns=[run, floor, ceiling]).dropna()
-        if len(three):
-            key = {"run": run, "label": labels[run], "floor": floor, "ceiling": ceiling}
-            rows.append({**key, "measure": measure, **_numbers(three, settings)})
+    by_run = {m: truth.pivot_table(index=_SLICE, columns="run", values=m) for m in MEASURES}
+    for lower, upper, run, measure in product(lower_bounds, upper_bounds, trained, MEASURES):
+        values = by_run[measure].reindex(columns=[run, lower, upper]).dropna()
+        if len(values):
+            key = {"run": run, "label": labels[run], "lower_bound": lower, "upper_bound": upper}
+            rows.append({**key, "measure": measure, **_statistics(values, settings)})
     return rows
 
 
 def share(means: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Place runs between floor and ceiling.
+    """Return the share of the gap between the bounds that runs close.
 
     Args:
-        means: ``(..., 3)``: of the run, of the floor, of the ceiling.
+        means: ``(..., 3)``: of the run, of the lower bound, of the upper bound.
 
     Returns:
-        ``(...)``: 0 at the floor, 1 at the ceiling; NaN where the ceiling is not above the floor.
+        ``(...)``: 0 at the lower bound, 1 at the upper; NaN where the upper is not above the lower.
     """
-    run, floor, ceiling = np.moveaxis(np.asarray(means, dtype=np.float64), -1, 0)
-    length = np.where(ceiling > floor, ceiling - floor, np.nan)
-    return np.asarray((run - floor) / length)
+    run, lower, upper = np.moveaxis(np.asarray(means, dtype=np.float64), -1, 0)
+    gap = np.where(upper > lower, upper - lower, np.nan)
+    return np.asarray((run - lower) / gap)
 
 
-def _numbers(three: pd.DataFrame, settings: ScoreSettings) -> dict[str, float | None]:
-    values = three.to_numpy(dtype=np.float64)
-    volumes = three.index.get_level_values("volume").to_numpy(dtype=str)
-    found = float(share(values.mean(axis=0)))
-    means = resampled_means(values, volumes, settings=settings)
-    drawn = np.array([np.nan]) if means is None else share(means)
-    low, high = (None, None) if np.isnan(drawn).any() else bounds(drawn, settings=settings)
+def _statistics(values: pd.DataFrame, settings: ScoreSettings) -> dict[str, float | None]:
+    array = values.to_numpy(dtype=np.float64)
+    volumes = values.index.get_level_values("volume").to_numpy(dtype=str)
+    closed = float(share(array.mean(axis=0)))
+    means = resampled_means(array, volumes, settings=settings)
+    resampled = np.array([np.nan]) if means is None else share(means)
+    low, high = (None, None) if np.isnan(resampled).any() else bounds(resampled, settings=settings)
     return {
-        "n_slices": len(three),
+        "n_slices": len(array),
         "n_volumes": len(np.unique(volumes)),
-        "share": None if np.isnan(found) else found,
+        "share": None if np.isnan(closed) else closed,
         "ci_low": low,
         "ci_high": high,
     }

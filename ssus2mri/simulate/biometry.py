@@ -28,7 +28,7 @@ _CEREBRUM = (
 
 
 def measure(anatomy: Anatomy) -> dict[str, float]:
-    """All sizes that a standard exists for, by its name; mm."""
+    """All sizes that a growth chart exists for, by its name; mm."""
     return {
         "head_circumference": head_circumference_mm(anatomy),
         "biparietal": biparietal_mm(anatomy),
@@ -52,7 +52,7 @@ def occipitofrontal_mm(anatomy: Anatomy) -> float:
 
 
 def head_circumference_mm(anatomy: Anatomy) -> float:
-    """Circumference of the ellipse of both diameters, as in the standards."""
+    """Circumference of the ellipse of both diameters, as in the growth charts."""
     return ellipse_circumference(occipitofrontal_mm(anatomy), biparietal_mm(anatomy))
 
 

@@ -1,6 +1,6 @@
-"""Published sizes of the fetal head and brain by gestational age: mean and standard deviation, mm.
+"""Growth charts: published sizes of the fetal head and brain by gestational age, in mm.
 
-All equations are formulas of their sources, not settings; age in weeks, with fractions.
+The equations are those of the sources, not settings; age in weeks, with fractions.
 
 Sources, and where their numbers were read:
 
@@ -27,8 +27,8 @@ from math import exp, log, sqrt
 from typing import NamedTuple
 
 
-class Standard(NamedTuple):
-    """One size: functions of gestational age in weeks, giving mm."""
+class Chart(NamedTuple):
+    """The chart of a size: mean and standard deviation, mm, as functions of age in weeks."""
 
     mean: Callable[[float], float]
     sd: Callable[[float], float]
@@ -42,8 +42,8 @@ def _cisterna(ga: float) -> float:
     return exp(2.098095 - 239.0659 / ga**2 - 1.547e-7 * ga**3)
 
 
-STANDARDS = {
-    "head_circumference": Standard(
+CHARTS = {
+    "head_circumference": Chart(
         lambda ga: -28.2849 + 1.69267 * ga**2 - 0.397485 * ga**2 * log(ga),
         lambda ga: (
             1.98735
@@ -52,7 +52,7 @@ STANDARDS = {
             + 0.000976253 * ga**3 * log(ga) ** 2
         ),
     ),
-    "biparietal": Standard(
+    "biparietal": Chart(
         lambda ga: 5.60878 + 0.158369 * ga**2 - 0.00256379 * ga**3,
         lambda ga: exp(
             0.101242
@@ -61,7 +61,7 @@ STANDARDS = {
             + 0.0000999638 * ga**3 * log(ga) ** 2
         ),
     ),
-    "occipitofrontal": Standard(
+    "occipitofrontal": Chart(
         lambda ga: -12.4097 + 0.626342 * ga**2 - 0.148075 * ga**2 * log(ga),
         lambda ga: exp(
             -0.880034
@@ -70,25 +70,25 @@ STANDARDS = {
             + 0.00408302 * ga**2 * log(ga) ** 2
         ),
     ),
-    "transcerebellar": Standard(
+    "transcerebellar": Chart(
         lambda ga: -13.10907 + 20.8941 * sqrt(ga / 10) + 0.5035914 * (ga / 10) ** 3,
         lambda ga: 0.4719837 + 0.0500382 * (ga / 10) ** 3,
     ),
-    "atrium": Standard(
+    "atrium": Chart(
         lambda ga: 4.389214 + 38.10015 / ga + 2.0063e-6 * ga**3,
         lambda ga: 0.6707227 + 0.034258 * ga,
     ),
-    "cavum": Standard(
+    "cavum": Chart(
         lambda ga: 0.2705 * min(ga, 28.0) - 1.6121,
         lambda ga: 0.63,
     ),
-    "cisterna_magna": Standard(
+    "cisterna_magna": Chart(
         _cisterna,
         lambda ga: _cisterna(ga) * (1 - exp(-0.2297936 - 8.1872 / ga**2)),
     ),
-    "sylvian_fissure": Standard(
+    "sylvian_fissure": Chart(
         _sylvian,
         lambda ga: 2.304501 - 353.814 / ga**2,
     ),
 }
-"""By name: what `ssus2mri.simulate.biometry` measures is held against these."""
+"""By name: the sizes that `ssus2mri.simulate.biometry` measures are compared with these."""

@@ -25,27 +25,27 @@ def smooth_warp(shape):
 def test_slice_to_itself_needs_no_deformation_at_all():
     image, head = picture()
 
-    found = ffd.register(image, image, head, spacing_mm=SPACING, settings=FFD)
+    registration = ffd.register(image, image, head, spacing_mm=SPACING, settings=FFD)
 
-    assert found is not None
-    assert not found.displacement.any()
-    assert found.similarity_before == found.similarity_after == pytest.approx(1.0)
-    assert np.array_equal(found.warped, image)
+    assert registration is not None
+    assert not registration.displacement.any()
+    assert registration.similarity_before == registration.similarity_after == pytest.approx(1.0)
+    assert np.array_equal(registration.warped, image)
 
 
 def test_translation_is_recovered_along_the_right_axes():
     fixed, head = picture()
     moving, other = picture(shift_mm=(3.0, -1.5))
 
-    found = ffd.register(moving, fixed, head | other, spacing_mm=SPACING, settings=FFD)
+    registration = ffd.register(moving, fixed, head | other, spacing_mm=SPACING, settings=FFD)
 
-    assert found is not None
+    assert registration is not None
     inner = np.zeros_like(head)
     inner[22:42, 24:40] = True
-    rows, columns = found.displacement[:, inner].mean(axis=1)
+    rows, columns = registration.displacement[:, inner].mean(axis=1)
     assert rows == pytest.approx(3.0, abs=0.5)
     assert columns == pytest.approx(-1.5, abs=0.5)
-    assert found.similarity_after > max(0.98, found.similarity_before)
+    assert registration.similarity_after > max(0.98, registration.similarity_before)
 
 
 def test_known_smooth_warp_is_recovered():
@@ -53,17 +53,19 @@ def test_known_smooth_warp_is_recovered():
     truth = smooth_warp(moving.shape)
     fixed = warp(moving, truth)
 
-    found = ffd.register(moving, fixed, head, spacing_mm=SPACING, settings=FFD)
+    registration = ffd.register(moving, fixed, head, spacing_mm=SPACING, settings=FFD)
 
-    assert found is not None
+    assert registration is not None
     inner = np.zeros_like(head)
     inner[16:48, 20:44] = True
-    error = np.linalg.norm((found.displacement - truth)[:, inner], axis=0)
+    error = np.linalg.norm((registration.displacement - truth)[:, inner], axis=0)
     assert np.median(error) < 0.7
     assert np.median(np.linalg.norm(truth[:, inner], axis=0)) > 1.5
-    true_det, det = determinant(truth, SPACING), determinant(found.displacement, SPACING)
+    true_det, det = determinant(truth, SPACING), determinant(registration.displacement, SPACING)
     assert np.abs(det - true_det)[inner].mean() < np.abs(true_det - 1)[inner].mean()
-    assert np.allclose(warp(moving, found.displacement)[inner], found.warped[inner], atol=1e-3)
+    assert np.allclose(
+        warp(moving, registration.displacement)[inner], registration.warped[inner], atol=1e-3
+    )
 
 
 def test_same_slices_give_the_same_bytes():
@@ -100,10 +102,10 @@ def test_float16_slices_are_taken():
     image, head = picture()
     half = image.astype(np.float16)
 
-    found = ffd.register(half, half, head, spacing_mm=SPACING, settings=FFD)
+    registration = ffd.register(half, half, head, spacing_mm=SPACING, settings=FFD)
 
-    assert found is not None
-    assert not found.displacement.any()
+    assert registration is not None
+    assert not registration.displacement.any()
 
 
 @pytest.mark.parametrize(

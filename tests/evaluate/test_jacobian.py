@@ -13,13 +13,16 @@ def grid():
 
 
 def test_identity_scores_exactly_zero():
-    found = measure(
+    deformation = measure(
         determinant(np.zeros((2, 20, 30)), SPACING), MASK, scale=0.3, min_determinant=0.01
     )
 
-    assert (found.abs_log_det, found.abs_det_minus_1, found.folding_fraction, found.score) == (
-        0,
-    ) * 4
+    assert (
+        deformation.abs_log_det,
+        deformation.abs_det_minus_1,
+        deformation.folding_fraction,
+        deformation.score,
+    ) == (0,) * 4
 
 
 def test_translation_leaves_areas_alone():
@@ -33,9 +36,9 @@ def test_scaling_by_s_gives_s_squared(factor):
     determinants = determinant((factor - 1) * grid(), SPACING)
 
     assert np.allclose(determinants, factor**2)
-    found = measure(determinants, MASK, scale=0.3, min_determinant=0.01)
-    assert found.abs_log_det == pytest.approx(2 * abs(np.log(factor)), abs=1e-12)
-    assert found.score == pytest.approx(1 - np.exp(-2 * abs(np.log(factor)) / 0.3))
+    deformation = measure(determinants, MASK, scale=0.3, min_determinant=0.01)
+    assert deformation.abs_log_det == pytest.approx(2 * abs(np.log(factor)), abs=1e-12)
+    assert deformation.score == pytest.approx(1 - np.exp(-2 * abs(np.log(factor)) / 0.3))
 
 
 def test_shear_and_rotation_leave_areas_alone():
@@ -51,13 +54,13 @@ def test_shear_and_rotation_leave_areas_alone():
 
 def test_mirror_folds_everywhere_and_its_logarithm_is_finite():
     y, x = grid()
-    found = measure(
+    deformation = measure(
         determinant(np.stack([0 * y, -2 * x]), SPACING), MASK, scale=0.3, min_determinant=0.01
     )
 
-    assert found.folding_fraction == 1.0
-    assert found.abs_log_det == pytest.approx(-np.log(0.01))
-    assert 0.99 < found.score < 1.0
+    assert deformation.folding_fraction == 1.0
+    assert deformation.abs_log_det == pytest.approx(-np.log(0.01))
+    assert 0.99 < deformation.score < 1.0
 
 
 def test_agrees_with_simpleitk_away_from_the_border():

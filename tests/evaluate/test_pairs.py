@@ -8,7 +8,7 @@ from ssus2mri.evaluate.pairs import (
     choose,
     entry,
     mr_entries,
-    nearest,
+    pair_nearest,
     require_same_grid,
     synthetic_entries,
 )
@@ -19,10 +19,10 @@ def listed(volume, places, **changes):
     return Entry(f"{volume}.h5", header(volume, **changes), plane, index)
 
 
-def found(scan, references, tolerance_mm=3.0):
+def paired(scan, references, tolerance_mm=3.0):
     return [
         (pair.number, pair.reference.header.volume, pair.reference_number)
-        for pair in nearest(scan, references, tolerance_mm=tolerance_mm)
+        for pair in pair_nearest(scan, references, tolerance_mm=tolerance_mm)
     ]
 
 
@@ -34,14 +34,14 @@ def test_nearest_age_wins_and_the_first_of_equals():
         listed("twin", [(0, 10), (1, 11)], ga_weeks=23.0),
     ]
 
-    assert found(scan, mrs) == found(scan, mrs[::-1]) == [(0, "near", 1), (1, "near", 0)]
+    assert paired(scan, mrs) == paired(scan, mrs[::-1]) == [(0, "near", 1), (1, "near", 0)]
 
 
-def test_equally_old_volume_with_the_very_index_wins():
+def test_equally_old_volume_with_the_same_index_wins():
     scan = listed("scan", [(0, 10)])
     mrs = [listed("gap", [(0, 11)]), listed("exact", [(0, 10)])]
 
-    assert found(scan, mrs) == [(0, "exact", 0)]
+    assert paired(scan, mrs) == [(0, "exact", 0)]
 
 
 def test_missing_index_takes_the_nearest_within_the_tolerance():
@@ -49,18 +49,18 @@ def test_missing_index_takes_the_nearest_within_the_tolerance():
     mr = listed("mr", [(0, 9), (0, 12), (1, 20)])
 
     # 1.5 mm a slice: 10 -> 9 is 1.5 mm, 14 -> 12 is 3 mm, 20 -> 12 is 12 mm.
-    assert found(scan, [mr]) == [(0, "mr", 0), (1, "mr", 1)]
-    assert found(scan, [mr], tolerance_mm=0.0) == []
+    assert paired(scan, [mr]) == [(0, "mr", 0), (1, "mr", 1)]
+    assert paired(scan, [mr], tolerance_mm=0.0) == []
 
 
 def test_plane_without_reference_is_left_out():
-    assert found(listed("scan", [(2, 10)]), [listed("mr", [(0, 10)])]) == []
-    assert found(listed("scan", [(2, 10)]), []) == []
+    assert paired(listed("scan", [(2, 10)]), [listed("mr", [(0, 10)])]) == []
+    assert paired(listed("scan", [(2, 10)]), []) == []
 
 
 def test_choice_is_even_over_planes_and_index():
     scan = listed("scan", [(plane, index) for plane in (2, 0, 1) for index in range(30, 50)])
-    chosen = choose(nearest(scan, [scan], tolerance_mm=0.0), scan, 6)
+    chosen = choose(pair_nearest(scan, [scan], tolerance_mm=0.0), scan, 6)
 
     assert [(scan.plane[p.number], scan.index[p.number]) for p in chosen] == [
         (plane, index) for plane in (0, 1, 2) for index in (35, 45)
@@ -71,7 +71,7 @@ def test_choice_is_even_over_planes_and_index():
 def test_choice_gives_what_there_is(count, expected):
     scan = listed("scan", [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 1), (2, 2)])
 
-    chosen = choose(nearest(scan, [scan], tolerance_mm=0.0), scan, count)
+    chosen = choose(pair_nearest(scan, [scan], tolerance_mm=0.0), scan, count)
 
     assert len({pair.number for pair in chosen}) == len(chosen) == expected
 
@@ -79,7 +79,7 @@ def test_choice_gives_what_there_is(count, expected):
 def test_a_single_plane_is_chosen():
     scan = listed("scan", [(0, 80)])
 
-    assert len(choose(nearest(scan, [scan], tolerance_mm=0.0), scan, 12)) == 1
+    assert len(choose(pair_nearest(scan, [scan], tolerance_mm=0.0), scan, 12)) == 1
 
 
 def test_real_slices_offered_as_synthetic_are_refused(tmp_path):

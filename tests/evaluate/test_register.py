@@ -73,8 +73,8 @@ def test_less_alike_scores_worse():
     settings = register_settings()
 
     def deformation(moving):
-        found = score_slice(moving, image, head | also, spacing_mm=SPACING, settings=settings)
-        return found["deformation"]
+        score = score_slice(moving, image, head | also, spacing_mm=SPACING, settings=settings)
+        return score["deformation"]
 
     assert 0 == deformation(image) < deformation(other) < deformation(noise)
     assert deformation(noise) > 0.8
@@ -87,9 +87,9 @@ def test_pictures_that_find_no_match_get_the_worst_score():
     settings = register_settings()
 
     for unlike in ((1 - image) * head, speck):
-        found = score_slice(unlike, image, head, spacing_mm=SPACING, settings=settings)
-        assert found["similarity_after"] < 0
-        assert found["deformation"] == 1.0
+        score = score_slice(unlike, image, head, spacing_mm=SPACING, settings=settings)
+        assert score["similarity_after"] < 0
+        assert score["deformation"] == 1.0
 
 
 def test_empty_synthetic_slice_gets_the_worst_score(tmp_path):

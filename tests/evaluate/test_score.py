@@ -11,7 +11,7 @@ from ssus2mri.evaluate.bootstrap import interval
 from ssus2mri.evaluate.compare import COLUMNS
 from ssus2mri.evaluate.score import run_score
 
-TABLES = ("table2", "table4", "table5", "position", "way", "summary", "pathology")
+TABLES = ("table2", "table4", "table5", "position", "gap_closed", "summary", "pathology")
 LABELS = json.dumps({"ours": "Ours", "copy": "Copy of the US"})
 METHODS = json.dumps({"ours": "synthesis", "copy": "copy"})
 
@@ -42,13 +42,13 @@ def compare_rows(run, kind, values):
 
 def scored(tmp_path, register, compare=(), labels=LABELS, **settings):
     paths = {"register": [], "compare": []}
-    for stage, columns, given in (
+    for stage, columns, all_rows in (
         ("register", tables.REGISTER, register),
         ("compare", COLUMNS, compare),
     ):
         for run in json.loads(labels):
             path = tmp_path / stage / f"{run}.csv"
-            tables.write([row for row in given if row["run"] == run], columns, path)
+            tables.write([row for row in all_rows if row["run"] == run], columns, path)
             paths[stage].append(path)
     out = tmp_path / "score"
     run_score(**paths, labels=labels, methods=METHODS, out=out, settings=score_settings(**settings))
@@ -82,12 +82,12 @@ def test_numbers_of_a_table_by_hand(tmp_path):
 
 
 def test_runs_keep_their_order_and_stay_when_empty(tmp_path):
-    found = scored(tmp_path, register_rows("copy", {"a": [0.5]}))
+    scores = scored(tmp_path, register_rows("copy", {"a": [0.5]}))
 
-    assert found["table2"]["run"].tolist() == ["ours", "copy"]
-    assert found["table2"]["n_slices"].tolist() == [0, 1]
-    assert found["table4"]["kind"].tolist() == ["pair", "truth"] * 2
-    assert found["table4"]["n_slices"].tolist() == [0] * 4
+    assert scores["table2"]["run"].tolist() == ["ours", "copy"]
+    assert scores["table2"]["n_slices"].tolist() == [0, 1]
+    assert scores["table4"]["kind"].tolist() == ["pair", "truth"] * 2
+    assert scores["table4"]["n_slices"].tolist() == [0] * 4
     assert "nan" not in (tmp_path / "score" / "table2.csv").read_text().lower()
 
 
@@ -105,9 +105,9 @@ def test_kinds_stay_apart(tmp_path):
         *compare_rows("ours", "pair", {"a": [0.4]}),
     ]
 
-    found = scored(tmp_path, [], rows)
+    scores = scored(tmp_path, [], rows)
 
-    pair, truth = found["table4"].iloc[0], found["table4"].iloc[1]
+    pair, truth = scores["table4"].iloc[0], scores["table4"].iloc[1]
     assert (pair["ssim_mean"], truth["ssim_mean"]) == (0.4, 0.8)
     assert (pair["n_slices"], truth["n_slices"]) == (1, 2)
     assert np.isnan(truth["ssim_registered_mean"])
@@ -119,8 +119,8 @@ def test_summary_holds_every_measure_and_plane(tmp_path):
     summary = scored(tmp_path, rows, compare_rows("ours", "truth", {"a": [0.5]}))["summary"]
 
     assert set(COLUMNS) - set(tables.TEXT) <= set(summary["measure"])
-    own = summary[(summary["run"] == "ours") & (summary["measure"] == "deformation")]
-    means = dict(zip(own["plane"], own["mean"], strict=True))
+    measured = summary[(summary["run"] == "ours") & (summary["measure"] == "deformation")]
+    means = dict(zip(measured["plane"], measured["mean"], strict=True))
     assert means == pytest.approx({"all": 0.3, "axial": 0.4, "sagittal": 0.2})
 
 
@@ -135,17 +135,17 @@ def test_positions_stand_beside_the_deformation(tmp_path):
         )
     ]
 
-    found = scored(tmp_path, register_rows("ours", {"a": [0.1], "b": [0.3]}), positions)
+    scores = scored(tmp_path, register_rows("ours", {"a": [0.1], "b": [0.3]}), positions)
 
-    ours, copy = (row for _, row in found["table5"].iterrows())
+    ours, copy = (row for _, row in scores["table5"].iterrows())
     assert (ours["deformation_mean"], ours["index_right_mean"]) == (0.2, 0.75)
     assert (ours["index_right_ci_low"], ours["index_right_ci_high"]) == (0.5, 1.0)
     assert (ours["plane_right_mean"], ours["index_error_mm_mean"]) == (1.0, 2.4)
     assert (ours["n_slices"], ours["n_positions"]) == (2, 4)
     assert copy["n_positions"] == 0
     assert np.isnan(copy["index_right_mean"])
-    assert (found["table4"]["n_slices"] == 0).all()
-    summary = found["summary"]
+    assert (scores["table4"]["n_slices"] == 0).all()
+    summary = scores["summary"]
     assert set(summary[summary["measure"] == "index_error"]["kind"]) == {"position"}
     assert set(summary[summary["kind"] == "position"]["measure"]) == set(tables.POSITION)
 
@@ -157,28 +157,31 @@ def test_positions_by_plane(tmp_path):
         {**row, "index_right": right, "index_right_either_side": 1.0}
         for row, right in zip(slices, (0.0, 1.0, 1.0, 1.0), strict=True)
     ]
-    ill = [{**row, "pathology": "cyst", "volume": "c"} for row in rows]
+    with_pathology = [{**row, "pathology": "cyst", "volume": "c"} for row in rows]
 
-    found = scored(tmp_path, [], [*rows, *ill])["position"].set_index("plane")
+    scores = scored(tmp_path, [], [*rows, *with_pathology])["position"].set_index("plane")
 
-    assert list(found.index) == ["axial", "sagittal", "all"]
-    assert set(found["run"]) == {"ours"}
-    assert found["n_slices"].tolist() == [2, 2, 4]
-    assert found["n_volumes"].tolist() == [2, 2, 2]
-    assert found["index_right_mean"].tolist() == [1.0, 0.5, 0.75]
-    assert found["index_right_std"].tolist() == pytest.approx([0, 0.5**0.5, 0.5], abs=1e-6)
-    assert (found["index_right_ci_low"]["sagittal"], found["index_right_ci_high"]["all"]) == (0, 1)
-    assert set(found["index_right_either_side_mean"]) == {1.0}
-    assert found["plane_right_mean"].isna().all()
+    assert list(scores.index) == ["axial", "sagittal", "all"]
+    assert set(scores["run"]) == {"ours"}
+    assert scores["n_slices"].tolist() == [2, 2, 4]
+    assert scores["n_volumes"].tolist() == [2, 2, 2]
+    assert scores["index_right_mean"].tolist() == [1.0, 0.5, 0.75]
+    assert scores["index_right_std"].tolist() == pytest.approx([0, 0.5**0.5, 0.5], abs=1e-6)
+    assert (scores["index_right_ci_low"]["sagittal"], scores["index_right_ci_high"]["all"]) == (
+        0,
+        1,
+    )
+    assert set(scores["index_right_either_side_mean"]) == {1.0}
+    assert scores["plane_right_mean"].isna().all()
 
 
-def test_ill_subjects_stand_apart(tmp_path):
+def test_subjects_with_pathology_stand_apart(tmp_path):
     """The tables know healthy subjects only; `pathology` has both, the healthy first."""
     healthy = compare_rows("ours", "truth", {"a": [0.8, 0.6], "b": [0.4]})
-    ill = compare_rows("ours", "truth", {"c": [0.1, 0.3], "d": [0.2]})
+    with_pathology = compare_rows("ours", "truth", {"c": [0.1, 0.3], "d": [0.2]})
     rows = [
         *({**row, "mae_ventricles": 0.1} for row in healthy),
-        *({**row, "pathology": "cyst", "mae_cyst": row["ssim"]} for row in ill),
+        *({**row, "pathology": "cyst", "mae_cyst": row["ssim"]} for row in with_pathology),
         *({**row, "pathology": "cyst"} for row in compare_rows("ours", "pair", {"c": [0.9]})),
     ]
     deformed = [
@@ -186,17 +189,17 @@ def test_ill_subjects_stand_apart(tmp_path):
         *({**row, "pathology": "cyst"} for row in register_rows("ours", {"c": [0.0]})),
     ]
 
-    found = scored(tmp_path, deformed, rows)
+    scores = scored(tmp_path, deformed, rows)
 
-    assert found["table2"]["deformation_mean"][0] == 0.2
-    assert found["table5"]["deformation_mean"][0] == 0.2
-    assert found["table4"]["ssim_mean"][1] == pytest.approx(0.6)
-    assert found["table4"]["n_slices"].tolist() == [0, 3, 0, 0]
-    own = found["summary"].query("plane == 'all' and run == 'ours'")
-    assert own.query("measure == 'ssim'")["n_volumes"].tolist() == [0, 2]
-    assert own.query("measure == 'mae_cyst'")["n_slices"].tolist() == [0, 0]
+    assert scores["table2"]["deformation_mean"][0] == 0.2
+    assert scores["table5"]["deformation_mean"][0] == 0.2
+    assert scores["table4"]["ssim_mean"][1] == pytest.approx(0.6)
+    assert scores["table4"]["n_slices"].tolist() == [0, 3, 0, 0]
+    measured = scores["summary"].query("plane == 'all' and run == 'ours'")
+    assert measured.query("measure == 'ssim'")["n_volumes"].tolist() == [0, 2]
+    assert measured.query("measure == 'mae_cyst'")["n_slices"].tolist() == [0, 0]
     keys = ["pathology", "measure"]
-    table = found["pathology"].set_index(keys)
+    table = scores["pathology"].set_index(keys)
     assert list(table.index) == [
         ("none", "ssim"),
         ("none", "mae_ventricles"),
@@ -225,8 +228,8 @@ def test_same_input_same_bytes(tmp_path):
         scored(tmp_path / folder, rows)
 
     for name in TABLES:
-        one, two = (tmp_path / f / "score" / f"{name}.csv" for f in ("one", "two"))
-        assert one.read_bytes() == two.read_bytes()
+        first, second = (tmp_path / f / "score" / f"{name}.csv" for f in ("one", "two"))
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_interval_covers_the_mean_as_often_as_it_says():

@@ -16,12 +16,11 @@ from ssus2mri import slices
 from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.errors import InputError
-from ssus2mri.render.choose import RealMr, chosen, spread
+from ssus2mri.evaluate.pairs import entry
+from ssus2mri.render.choose import choose_slices, real_mr, spread
 from ssus2mri.render.gather import gather
-from ssus2mri.render.pathology import pathology_tables
-from ssus2mri.render.position import position_tables
+from ssus2mri.render.layouts import pathology_tables, score_tables
 from ssus2mri.render.report import run_render
-from ssus2mri.render.tables import paper_tables
 
 CONFIG = ROOT / "config" / "config.yaml"
 
@@ -68,9 +67,9 @@ def test_nothing_is_fetched_from_anywhere(page: str) -> None:
 
 
 def test_every_picture_decodes(page: str) -> None:
-    found = re.findall(r"data:image/\w+;base64,[A-Za-z0-9+/=]+", page)
-    assert len(found) >= 2 * 3 * 3 * 6 + 4
-    for uri in found:
+    uris = re.findall(r"data:image/\w+;base64,[A-Za-z0-9+/=]+", page)
+    assert len(uris) >= 2 * 3 * 3 * 6 + 4
+    for uri in uris:
         assert min(phantom.decoded(uri).size) >= 32
 
 
@@ -95,7 +94,7 @@ def test_no_identifier_twice(page: str) -> None:
         "score/table4.csv",
         "score/table5.csv",
         "score/position.csv",
-        "score/way.csv",
+        "score/gap_closed.csv",
         "score/summary.csv",
         "score/pathology.csv",
         "register/ours.csv",
@@ -126,6 +125,9 @@ def test_a_broken_piece_is_named(folder: Path, settings: RenderSettings, tmp_pat
     table.write_text("run,label\nours,Ours\n")
     with pytest.raises(InputError, match=re.escape("train.json")):
         _render(copy, settings)
+    shutil.copy(folder / "train" / "ours" / "train.json", copy / "train" / "ours")
+    with pytest.raises(InputError, match=r"table2.csv: .* found no column role"):
+        _render(copy, settings)
     with pytest.raises(InputError, match="--labels"):
         run_render(copy, labels="[]", volumes=[], out=tmp_path / "x.html", settings=settings)
     with pytest.raises(InputError, match="--volumes"):
@@ -152,16 +154,16 @@ def test_superior_is_at_the_top_of_the_page(
         assert drawn[4:].max() == 0
 
 
-def test_spread_and_chosen() -> None:
+def test_spread_and_choose_slices() -> None:
     assert spread([1, 2, 3], 5) == [1, 2, 3]
     assert spread(list(range(10)), 2) == [2, 7]
     volume = phantom.cut(np.ones((32, 32, 32)), phantom.header("us-7", "us", "test", 32), 8)
-    places = chosen(volume, [], 3)
+    places = choose_slices(volume, [], 3)
     assert volume.plane[places].tolist() == [0] * 3 + [1] * 3 + [2] * 3
     assert volume.index[places].min() >= 12  # indices 8 to 24: their middle half
     assert volume.index[places].max() <= 20
-    known = {("axial", int(index)) for index in volume.index[[3, 4]]}
-    assert chosen(volume, [known], 2)[:2] == [3, 4]
+    scored = {("axial", int(index)) for index in volume.index[[3, 4]]}
+    assert choose_slices(volume, [scored], 2)[:2] == [3, 4]
 
 
 def test_real_mr_of_the_same_subject_comes_first(tmp_path: Path) -> None:
@@ -176,13 +178,14 @@ def test_real_mr_of_the_same_subject_comes_first(tmp_path: Path) -> None:
         header = replace(phantom.header(name, "mr", split, 32), ga_weeks=weeks)
         paths.append(tmp_path / f"{name}.h5")
         slices.write(phantom.cut(np.ones((32, 32, 32)), header, each), paths[-1])
-    own = RealMr(paths).nearest(us, 3)
-    training = RealMr(paths[:2]).nearest(us, 3)
-    assert own
-    assert own[1] == "MR of the same subject: mr-7, 30 w, slice 16"
+    entries = [entry(path) for path in paths]
+    (same_subject,) = real_mr(us, [3], entries)
+    (training,) = real_mr(us, [3], entries[:2])
+    assert same_subject
+    assert same_subject[1] == "MR of the same subject: mr-7, 30 w, slice 16"
     assert training
     assert training[1] == "nearest training MR: mr-1, 23 w"
-    assert RealMr(paths[3:]).nearest(us, 3) is None
+    assert real_mr(us, [3], entries[3:]) == [None]
 
 
 def test_without_truth_the_nearest_mr_is_shown_and_nothing_is_claimed(
@@ -206,7 +209,7 @@ def test_volumes_are_left_out_to_keep_the_page_small(
 
 
 def test_tables_mark_the_best_and_an_untrained_winner(folder: Path) -> None:
-    tables = paper_tables(gather(folder, phantom.LABELS, phantom.VOLUMES))
+    tables = score_tables(gather(folder, phantom.LABELS, phantom.VOLUMES))
     deformation, truth = tables
     assert [cell.best for cell in deformation.rows[0].cells] == [False] * 4 + [True]
     assert "learned nothing" in deformation.notes[0]
@@ -216,10 +219,10 @@ def test_tables_mark_the_best_and_an_untrained_winner(folder: Path) -> None:
     assert truth.rows[1].cells[0].text == "PSNR ↑ (dB)"
 
 
-def test_ill_subjects_have_a_section_of_their_own(
+def test_subjects_with_pathology_have_a_section_of_their_own(
     folder: Path, page: str, settings: RenderSettings, tmp_path: Path
 ) -> None:
-    results = phantom.build(tmp_path / "results", ill=("us-8",))
+    results = phantom.build(tmp_path / "results", pathologies=("us-8",))
     (table,) = pathology_tables(gather(results, phantom.LABELS, phantom.VOLUMES))
     rows = {row.cells[0].text: row.cells[1:] for row in table.rows}
     assert (table.title, table.file) == ("large cyst", "pathology.csv")
@@ -232,18 +235,18 @@ def test_ill_subjects_have_a_section_of_their_own(
     assert {cell.minor for cell in rows["Error in cyst ↓"]} == {""}
     assert {cell.minor for cell in rows["Error in cortex ↓"]} == {"healthy: 0.100"}
     assert {cell.text for cell in rows["n slices (volumes)"]} == {"24 (1)"}
-    ill = _render(results, settings)
-    assert 'href="#pathology"' in ill
-    assert "<strong>us-8</strong> · large cyst · axial" in ill
-    assert "<strong>us-7</strong> · axial" in ill
-    assert "24 (1)" in ill
-    assert "48 (2)" not in ill
+    shown = _render(results, settings)
+    assert 'href="#pathology"' in shown
+    assert "<strong>us-8</strong> · large cyst · axial" in shown
+    assert "<strong>us-7</strong> · axial" in shown
+    assert "24 (1)" in shown
+    assert "48 (2)" not in shown
     assert "#pathology" not in page
     assert pathology_tables(gather(folder, phantom.LABELS, phantom.VOLUMES)) == []
 
 
-def test_page_of_ill_subjects_alone(settings: RenderSettings, tmp_path: Path) -> None:
-    page = _render(phantom.build(tmp_path / "results", ill=("us-7", "us-8")), settings)
+def test_page_of_subjects_with_pathology_alone(settings: RenderSettings, tmp_path: Path) -> None:
+    page = _render(phantom.build(tmp_path / "results", pathologies=("us-7", "us-8")), settings)
     assert "No healthy test subject has a true or paired MR" in page
     assert "No healthy test scan has a true MR" in page
     assert "Error in cyst" in page
@@ -253,21 +256,21 @@ def test_table_of_positions_is_there_where_a_run_predicts_them(
     folder: Path, tmp_path: Path
 ) -> None:
     results = phantom.build(tmp_path / "results", positions=True)
-    *_, table = paper_tables(gather(results, phantom.LABELS, phantom.VOLUMES))
+    *_, table, _ = score_tables(gather(results, phantom.LABELS, phantom.VOLUMES))
     texts = [[cell.text for cell in row.cells] for row in table.rows]
     assert table.file == "table5.csv"
     assert texts[1] == ["Slice index accuracy ↑", "0.67 ± 0.48", "–", "–", "–"]
     assert texts[3] == ["Error of the slice index ↓ (mm)", "7.5 ± 0.0", "–", "–", "–"]
     assert texts[-1] == ["n predicted positions", "48", "0", "0", "0"]
-    plain = paper_tables(gather(folder, phantom.LABELS, phantom.VOLUMES))
-    assert "table5.csv" not in [view.file for view in plain]
+    plain = score_tables(gather(folder, phantom.LABELS, phantom.VOLUMES))
+    assert "table5.csv" not in [table.file for table in plain]
 
 
 def test_positions_are_shown_by_plane(
     folder: Path, tmp_path: Path, settings: RenderSettings, page: str
 ) -> None:
     results = phantom.build(tmp_path / "results", positions=True)
-    (table,) = position_tables(gather(results, phantom.LABELS, phantom.VOLUMES))
+    *_, table = score_tables(gather(results, phantom.LABELS, phantom.VOLUMES))
     assert [column.text for column in table.columns] == ["Plane", "Ours"]
     assert [[cell.text for cell in row.cells] for row in table.rows] == [
         ["Axial ↑", "1.00 ± 0.00"],
@@ -279,4 +282,3 @@ def test_positions_are_shown_by_plane(
     ]
     assert table.title in _render(results, settings)
     assert table.title not in page
-    assert position_tables(gather(folder, phantom.LABELS, phantom.VOLUMES)) == []

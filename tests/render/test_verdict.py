@@ -18,17 +18,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_verdict_is_what_the_rows_say(folder: Path) -> None:
     runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
-    found = {(one.label, one.reference): one for one in verdicts(runs)}
-    assert len(found) == 4
-    one = found["Ours", "Atlas MR"]
-    assert (one.outcome, one.won, one.volumes, one.slices) == ("nearer", 2, 2, 48)
-    assert one.ssim == pytest.approx(runs[0].compare["ssim"].mean())
-    assert "Ours and GAN <i> are nearer to the true MR" in headline(runs, list(found.values()))
+    by_pair = {(verdict.label, verdict.reference): verdict for verdict in verdicts(runs)}
+    assert len(by_pair) == 4
+    verdict = by_pair["Ours", "Atlas MR"]
+    outcome = (verdict.outcome, verdict.won, verdict.volumes, verdict.slices)
+    assert outcome == ("nearer", 2, 2, 48)
+    assert verdict.ssim == pytest.approx(runs[0].compare["ssim"].mean())
+    assert "Ours and GAN <i> are nearer to the true MR" in headline(runs, list(by_pair.values()))
 
 
-def test_ill_subjects_do_not_count(folder: Path) -> None:
+def test_subjects_with_pathology_do_not_count(folder: Path) -> None:
     runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
-    ill = [
+    with_pathology = [
         replace(
             run,
             compare=run.compare.assign(
@@ -37,18 +38,18 @@ def test_ill_subjects_do_not_count(folder: Path) -> None:
         )
         for run in runs
     ]
-    found = verdicts(ill)
-    assert {(one.volumes, one.slices) for one in found} == {(1, 24)}
-    assert "in the only healthy test volume" in headline(ill, found)
+    compared = verdicts(with_pathology)
+    assert {(verdict.volumes, verdict.slices) for verdict in compared} == {(1, 24)}
+    assert "in the only healthy test volume" in headline(with_pathology, compared)
 
 
 def test_a_higher_ssim_with_a_lower_psnr_is_no_win(folder: Path) -> None:
     runs = gather(folder, phantom.LABELS, phantom.VOLUMES).runs
     sharp = replace(runs[3], compare=runs[3].compare.assign(psnr=99.0))
     pair = [runs[0], sharp]
-    found = verdicts(pair)
-    assert [one.outcome for one in found] == ["mixed"]
-    assert "by every measure" in headline(pair, found)
+    compared = verdicts(pair)
+    assert [verdict.outcome for verdict in compared] == ["mixed"]
+    assert "by every measure" in headline(pair, compared)
 
 
 def test_pairs_are_compared_after_registration(folder: Path) -> None:
@@ -57,10 +58,11 @@ def test_pairs_are_compared_after_registration(folder: Path) -> None:
         replace(run, compare=run.compare.assign(kind="pair", ssim_registered=value))
         for run, value in zip(runs[::3], (0.6, 0.5), strict=True)
     ]
-    (one,) = verdicts(pair)
-    assert (one.ssim, one.reference_ssim, one.outcome) == (pytest.approx(0.6), 0.5, "nearer")
-    assert np.isnan(one.psnr)
-    assert "MR of the same subject" in headline(pair, [one])
+    (verdict,) = verdicts(pair)
+    assert verdict.ssim == pytest.approx(0.6)
+    assert (verdict.reference_ssim, verdict.outcome) == (0.5, "nearer")
+    assert np.isnan(verdict.psnr)
+    assert "MR of the same subject" in headline(pair, [verdict])
 
 
 @pytest.mark.parametrize(
@@ -80,16 +82,19 @@ def test_a_lost_comparison_is_said(
         ssim=atlas.compare["ssim"] + atlas.compare["volume"].map(shift).astype(float)
     )
     pair = [ours, replace(atlas, compare=better)]
-    found = verdicts(pair)
-    assert [one.outcome for one in found] == [outcome]
-    assert words in headline(pair, found)
+    compared = verdicts(pair)
+    assert [verdict.outcome for verdict in compared] == [outcome]
+    assert words in headline(pair, compared)
 
 
 def test_the_page_has_the_colour_of_the_best_run_at_its_hardest_reference():
-    def one(label, outcome):
+    def verdict(label, outcome):
         return Verdict(label, "any", 0.5, 0.4, 15.0, 14.0, 1, 1, 10, outcome)
 
     assert best_outcome([]) == "unknown"
-    assert best_outcome([one("a", "nearer"), one("a", "not")]) == "not"
-    assert best_outcome([one("a", "nearer"), one("a", "mixed"), one("b", "not")]) == "mixed"
-    assert best_outcome([one("a", "not"), one("b", "nearer")]) == "nearer"
+    assert best_outcome([verdict("a", "nearer"), verdict("a", "not")]) == "not"
+    assert (
+        best_outcome([verdict("a", "nearer"), verdict("a", "mixed"), verdict("b", "not")])
+        == "mixed"
+    )
+    assert best_outcome([verdict("a", "not"), verdict("b", "nearer")]) == "nearer"

@@ -76,17 +76,20 @@ def build(
     each: int = 8,
     truth: bool = True,
     positions: bool = False,
-    ill: tuple[str, ...] = (),
+    pathologies: tuple[str, ...] = (),
     labels: dict[str, str] = LABELS,
 ) -> Path:
-    """Write the folder; return it. Volumes of ``ill`` have a cyst; ``BOUNDED`` has a ceiling."""
+    """Write the folder and return it.
+
+    The volumes ``pathologies`` have a cyst; the runs ``BOUNDED`` include an upper bound.
+    """
     rng = np.random.default_rng(1)
     for number, name in enumerate(["mr-1", "mr-2"]):
         mr = cut(head(size, number), header(name, "mr", "train", size), each)
         slices.write(mr, root / "extract" / f"{name}.h5")
     rows = {run: ([], []) for run in labels}
     for number, name in enumerate(VOLUMES):
-        pathology = "large_cyst" if name in ill else ""
+        pathology = "large_cyst" if name in pathologies else ""
         own = replace(header(name, "us", "test", size), pathology=pathology)
         true = cut(head(size, 10 + number), own, each)
         speckle = rng.gamma(2.0, 0.25, true.image.shape)
@@ -95,10 +98,10 @@ def build(
         slices.write(us, root / "extract" / f"{name}.h5")
         for run in labels:
             noise = NOISE[run]
-            made = true.image + noise * rng.standard_normal(true.image.shape) * true.head
+            noisy = true.image + noise * rng.standard_normal(true.image.shape) * true.head
             synthetic = replace(
                 true,
-                image=us.image if run == "copy" else made.clip(0, 1),
+                image=us.image if run == "copy" else noisy.clip(0, 1),
                 header=replace(true.header, run=run),
             )
             slices.write(synthetic, root / "synthesize" / run / f"{name}.h5")

@@ -20,7 +20,7 @@ BLENDED = [row.volume for row in flow.blended(MANIFEST)]
 SIDES = PROJECT.simulate.ultrasound.probe.used_sides
 TABLES = expand(
     "results/score/{table}.csv",
-    table=["table2", "table4", "table5", "position", "way", "summary", "pathology"],
+    table=["table2", "table4", "table5", "position", "gap_closed", "summary", "pathology"],
 )
 
 
