@@ -112,8 +112,8 @@ def test_float16_slices_are_taken():
     ("changes", "message"),
     [
         ({"smooth_mm": [1.0]}, "2 entries in each"),
-        ({"mesh_mm": [20.0, 12.0]}, "whole parts"),
-        ({"mesh_mm": [12.0, 24.0]}, "whole parts"),
+        ({"mesh_mm": [20.0, 12.0]}, "divisors"),
+        ({"mesh_mm": [12.0, 24.0]}, "divisors"),
         ({"resolution_mm": [2.0, 0.0]}, "above 0"),
     ],
 )

@@ -16,7 +16,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.simulate import biometry
 from ssus2mri.simulate.anatomy import Anatomy, built_in, head_mask
 from ssus2mri.simulate.cohort import simulate
-from ssus2mri.simulate.pathology import afflict
+from ssus2mri.simulate.pathology import add_pathology
 from ssus2mri.tissues import INTRACRANIAL, Tissue
 
 SETTINGS = small_settings()
@@ -38,8 +38,8 @@ def healthy(request) -> Anatomy:
     return request.getfixturevalue(request.param)
 
 
-def ill(anatomy: Anatomy, **values: object) -> Anatomy:
-    return afflict(anatomy, load_pathology(json.dumps(values)))
+def with_pathology(anatomy: Anatomy, **values: object) -> Anatomy:
+    return add_pathology(anatomy, load_pathology(json.dumps(values)))
 
 
 def ml(anatomy: Anatomy, *tissues: Tissue) -> float:
@@ -67,7 +67,7 @@ def touching(anatomy: Anatomy, *outside: Tissue) -> int:
     indirect=["healthy"],
 )
 def test_ventricles_are_as_wide_as_asked_and_the_mantle_stays_whole(healthy, name):
-    wide = ill(healthy, **CONFIGURED[name])
+    wide = with_pathology(healthy, **CONFIGURED[name])
     atrium_mm = CONFIGURED[name]["atrium_mm"]
     assert biometry.atria_mm(wide) == pytest.approx((atrium_mm, atrium_mm), abs=1.0)
     assert biometry.head_circumference_mm(wide) == biometry.head_circumference_mm(healthy)
@@ -82,7 +82,7 @@ def test_ventricles_are_as_wide_as_asked_and_the_mantle_stays_whole(healthy, nam
 
 
 def test_cisterna_magna_is_as_deep_as_asked(healthy):
-    deep = ill(healthy, **CONFIGURED["large_cisterna_magna"])
+    deep = with_pathology(healthy, **CONFIGURED["large_cisterna_magna"])
     assert biometry.cisterna_magna_mm(deep) == pytest.approx(13.0, abs=1.0)
     hindbrain = (Tissue.CEREBELLUM,)
     assert ml(deep, *hindbrain) == pytest.approx(ml(healthy, *hindbrain), rel=0.2)
@@ -94,7 +94,7 @@ def test_cisterna_magna_is_as_deep_as_asked(healthy):
 
 
 def test_absent_cavum_joins_the_frontal_horns(healthy):
-    joined = ill(healthy, kind="absent_cavum")
+    joined = with_pathology(healthy, kind="absent_cavum")
     assert not (joined.array == Tissue.CAVUM).any()
     changed = joined.array != healthy.array
     assert set(np.unique(joined.array[changed])) == {Tissue.VENTRICLES}
@@ -108,7 +108,7 @@ def test_absent_cavum_joins_the_frontal_horns(healthy):
 
 
 def test_absent_callosum_comes_with_what_belongs_to_it(healthy):
-    without = ill(healthy, **CONFIGURED["absent_corpus_callosum"])
+    without = with_pathology(healthy, **CONFIGURED["absent_corpus_callosum"])
     for tissue in (Tissue.CORPUS_CALLOSUM, Tissue.CAVUM):
         assert not (without.array == tissue).any()
     assert biometry.atria_mm(without) == pytest.approx((12.0, 12.0), abs=1.0)
@@ -136,13 +136,13 @@ def _apart(anatomy: Anatomy) -> float:
 @pytest.mark.parametrize("kind", ["cyst", "bleed"])
 def test_lesion_is_where_and_as_large_as_asked(healthy, kind):
     centre = np.array([9.0, 2.0, 9.0])
-    found = ill(healthy, kind=kind, centre_mm=centre.tolist(), diameter_mm=10.0)
+    lesioned = with_pathology(healthy, kind=kind, centre_mm=centre.tolist(), diameter_mm=10.0)
     lesion = Tissue[kind.upper()]
-    assert ml(found, lesion) == pytest.approx(np.pi * 10**3 / 6 / 1000, rel=0.03)
-    middle = np.argwhere(found.array == lesion).mean(0)[::-1]
-    place = found.labels.TransformContinuousIndexToPhysicalPoint(middle.tolist())
+    assert ml(lesioned, lesion) == pytest.approx(np.pi * 10**3 / 6 / 1000, rel=0.03)
+    middle = np.argwhere(lesioned.array == lesion).mean(0)[::-1]
+    place = lesioned.labels.TransformContinuousIndexToPhysicalPoint(middle.tolist())
     assert place == pytest.approx(healthy.centre_mm + centre, abs=0.5)
-    assert np.array_equal(found.array == healthy.array, found.array != lesion)
+    assert np.array_equal(lesioned.array == healthy.array, lesioned.array != lesion)
 
 
 def test_every_kind_is_configured():
@@ -152,7 +152,7 @@ def test_every_kind_is_configured():
 
 
 def test_both_scans_show_it_in_labels_and_truth(built):
-    sick = ill(built, kind="bleed", centre_mm=[8.0, 0.0, 8.0], diameter_mm=12.0)
+    sick = with_pathology(built, kind="bleed", centre_mm=[8.0, 0.0, 8.0], diameter_mm=12.0)
     settings = small_settings(40)
     for volume in ("us", "mr"):
         scan = simulate(
@@ -182,7 +182,7 @@ def test_both_scans_show_it_in_labels_and_truth(built):
 )
 def test_what_a_head_cannot_have_is_refused(built, values, message):
     with pytest.raises(InputError, match=message):
-        ill(built, **values)
+        with_pathology(built, **values)
 
 
 @pytest.mark.parametrize("tissue", [Tissue.CAVUM, Tissue.CORPUS_CALLOSUM, Tissue.CEREBELLUM])
@@ -196,7 +196,7 @@ def test_anatomy_that_lacks_what_shall_be_absent_is_refused(built, tissue):
         Tissue.CEREBELLUM: "large_cisterna_magna",
     }[tissue]
     with pytest.raises(InputError, match="an anatomy with a"):
-        ill(Anatomy(image, built.centre_mm), **CONFIGURED[kind])
+        with_pathology(Anatomy(image, built.centre_mm), **CONFIGURED[kind])
 
 
 @pytest.mark.parametrize(
