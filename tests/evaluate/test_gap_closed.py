@@ -73,8 +73,11 @@ def test_share_of_the_gap_by_hand():
 
 def test_the_upper_bound_is_resampled_with_the_run():
     """What volumes have in common does not widen the interval."""
-    far = {"a": [0.0, 0.4, 0.8], "b": [0.2, 0.5, 0.8], "c": [0.6, 0.7, 0.8]}
-    values = {run: {v: [far[v][i]] for v in far} for i, run in enumerate(("low", "ours", "high"))}
+    ssim_by_volume = {"a": [0.0, 0.4, 0.8], "b": [0.2, 0.5, 0.8], "c": [0.6, 0.7, 0.8]}
+    values = {
+        run: {v: [ssim_by_volume[v][i]] for v in ssim_by_volume}
+        for i, run in enumerate(("low", "ours", "high"))
+    }
     row = measured(truth(**values), "ours", "low", "high").iloc[0]
     assert (row["share"], row["ci_low"], row["ci_high"]) == pytest.approx((0.5, 0.5, 0.5))
 

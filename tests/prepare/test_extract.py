@@ -34,13 +34,13 @@ def intensities() -> np.ndarray:
 
 def prepare(folder: Path, array: np.ndarray, head: np.ndarray, move: sitk.Transform) -> Path:
     """Files as `crop` and `align` write them, the mask in a space that ``move`` leads out of."""
-    own = sitk.Resample(
+    own_space = sitk.Resample(
         geometry.from_array(head.astype(np.uint8), grid()),
         grid(),
         move,
         sitk.sitkNearestNeighbor,
     )
-    volume.write(own, folder / "v_mask.nii.gz")
+    volume.write(own_space, folder / "v_mask.nii.gz")
     volume.write(geometry.from_array(array.astype(np.float32), grid()), folder / "v.nii.gz")
     geometry.write_transform(move, folder / "v.tfm")
     return folder / "v.nii.gz"
@@ -84,14 +84,14 @@ def test_scaled_by_percentiles_within_the_head() -> None:
 
 def test_slices_are_the_volume(tmp_path: Path) -> None:
     array = intensities()
-    found = run(prepare(tmp_path, array, HEAD, shift(0, 0, 0)))
+    result = run(prepare(tmp_path, array, HEAD, shift(0, 0, 0)))
     unit = scaled(array, HEAD, SETTINGS.us_percentiles)[0].astype(np.float16)
-    assert {PLANES[p] for p in found.plane} == set(PLANES)
-    for k, (plane, index) in enumerate(zip(found.plane, found.index, strict=True)):
+    assert {PLANES[p] for p in result.plane} == set(PLANES)
+    for k, (plane, index) in enumerate(zip(result.plane, result.index, strict=True)):
         view = {0: unit[index], 1: unit[:, index], 2: unit[:, :, index]}[int(plane)]
-        np.testing.assert_array_equal(found.image[k], view)
-        assert not found.image[k][~found.head[k]].any()
-    order = list(zip(found.plane.tolist(), found.index.tolist(), strict=True))
+        np.testing.assert_array_equal(result.image[k], view)
+        assert not result.image[k][~result.head[k]].any()
+    order = list(zip(result.plane.tolist(), result.index.tolist(), strict=True))
     assert order == sorted(order)
 
 
@@ -106,11 +106,11 @@ def test_header(tmp_path: Path) -> None:
 
 
 def test_only_slices_with_enough_head(tmp_path: Path) -> None:
-    found = run(prepare(tmp_path, intensities(), HEAD, shift(0, 0, 0)))
+    result = run(prepare(tmp_path, intensities(), HEAD, shift(0, 0, 0)))
     shares = HEAD.mean(axis=(1, 2))
     expected = [k for k in range(SIZE) if shares[k] >= SETTINGS.min_head_fraction]
     for plane in range(3):
-        assert found.index[found.plane == plane].tolist() == expected
+        assert result.index[result.plane == plane].tolist() == expected
 
 
 def test_index_range_of_one_plane() -> None:
@@ -128,30 +128,32 @@ def test_mask_labels_and_truth_move_with_the_transform(tmp_path: Path) -> None:
     true_mr = np.where(HEAD, intensities() + 1, 0)
     for name, array, kind in (("l", tissue, np.uint8), ("t", true_mr, np.float32)):
         stored = geometry.from_array(array.astype(kind), grid())
-        own = sitk.Resample(stored, grid(), move, sitk.sitkNearestNeighbor)
-        volume.write(own, tmp_path / f"{name}.nii.gz")
-    found = run(image, labels=tmp_path / "l.nii.gz", truth=tmp_path / "t.nii.gz")
-    number = np.flatnonzero((found.plane == 0) & (found.index == 11))[0]
-    np.testing.assert_array_equal(found.head[number], HEAD[11])
-    assert found.labels is not None
-    assert found.truth is not None
-    np.testing.assert_array_equal(found.labels[number], tissue[11])
+        own_space = sitk.Resample(stored, grid(), move, sitk.sitkNearestNeighbor)
+        volume.write(own_space, tmp_path / f"{name}.nii.gz")
+    result = run(image, labels=tmp_path / "l.nii.gz", truth=tmp_path / "t.nii.gz")
+    number = np.flatnonzero((result.plane == 0) & (result.index == 11))[0]
+    np.testing.assert_array_equal(result.head[number], HEAD[11])
+    assert result.labels is not None
+    assert result.truth is not None
+    np.testing.assert_array_equal(result.labels[number], tissue[11])
     expected = scaled(true_mr, HEAD, SETTINGS.mr_percentiles)[0]
-    np.testing.assert_allclose(found.truth[number], expected[11], atol=1e-3)
+    np.testing.assert_allclose(result.truth[number], expected[11], atol=1e-3)
 
 
 def test_truth_and_mr_of_one_anatomy_have_the_same_grey_levels(tmp_path: Path) -> None:
     """Both darkest tissues become 0, though the head's rim fades out when it is turned."""
     move = sitk.Euler3DTransform((3.0, -4.0, 10.0), 0.3, -0.2, 0.25, (1.0, 2.5, -0.7))
-    own = geometry.from_array(np.where(HEAD, 1000 + 20 * PIXELS[1], 0).astype(np.float32), grid())
-    aligned = sitk.GetArrayFromImage(geometry.resample(own, grid(), move))
-    volume.write(own, tmp_path / "t.nii.gz")
+    own_space = geometry.from_array(
+        np.where(HEAD, 1000 + 20 * PIXELS[1], 0).astype(np.float32), grid()
+    )
+    aligned = sitk.GetArrayFromImage(geometry.resample(own_space, grid(), move))
+    volume.write(own_space, tmp_path / "t.nii.gz")
     image = prepare(tmp_path, aligned, HEAD, move)
-    volume.write(sitk.Cast(own > 0, sitk.sitkUInt8), tmp_path / "v_mask.nii.gz")
-    found = run(image, modality="mr", truth=tmp_path / "t.nii.gz")
-    assert found.truth is not None
-    np.testing.assert_allclose(found.truth[found.head], found.image[found.head], atol=1e-3)
-    assert not found.truth[~found.head].any()
+    volume.write(sitk.Cast(own_space > 0, sitk.sitkUInt8), tmp_path / "v_mask.nii.gz")
+    result = run(image, modality="mr", truth=tmp_path / "t.nii.gz")
+    assert result.truth is not None
+    np.testing.assert_allclose(result.truth[result.head], result.image[result.head], atol=1e-3)
+    assert not result.truth[~result.head].any()
 
 
 def test_landmark(tmp_path: Path) -> None:
@@ -159,10 +161,10 @@ def test_landmark(tmp_path: Path) -> None:
     array[14, 9, 12] = 500.0
     image = prepare(tmp_path, array, HEAD, shift(0, 0, 0))
     narrow = SETTINGS.model_copy(update={"us_percentiles": [0.0, 100.0]})
-    found = run(image, narrow)
-    for plane, index, where in ((0, 14, (9, 12)), (1, 9, (14, 12)), (2, 12, (14, 9))):
-        picture = found.image[(found.plane == plane) & (found.index == index)][0]
-        assert np.unravel_index(picture.argmax(), picture.shape) == where
+    result = run(image, narrow)
+    for plane, index, place in ((0, 14, (9, 12)), (1, 9, (14, 12)), (2, 12, (14, 9))):
+        picture = result.image[(result.plane == plane) & (result.index == index)][0]
+        assert np.unravel_index(picture.argmax(), picture.shape) == place
         assert picture.max() == 1.0
 
 
@@ -177,10 +179,10 @@ def test_plane(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"v\.json"):
         run(tmp_path / "v.nii.gz", plane="axial")
     (tmp_path / "v.json").write_text(json.dumps({"index": 11}))
-    found = run(tmp_path / "v.nii.gz", plane="axial")
-    assert (len(found), found.plane.tolist(), found.index.tolist()) == (1, [0], [11])
+    result = run(tmp_path / "v.nii.gz", plane="axial")
+    assert (len(result), result.plane.tolist(), result.index.tolist()) == (1, [0], [11])
     unit = scaled(array, head, SETTINGS.us_percentiles)[0]
-    np.testing.assert_allclose(found.image[0], unit, atol=1e-3)
+    np.testing.assert_allclose(result.image[0], unit, atol=1e-3)
 
 
 @pytest.mark.parametrize("far_mm", [500.0, 33.0], ids=["no head", "no slice"])

@@ -1,4 +1,4 @@
-"""Training MR deformed onto a head: found again where a known deformation put it."""
+"""Training MR deformed onto a head: recovered where a known deformation moved it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -54,48 +54,52 @@ def head() -> sitk.Image:
 
 
 def test_mr_and_labels_go_where_the_head_is_deformed_to():
-    made = match(image(speckled()), head(), atlas(), SETTINGS)
-    found, truth = sitk.GetArrayFromImage(made.mr), deformed(mr())
+    matched = match(image(speckled()), head(), atlas(), SETTINGS)
+    synthetic, truth = sitk.GetArrayFromImage(matched.mr), deformed(mr())
     assert likeness(mr(), truth) < 0.8
-    assert likeness(found, truth) > 0.87
-    assert not found[~HEAD].any()
+    assert likeness(synthetic, truth) > 0.87
+    assert not synthetic[~HEAD].any()
     before = (tissue() + 1) * HEAD
-    truly = np.rint(deformed(before.astype(float), order=0)).astype(int)
-    labels = sitk.GetArrayFromImage(made.labels)
-    where = HEAD & (BUMP > 0.3)
-    wrong_before, wrong = ((one != truly)[where].mean() for one in (before, labels))
-    assert wrong < 0.4 * wrong_before
+    true_labels = np.rint(deformed(before.astype(float), order=0)).astype(int)
+    labels = sitk.GetArrayFromImage(matched.labels)
+    bumped = HEAD & (BUMP > 0.3)
+    wrong_before, wrong_after = (
+        (candidate != true_labels)[bumped].mean() for candidate in (before, labels)
+    )
+    assert wrong_after < 0.4 * wrong_before
 
 
-def test_of_the_atlas_s_views_the_one_that_comes_nearest_is_deformed():
-    blind = us() * (POINTS[2] < 0)  # sees but one half
+def test_the_most_similar_view_of_the_atlas_is_deformed():
+    blind = us() * (POINTS[2] < 0)  # shows one half only
     both = replace(atlas(), us=[image(blind), image(us())])
-    made, alone = (match(image(speckled()), head(), one, SETTINGS) for one in (both, atlas()))
-    np.testing.assert_array_equal(*map(sitk.GetArrayFromImage, (made.mr, alone.mr)))
-    assert (made.view, alone.view) == (1, 0)
+    matched, alone = (
+        match(image(speckled()), head(), views, SETTINGS) for views in (both, atlas())
+    )
+    np.testing.assert_array_equal(*map(sitk.GetArrayFromImage, (matched.mr, alone.mr)))
+    assert (matched.view, alone.view) == (1, 0)
     worse = match(image(speckled()), head(), replace(both, us=both.us[:1]), SETTINGS)
     truth = deformed(mr())
     assert likeness(sitk.GetArrayFromImage(worse.mr), truth) < likeness(
-        sitk.GetArrayFromImage(made.mr), truth
+        sitk.GetArrayFromImage(matched.mr), truth
     )
 
 
-def test_it_tells_how_far_the_atlas_was_moved():
-    made = match(image(deformed(us())), head(), atlas(), SETTINGS)
+def test_mean_displacement_of_the_atlas():
+    matched = match(image(deformed(us())), head(), atlas(), SETTINGS)
     moved_mm = np.linalg.norm(DISPLACEMENT_MM, axis=0)[HEAD].mean()
-    assert made.moved_mm == pytest.approx(moved_mm, rel=0.2)
+    assert matched.moved_mm == pytest.approx(moved_mm, rel=0.2)
 
 
-def test_a_scan_of_the_very_atlas_moves_little():
-    made = match(image(us()), head(), atlas(), SETTINGS)
-    assert likeness(sitk.GetArrayFromImage(made.mr), mr()) > 0.99
-    assert made.moved_mm < 0.1
+def test_a_scan_of_the_atlas_itself_moves_little():
+    matched = match(image(us()), head(), atlas(), SETTINGS)
+    assert likeness(sitk.GetArrayFromImage(matched.mr), mr()) > 0.99
+    assert matched.moved_mm < 0.1
 
 
 def test_without_contrast_mr_stays_in_the_shape_of_the_atlas():
-    made = match(image(HEAD * 0.0), head(), atlas(), SETTINGS)
-    np.testing.assert_allclose(sitk.GetArrayFromImage(made.mr)[HEAD], mr()[HEAD], atol=1e-5)
-    assert made.moved_mm == 0
+    matched = match(image(HEAD * 0.0), head(), atlas(), SETTINGS)
+    np.testing.assert_allclose(sitk.GetArrayFromImage(matched.mr)[HEAD], mr()[HEAD], atol=1e-5)
+    assert matched.moved_mm == 0
 
 
 def wave(mm: float) -> sitk.DisplacementFieldTransform:
@@ -111,20 +115,20 @@ def wave(mm: float) -> sitk.DisplacementFieldTransform:
 @pytest.mark.parametrize("mm", [12.0, 24.0, 48.0])
 def test_smoothing_leaves_what_is_even_and_as_much_of_a_wave_as_a_gaussian_does(mm):
     smooth_mm, middle = 4.0, (SIZE - 1) // 2
-    found = smoothed(wave(mm), image(HEAD), smooth_mm)
+    smooth = smoothed(wave(mm), image(HEAD), smooth_mm)
     along = [image(HEAD).TransformIndexToPhysicalPoint([middle, middle, z]) for z in range(8, 32)]
-    moved = np.array([found.TransformPoint(point)[0] - point[0] for point in along])
+    moved = np.array([smooth.TransformPoint(point)[0] - point[0] for point in along])
     left = np.exp(-0.5 * (2 * np.pi * smooth_mm / mm) ** 2)
     expected = 2 + left * np.sin(2 * np.pi * np.array(along)[:, 2] / mm)
     np.testing.assert_allclose(moved, expected, atol=0.02)
 
 
 def test_blend_of_two_people_has_the_shape_of_the_atlas():
-    two = [image(1000 * deformed(mr(), sign) + 200 * ~HEAD) for sign in (1.0, -0.8)]
-    plain = np.mean([sitk.GetArrayFromImage(one) for one in two], axis=0)
-    scans = [(one, head()) for one in two]
-    found = blend(scans, image(mr()), percentiles=PERCENTILES, settings=SETTINGS)
-    array = sitk.GetArrayFromImage(found)
+    subjects = [image(1000 * deformed(mr(), sign) + 200 * ~HEAD) for sign in (1.0, -0.8)]
+    plain = np.mean([sitk.GetArrayFromImage(scan) for scan in subjects], axis=0)
+    scans = [(scan, head()) for scan in subjects]
+    mean = blend(scans, image(mr()), percentiles=PERCENTILES, settings=SETTINGS)
+    array = sitk.GetArrayFromImage(mean)
     assert likeness(plain, mr()) < 0.93
     assert likeness(array, mr()) > 0.98
     assert array.min() >= 0
@@ -150,25 +154,27 @@ def test_blend_needs_mr_with_contrast(tmp_path):
 
 
 def files(folder: Path, scan: sitk.Image, index: list[int]) -> dict:
-    """What the stages before `match` write of a scan, and the atlas."""
+    """Write the files that `match` reads of a scan and of the atlas."""
     dimension = scan.GetDimension()
     mask = HEAD if dimension == 3 else HEAD[index[0]]
     volume.write(scan, folder / "us.nii.gz")
     volume.write(geometry.from_array(mask.astype(np.uint8), scan), folder / "mask.nii.gz")
     geometry.write_transform(sitk.TranslationTransform(dimension), folder / "us.tfm")
-    known = Slices(
+    us_slices = Slices(
         Header("us", "s", "us", 23.0, "train", 2.4, SIZE, 0.0, 9.0),
         np.zeros((len(index), SIZE, SIZE), np.float16),
         np.zeros(len(index), np.uint8),
         np.array(index, np.int16),
         HEAD[index],
     )
-    slices.write(known, folder / "us.h5")
-    of = atlas()
+    slices.write(us_slices, folder / "us.h5")
+    template = atlas()
     paths = {name: folder / f"{name}.nii.gz" for name in FILES}
-    for path, known in zip(paths.values(), (of.head, of.labels, of.mr), strict=True):
-        volume.write(known, path)
-    volume.write(of.us[0], folder / "view.nii.gz")
+    for path, template_image in zip(
+        paths.values(), (template.head, template.labels, template.mr), strict=True
+    ):
+        volume.write(template_image, path)
+    volume.write(template.us[0], folder / "view.nii.gz")
     return {
         "mask": folder / "mask.nii.gz",
         "transform": folder / "us.tfm",
@@ -180,36 +186,38 @@ def files(folder: Path, scan: sitk.Image, index: list[int]) -> dict:
 
 
 def test_file_has_the_slices_of_extract(tmp_path, caplog):
-    given = files(tmp_path, image(speckled()), [15, 20, 24])
+    arguments = files(tmp_path, image(speckled()), [15, 20, 24])
     with caplog.at_level("INFO"):
-        run_match(tmp_path / "us.nii.gz", **given, plane="")
+        run_match(tmp_path / "us.nii.gz", **arguments, plane="")
     assert "seen from the side 'view' deformed to the scan" in caplog.text
-    found = slices.read(tmp_path / "matched.h5")
-    known = Atlas([read_any(given["views"][0])], *(read_any(given[name]) for name in FILES))
-    scan, mask = read_any(tmp_path / "us.nii.gz"), read_any(given["mask"])
-    whole = sitk.GetArrayFromImage(match(scan, mask, known, SETTINGS).mr)
-    np.testing.assert_allclose(found.image, whole[[15, 20, 24]] * HEAD[[15, 20, 24]], atol=1e-3)
-    assert found.index.tolist() == [15, 20, 24]
+    matched = slices.read(tmp_path / "matched.h5")
+    template = Atlas(
+        [read_any(arguments["views"][0])], *(read_any(arguments[name]) for name in FILES)
+    )
+    scan, mask = read_any(tmp_path / "us.nii.gz"), read_any(arguments["mask"])
+    whole = sitk.GetArrayFromImage(match(scan, mask, template, SETTINGS).mr)
+    np.testing.assert_allclose(matched.image, whole[[15, 20, 24]] * HEAD[[15, 20, 24]], atol=1e-3)
+    assert matched.index.tolist() == [15, 20, 24]
     assert (tmp_path / "matched.png").read_bytes().startswith(b"\x89PNG")
-    assert (found.header.volume, found.header.modality) == ("us", "mr")
+    assert (matched.header.volume, matched.header.modality) == ("us", "mr")
 
 
 def test_a_2d_plane_gets_the_mr_of_its_level(tmp_path):
     scan = image(speckled())[:, :, 18]
-    given = files(tmp_path, scan, [18])
-    run_match(tmp_path / "us.nii.gz", **given, plane="axial")
-    found = slices.read(tmp_path / "matched.h5").image
-    np.testing.assert_allclose(found[0], mr()[18] * HEAD[18], atol=1e-3)
+    arguments = files(tmp_path, scan, [18])
+    run_match(tmp_path / "us.nii.gz", **arguments, plane="axial")
+    matched = slices.read(tmp_path / "matched.h5").image
+    np.testing.assert_allclose(matched[0], mr()[18] * HEAD[18], atol=1e-3)
     assert (tmp_path / "matched.png").exists()
 
 
-def test_an_image_stays_where_no_deformation_is_found(caplog, monkeypatch):
+def test_an_image_stays_where_the_registration_fails(caplog, monkeypatch):
     def lost(*_: object) -> None:
         raise RuntimeError("Exception thrown in ITK\nall points lie outside")
 
     monkeypatch.setattr("ssus2mri.deform.deform", lost)
-    found = deform_smoothly(image(us()), image(us()), head(), SETTINGS)
-    assert found.TransformPoint((1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
+    transform = deform_smoothly(image(us()), image(us()), head(), SETTINGS)
+    assert transform.TransformPoint((1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
     assert "not deformed: all points lie outside" in caplog.text
 
 

@@ -65,15 +65,15 @@ def settings(scale_to: str) -> PlaneSettings:
 def test_comes_back_upright(degrees: float) -> None:
     us, labels = template()
     image, mask, truth = scan(us, labels, degrees, 1.1)
-    found, quality = align_plane(
+    transform, quality = align_plane(
         image, mask, us, labels, ga_weeks=23.0, settings=settings("template")
     )
-    off = np.rad2deg(found.GetAngle() - truth.GetAngle()) % 360
+    off = np.rad2deg(transform.GetAngle() - truth.GetAngle()) % 360
     assert min(off, 360 - off) < 2.0
-    assert found.GetScale() == pytest.approx(1.1, rel=0.02)
+    assert transform.GetScale() == pytest.approx(1.1, rel=0.02)
     for point in ([70.0, 48.0], [60.0, 40.0], [85.0, 60.0]):
         np.testing.assert_allclose(
-            found.TransformPoint(point), truth.TransformPoint(point), atol=1.0
+            transform.TransformPoint(point), truth.TransformPoint(point), atol=1.0
         )
     assert abs(quality["index"] - LEVEL) <= 2
     assert quality["similarity"] > 0.9

@@ -65,11 +65,11 @@ def slices(volume, places=((0, 30), (1, 31), (2, 32)), *, seed=0, truth=False, *
     image, head = picture()
     images = np.stack([image * (1 - 0.02 * i) for i in range(len(places))])
     noisy = np.clip(images + 0.1 * generator.standard_normal(images.shape), 0, 1) * head
-    shown = noisy if seed else images
+    stored = noisy if seed else images
     labels = np.where(head, np.where(np.arange(SIZE) < SIZE // 2, 1, 5), 0)
     return Slices(
         header=header(volume, **changes),
-        image=shown.astype(np.float16),
+        image=stored.astype(np.float16),
         plane=np.array([plane for plane, _ in places], np.uint8),
         index=np.array([index for _, index in places], np.int16),
         head=np.repeat(head[None], len(places), axis=0),

@@ -56,5 +56,5 @@ def deformed(array: np.ndarray, sign: float = 1.0, order: int = 1) -> np.ndarray
 
 def likeness(a: np.ndarray, b: np.ndarray) -> float:
     """Correlation where the heads are deformed."""
-    where = HEAD & (BUMP > 0.3)
-    return float(np.corrcoef(a[where], b[where])[0, 1])
+    points = HEAD & (BUMP > 0.3)
+    return float(np.corrcoef(a[points], b[points])[0, 1])

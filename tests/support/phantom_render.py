@@ -90,11 +90,11 @@ def build(
     rows = {run: ([], []) for run in labels}
     for number, name in enumerate(VOLUMES):
         pathology = "large_cyst" if name in pathologies else ""
-        own = replace(header(name, "us", "test", size), pathology=pathology)
-        true = cut(head(size, 10 + number), own, each)
+        us_header = replace(header(name, "us", "test", size), pathology=pathology)
+        true = cut(head(size, 10 + number), us_header, each)
         speckle = rng.gamma(2.0, 0.25, true.image.shape)
-        shown = (true.image > 0.6) * speckle + 0.3 * speckle * true.head
-        us = replace(true, image=shown.clip(0, 1), truth=true.image if truth else None)
+        visible = (true.image > 0.6) * speckle + 0.3 * speckle * true.head
+        us = replace(true, image=visible.clip(0, 1), truth=true.image if truth else None)
         slices.write(us, root / "extract" / f"{name}.h5")
         for run in labels:
             noise = NOISE[run]
@@ -114,20 +114,24 @@ def build(
                     "plane": slices.PLANES[plane],
                     "index": int(index),
                 }
-                far = noise * (1 + 0.1 * rng.random())
+                distance = noise * (1 + 0.1 * rng.random())
                 rows[run][0].append(
                     key
                     | {
                         "reference": "mr-1",
                         "similarity_before": 0.5,
                         "similarity_after": 0.8,
-                        "abs_log_det": far,
-                        "abs_det_minus_1": far,
+                        "abs_log_det": distance,
+                        "abs_det_minus_1": distance,
                         "folding_fraction": 0.0,
-                        "deformation": 0.0 if run == "atlas" else far,
+                        "deformation": 0.0 if run == "atlas" else distance,
                     }
                 )
-                measures = {"ssim": 0.8 - far, "psnr": 25 - 10 * far, "mae": 0.1 + far / 4}
+                measures = {
+                    "ssim": 0.8 - distance,
+                    "psnr": 25 - 10 * distance,
+                    "mae": 0.1 + distance / 4,
+                }
                 if positions and run == "ours":
                     off = {"plane_right": 1.0, "index_right": float(plane < 2)}
                     off |= {"index_right_either_side": 1.0, "index_error": 2.5}
