@@ -21,10 +21,10 @@ from torch import Tensor
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.project import run_settings
 from ssus2mri.growth import axial_axes_mm, head_circumference_mm
-from ssus2mri.learn import device as devices
-from ssus2mri.learn.fold import lean
-from ssus2mri.learn.methods import objective
-from ssus2mri.learn.window import Window, around
+from ssus2mri.infer.optimize import lean
+from ssus2mri.infer.roi import Window, around
+from ssus2mri.learn.hardware import device as devices
+from ssus2mri.learn.networks import objective
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 GA_WEEKS, EDGE_MM = 23.0, 96.0

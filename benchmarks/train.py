@@ -8,8 +8,8 @@ generators and one of the discriminators. From the measured stretch the paper's 
 extrapolated: 28,800 slices, 100 epochs; validation and checkpoints are not in it.
 
 On a GPU beside them our method with its steps started kernel by kernel, not recorded
-(`learn/replay.py`). With ``--compile`` our method with `train.compile`, and what its first call
-took longer than the others.
+(`learn/hardware/cuda_graph.py`). With ``--compile`` our method with `train.compile`, and what its
+first call took longer than the others.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from measure import Work, count_flop, matmul_rate, measure, settle
 
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.project import run_settings
-from ssus2mri.learn import device as devices
-from ssus2mri.learn.dataset import Data, pool
-from ssus2mri.learn.feed import plan
+from ssus2mri.learn.data.batches import draw_epoch
+from ssus2mri.learn.data.dataset import Data, pool
+from ssus2mri.learn.hardware import device as devices
+from ssus2mri.learn.hardware.parallel import World
 from ssus2mri.learn.loop import Ask, Loop
-from ssus2mri.learn.methods import objective
-from ssus2mri.learn.parallel import World
+from ssus2mri.learn.networks import objective
 from ssus2mri.slices import Header, Slices
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
@@ -80,7 +80,7 @@ def trainings(name: str, size: int, batch: int, device: torch.device) -> tuple[W
         return (loop.step - first) * batch
 
     def one_step() -> int:
-        drawn = loop.feed.at_hand(plan(loop.data, 1, batch, loop.random))
+        drawn = loop.feed.at_hand(draw_epoch(loop.data, 1, batch, loop.random))
         loop._update(loop.feed.batch(drawn, 0))
         return batch
 

@@ -15,7 +15,7 @@ from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.config.learn import TERMS, TrainSettings
 from ssus2mri.evaluate.way import COLUMNS, share, ways
-from ssus2mri.learn.methods import NEEDS_TRUTH, UNTRAINED
+from ssus2mri.learn.networks import NEEDS_TRUTH, UNTRAINED
 from ssus2mri.render.gather import Results, gather
 from ssus2mri.render.pathology import pathology_tables
 from ssus2mri.render.report import run_render

@@ -18,7 +18,7 @@ from ssus2mri.config.base import problems
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.errors import InputError
 from ssus2mri.files import unwritable, whole
-from ssus2mri.learn.methods import restore
+from ssus2mri.learn.networks import restore
 
 LATEST = "latest.pt"
 LAST = "last.safetensors"

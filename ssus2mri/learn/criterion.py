@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ssus2mri.config.learn import CriterionSettings
-from ssus2mri.learn.dataset import Pool
+from ssus2mri.learn.data.dataset import Pool
 
 _PATCH = 7
 _SMALLEST = 16  # pixels of the coarsest level (Karras et al. 2018, Sec. 5)

@@ -14,16 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from ssus2mri.config.learn import TrainSettings
-from ssus2mri.learn.average import follow, settle
-from ssus2mri.learn.compiled import compile_parts
-from ssus2mri.learn.dataset import Batch, Data
-from ssus2mri.learn.device import look_every, mixed_precision
-from ssus2mri.learn.feed import Feed, plan
+from ssus2mri.learn.data.batches import Feed, draw_epoch
+from ssus2mri.learn.data.dataset import Batch, Data
+from ssus2mri.learn.ema import follow, settle
+from ssus2mri.learn.hardware.compiled import compile_parts
+from ssus2mri.learn.hardware.cuda_graph import Replay
+from ssus2mri.learn.hardware.device import look_every, mixed_precision
+from ssus2mri.learn.hardware.parallel import World, synchronise
 from ssus2mri.learn.losses import require_finite, weighted_sum
-from ssus2mri.learn.methods import NEEDS_TRUTH
+from ssus2mri.learn.networks import NEEDS_TRUTH
 from ssus2mri.learn.objectives import Objective
-from ssus2mri.learn.parallel import World, synchronise
-from ssus2mri.learn.replay import Replay
 from ssus2mri.learn.validate import Row, Validation
 
 
@@ -129,7 +129,7 @@ class Loop:
         while not self._ended():
             started = time.perf_counter() - self.spent
             self.at_start = self.random.get_state()
-            drawn = plan(self.data, self.steps, self.settings.batch_size, self.random)
+            drawn = draw_epoch(self.data, self.steps, self.settings.batch_size, self.random)
             drawn = self.feed.at_hand(drawn)
             rate = self._set_learning_rate()
             while self.step < self.steps:

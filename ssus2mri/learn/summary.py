@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ssus2mri import __version__
 from ssus2mri.config.learn import TrainSettings
-from ssus2mri.learn import device as devices
-from ssus2mri.learn.dataset import Data
+from ssus2mri.learn.data.dataset import Data
+from ssus2mri.learn.hardware import device as devices
 from ssus2mri.learn.loop import Loop
 from ssus2mri.learn.validate import Row
 from ssus2mri.models.blocks import count_parameters

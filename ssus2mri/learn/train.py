@@ -15,8 +15,6 @@ from ssus2mri import provenance
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
-from ssus2mri.learn import device as devices
-from ssus2mri.learn.board import Board
 from ssus2mri.learn.checkpoint import (
     LAST,
     read_checkpoint,
@@ -24,13 +22,15 @@ from ssus2mri.learn.checkpoint import (
     write_checkpoint,
     write_model,
 )
-from ssus2mri.learn.dataset import Data, lacks_match, load
+from ssus2mri.learn.data.dataset import Data, lacks_match, load
+from ssus2mri.learn.hardware import device as devices
+from ssus2mri.learn.hardware.parallel import join, leave
 from ssus2mri.learn.loop import Ask, Loop
-from ssus2mri.learn.methods import NEEDS_TRUTH, UNTRAINED, objective
-from ssus2mri.learn.parallel import join, leave
+from ssus2mri.learn.networks import NEEDS_TRUTH, UNTRAINED, objective
 from ssus2mri.learn.progress import Progress
 from ssus2mri.learn.state import restore, state
 from ssus2mri.learn.summary import Trained, facts, losses_csv
+from ssus2mri.learn.tensorboard import Board
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from ssus2mri.config.learn import TrainSettings
-from ssus2mri.learn.average import lent
 from ssus2mri.learn.criterion import Criterion
-from ssus2mri.learn.dataset import spread
-from ssus2mri.learn.device import mixed_precision
-from ssus2mri.learn.feed import Feed
+from ssus2mri.learn.data.batches import Feed
+from ssus2mri.learn.data.dataset import spread
+from ssus2mri.learn.ema import lent
+from ssus2mri.learn.hardware.device import mixed_precision
 from ssus2mri.learn.objectives import Objective
 from ssus2mri.models.blocks import middle
 

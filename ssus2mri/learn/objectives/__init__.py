@@ -9,7 +9,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from ssus2mri.learn.dataset import Batch
+from ssus2mri.learn.data.dataset import Batch
 from ssus2mri.learn.losses import discriminator_loss, generator_loss
 
 Terms = dict[str, Tensor]

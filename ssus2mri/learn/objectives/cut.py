@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ssus2mri.learn.dataset import Batch
+from ssus2mri.learn.data.dataset import Batch
 from ssus2mri.learn.losses import patch_nce
 from ssus2mri.learn.objectives import Pairs, Terms, cut_off, fool, in_order, judge
 from ssus2mri.models.patches import PatchDiscriminator, PatchProjector, draw_places

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ssus2mri.learn.dataset import Batch
+from ssus2mri.learn.data.dataset import Batch
 from ssus2mri.learn.image_pool import ImagePool
 from ssus2mri.learn.objectives import Pairs, Terms, cut_off, fool, in_order, judge
 from ssus2mri.models.patches import PatchDiscriminator

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ssus2mri.errors import InputError
-from ssus2mri.learn.dataset import Batch
+from ssus2mri.learn.data.dataset import Batch
 from ssus2mri.learn.losses import reconstruction_loss
 from ssus2mri.learn.objectives import Pairs, Terms
 from ssus2mri.models.baselines import Autoencoder

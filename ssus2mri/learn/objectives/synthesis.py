@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from torch import nn
 
 from ssus2mri.config.learn import TERMS
-from ssus2mri.learn.dataset import Batch
+from ssus2mri.learn.data.dataset import Batch
 from ssus2mri.learn.losses import (
     ADVERSARIAL_TERMS,
     position_loss,

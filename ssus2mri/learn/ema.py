@@ -9,9 +9,9 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from ssus2mri.config.learn import TrainSettings
-from ssus2mri.learn.dataset import Batch, draw
-from ssus2mri.learn.device import mixed_precision
-from ssus2mri.learn.feed import Feed
+from ssus2mri.learn.data.batches import Feed
+from ssus2mri.learn.data.dataset import Batch, draw
+from ssus2mri.learn.hardware.device import mixed_precision
 from ssus2mri.learn.objectives import Objective
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from ssus2mri.learn.fold import fold, lean
-from ssus2mri.learn.window import Window, around
+from ssus2mri.infer.optimize import fold, lean
+from ssus2mri.infer.roi import Window, around
 from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
 from ssus2mri.models.generator import Generator, Shape
 from ssus2mri.models.initialise import draw_weights

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from phantom_learn import CONFIG, batch, settings
+from support.learn import CONFIG, batch, settings
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.functional import l1_loss
 from torch.utils.flop_counter import FlopCounterMode
@@ -14,7 +14,7 @@ from ssus2mri.config.learn import TERMS
 from ssus2mri.config.project import run_settings
 from ssus2mri.errors import InputError
 from ssus2mri.learn.losses import weighted_sum
-from ssus2mri.learn.methods import TRAINED, objective, restore
+from ssus2mri.learn.networks import TRAINED, objective, restore
 from ssus2mri.models.locator import scale
 
 RUNS = load_yaml(CONFIG)["runs"]

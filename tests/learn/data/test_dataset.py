@@ -6,14 +6,14 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
-from phantom_learn import settings, some_slices, write_cohort
+from support.learn import settings, some_slices, write_cohort
 
 from ssus2mri import slices
 from ssus2mri.errors import InputError
-from ssus2mri.learn import dataset
-from ssus2mri.learn.augment import move
-from ssus2mri.learn.feed import Feed, plan
-from ssus2mri.learn.parallel import World
+from ssus2mri.learn.data import dataset
+from ssus2mri.learn.data.augment import move
+from ssus2mri.learn.data.batches import Feed, draw_epoch
+from ssus2mri.learn.hardware.parallel import World
 
 ALONE = World(torch.device("cpu"))
 
@@ -73,7 +73,7 @@ def test_truth_is_kept_where_asked_for_and_for_validation(tmp_path):
     known = settings("paired", augment={"rotation_deg": 10.0, "gamma": 0.5})
     data = dataset.load(paths, truth=True)
     feed = Feed(data, known, torch.device("cpu"), ALONE, truth=True)
-    drawn = plan(data, 2, 2, torch.Generator().manual_seed(0))
+    drawn = draw_epoch(data, 2, 2, torch.Generator().manual_seed(0))
     batch = feed.batch(drawn, 1)
     rows, draws = drawn.us[1], drawn.us_draws[1]
     unchanged = data.us.truth[rows][:, None].float()
@@ -87,7 +87,7 @@ def test_a_batch_is_what_the_plan_says(tmp_path):
     still = {"mirror": False, "rotation_deg": 0.0, "scale": 0.0, "shift": 0.0}
     known = settings("ours_3d_i", augment=still)
     feed = Feed(data, known, torch.device("cpu"), ALONE, truth=False)
-    drawn = plan(data, 3, 2, torch.Generator().manual_seed(0))
+    drawn = draw_epoch(data, 3, 2, torch.Generator().manual_seed(0))
     batch = feed.batch(drawn, 2)
     rows = drawn.us[2]
     torch.testing.assert_close(batch.us, data.us.images(rows, 1), atol=1e-4, rtol=0)
@@ -105,10 +105,10 @@ def test_slices_that_do_not_fit_stay_outside_and_give_the_same_batches(tmp_path,
     inside = Feed(data, known, device, ALONE, truth=False)
     needed = sum(one.bytes() for one in (data.us, data.mr, data.val_us, data.val_mr))
     assert needed == 64 * 64 * (2 * (8 + 3 + 4) + 4) + 15 * (1 + 2 + 4 + 16)
-    monkeypatch.setattr("ssus2mri.learn.feed.free_memory", lambda device: 1.9 * needed)
+    monkeypatch.setattr("ssus2mri.learn.data.batches.free_memory", lambda device: 1.9 * needed)
     outside = Feed(data, known, device, ALONE, truth=False)
     assert (inside.resident, outside.resident) == (True, False)
-    drawn = plan(data, 2, 2, torch.Generator().manual_seed(0))
+    drawn = draw_epoch(data, 2, 2, torch.Generator().manual_seed(0))
     one, two = inside.batch(drawn, 1), outside.batch(drawn, 1)
     for name in ("us", "mr", "plane", "index"):
         assert torch.equal(getattr(one, name), getattr(two, name))
@@ -116,7 +116,7 @@ def test_slices_that_do_not_fit_stay_outside_and_give_the_same_batches(tmp_path,
 
 def test_processes_share_a_batch(tmp_path):
     data = dataset.load(write_cohort(tmp_path))
-    drawn = plan(data, 2, 4, torch.Generator().manual_seed(0))
+    drawn = draw_epoch(data, 2, 4, torch.Generator().manual_seed(0))
     whole, first, second = (
         Feed(data, settings(), world.device, world, truth=False).batch(drawn, 1)
         for world in (ALONE, World(ALONE.device, 0, 2), World(ALONE.device, 1, 2))
@@ -132,7 +132,7 @@ def test_reading_leaves_no_file_open(tmp_path):
     before = set(os.listdir("/proc/self/fd"))
     data = dataset.load(paths)
     feed = Feed(data, settings(), torch.device("cpu"), ALONE, truth=False)
-    feed.batch(plan(data, 1, 2, torch.Generator()), 0)
+    feed.batch(draw_epoch(data, 1, 2, torch.Generator()), 0)
     assert set(os.listdir("/proc/self/fd")) == before
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ssus2mri.learn.device import mixed_precision
-from ssus2mri.learn.window import Window, WindowedDecoder, WindowedEncoder
+from ssus2mri.infer.roi import Window, WindowedDecoder, WindowedEncoder
+from ssus2mri.learn.hardware.device import mixed_precision
 from ssus2mri.models.generator import Decoder, Encoder, Synthesis
 from ssus2mri.models.locator import Locator
 

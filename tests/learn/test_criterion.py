@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from phantom_learn import settings
+from support.learn import settings
 
 from ssus2mri.learn.criterion import (
     Criterion,
@@ -11,7 +11,7 @@ from ssus2mri.learn.criterion import (
     pyramid,
     self_similarity,
 )
-from ssus2mri.learn.dataset import Pool
+from ssus2mri.learn.data.dataset import Pool
 from ssus2mri.learn.validate import likeness
 
 COUNT, SIZE = 12, 64

@@ -3,7 +3,7 @@
 import torch
 
 from ssus2mri.config.learn import AugmentSettings
-from ssus2mri.learn.augment import DRAWS, brighten, move
+from ssus2mri.learn.data.augment import DRAWS, brighten, move
 from ssus2mri.slices import PLANES
 
 NOTHING = {"mirror": False, "rotation_deg": 0.0, "scale": 0.0, "shift": 0.0, "gamma": 0.0}

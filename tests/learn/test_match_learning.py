@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from phantom_learn import batch, settings, some_slices, write_cohort
-from phantom_train import train
+from support.learn import batch, settings, some_slices, write_cohort
+from support.training import train
 
-from ssus2mri import flow, slices
+from ssus2mri import plan, slices
 from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
-from ssus2mri.learn.augment import move
-from ssus2mri.learn.dataset import Data, load, pool
-from ssus2mri.learn.feed import Feed, plan
-from ssus2mri.learn.methods import objective
-from ssus2mri.learn.parallel import World
-from ssus2mri.learn.synthesize import run_synthesize
+from ssus2mri.infer.synthesize import run_synthesize
+from ssus2mri.learn.data.augment import move
+from ssus2mri.learn.data.batches import Feed, draw_epoch
+from ssus2mri.learn.data.dataset import Data, load, pool
+from ssus2mri.learn.hardware.parallel import World
+from ssus2mri.learn.networks import objective
 from ssus2mri.manifest import Manifest, Row
 
 ALONE = World(torch.device("cpu"))
@@ -59,7 +59,7 @@ def test_the_match_moves_with_its_slice():
     us_pool = replace(pool([one]), matched=torch.from_numpy(one.image) / 2)
     data = Data(us_pool, pool([some_slices("mr-a", modality="mr")]), us_pool, pool([]), ())
     feed = Feed(data, known, ALONE.device, ALONE, truth=False)
-    drawn = plan(data, 3, 2, torch.Generator().manual_seed(0))
+    drawn = draw_epoch(data, 3, 2, torch.Generator().manual_seed(0))
     made, rows = feed.batch(drawn, 2), drawn.us[2]
     plane, given = us_pool.plane[rows], us_pool.images(rows)
     expected = move(given / 2, plane, drawn.us_draws[2], known.augment)
@@ -130,17 +130,17 @@ def test_matched_offers_the_match_itself(tmp_path):
 
 def test_only_runs_that_need_the_match_wait_for_it():
     values = load_yaml(Path("config/config.yaml"))
-    assert flow.needs_match(values, "ours_match", "train", "val")
-    assert not flow.needs_match(values, "ours_match", "test")
-    assert flow.needs_match(values, "matched", "test")
-    assert not flow.needs_match(values, "matched", "train")
-    assert not flow.needs_match(values, "ours", "train")
+    assert plan.needs_match(values, "ours_match", "train", "val")
+    assert not plan.needs_match(values, "ours_match", "test")
+    assert plan.needs_match(values, "matched", "test")
+    assert not plan.needs_match(values, "matched", "train")
+    assert not plan.needs_match(values, "ours", "train")
     edited = merge(values, {"match": {"window_mm": 9.0}})
     row = Row(volume="m", subject="m", modality="mr", image="m.mha", ga_weeks=23, split="train")
     table = Manifest({"m": row})
 
     def grounds(of: dict, run: str) -> str:
-        return flow.grounds(of, flow.project.load(of)[0], table, run)
+        return plan.grounds(of, plan.project.load(of)[0], table, run)
 
     assert grounds(values, "ours") == grounds(edited, "ours")
     assert grounds(values, "ours_match") != grounds(edited, "ours_match")
@@ -154,7 +154,7 @@ def test_runs_that_need_the_match_need_mr_volumes():
     )
     table = Manifest({"p": plane})
     values["enabled_runs"] = ["ours", "ours_match", "matched"]
-    messages = flow.unmatchable(values, table)
+    messages = plan.unmatchable(values, table)
     assert [message.split(":")[0] for message in messages] == [
         "enabled_runs, run ours_match",
         "enabled_runs, run matched",

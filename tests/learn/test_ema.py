@@ -3,15 +3,15 @@
 import copy
 
 import torch
-from phantom_learn import settings, write_cohort
+from support.learn import settings, write_cohort
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ssus2mri.learn import methods
-from ssus2mri.learn.average import follow, lent, settle
-from ssus2mri.learn.dataset import load
-from ssus2mri.learn.feed import Feed
-from ssus2mri.learn.parallel import World
+from ssus2mri.learn import networks
+from ssus2mri.learn.data.batches import Feed
+from ssus2mri.learn.data.dataset import load
+from ssus2mri.learn.ema import follow, lent, settle
+from ssus2mri.learn.hardware.parallel import World
 
 WORLD = World(torch.device("cpu"))
 
@@ -20,7 +20,7 @@ def made(tmp_path, **changes):
     """Give settings, their objective and its feed."""
     chosen = settings(batch_size=4, norm_batches=2, mixed_precision=False, **changes)
     data = load(write_cohort(tmp_path))
-    return chosen, methods.objective(chosen), Feed(data, chosen, WORLD.device, WORLD, truth=False)
+    return chosen, networks.objective(chosen), Feed(data, chosen, WORLD.device, WORLD, truth=False)
 
 
 def states(objective) -> dict[str, torch.Tensor]:

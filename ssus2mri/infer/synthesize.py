@@ -13,12 +13,12 @@ from torch import Tensor
 from ssus2mri import slices, volume
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
-from ssus2mri.learn import device as devices
+from ssus2mri.infer.optimize import Infer, lean
+from ssus2mri.infer.roi import around
 from ssus2mri.learn.checkpoint import Model, read_model
-from ssus2mri.learn.dataset import lacks_match, match_of, pool
-from ssus2mri.learn.fold import Infer, lean
-from ssus2mri.learn.methods import UNTRAINED
-from ssus2mri.learn.window import around
+from ssus2mri.learn.data.dataset import lacks_match, match_of, pool
+from ssus2mri.learn.hardware import device as devices
+from ssus2mri.learn.networks import UNTRAINED
 from ssus2mri.models import locator
 from ssus2mri.slices import Header, Slices
 

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from ssus2mri.config.learn import TrainSettings
-from ssus2mri.learn.augment import DRAWS, brighten, move
-from ssus2mri.learn.dataset import Batch, Data, Pool, draw
-from ssus2mri.learn.device import free_memory
-from ssus2mri.learn.parallel import World
+from ssus2mri.learn.data.augment import DRAWS, brighten, move
+from ssus2mri.learn.data.dataset import Batch, Data, Pool, draw
+from ssus2mri.learn.hardware.device import free_memory
+from ssus2mri.learn.hardware.parallel import World
 
 
 @dataclass(frozen=True)
-class Plan:
+class EpochDraws:
     """All that is random in an epoch: it does not depend on where a stop cuts it.
 
     Rows ``(steps, batch)``, numbers for `augment` ``(steps, batch, DRAWS)``, seeds ``(steps,)``.
@@ -26,7 +26,7 @@ class Plan:
     seeds: Tensor
 
 
-def plan(data: Data, steps: int, batch: int, random: torch.Generator) -> Plan:
+def draw_epoch(data: Data, steps: int, batch: int, random: torch.Generator) -> EpochDraws:
     """Draw an epoch.
 
     Args:
@@ -43,7 +43,7 @@ def plan(data: Data, steps: int, batch: int, random: torch.Generator) -> Plan:
         rows.append(draw(len(known), steps * batch, random).view(steps, batch))
         draws.append(torch.rand(steps, batch, DRAWS, generator=random))
     seeds = torch.randint(2**62, (steps,), generator=random)
-    return Plan(rows[0], draws[0], rows[1], draws[1], seeds)
+    return EpochDraws(rows[0], draws[0], rows[1], draws[1], seeds)
 
 
 class Feed:
@@ -77,10 +77,10 @@ class Feed:
         home = device if self.resident else torch.device("cpu")
         self.us, self.mr, self.val_us, self.val_mr = (one.to(home) for one in pools)
 
-    def at_hand(self, plan: Plan) -> Plan:
+    def at_hand(self, plan: EpochDraws) -> EpochDraws:
         """Bring an epoch's numbers to where they are needed: its steps then wait for no copy."""
         home = self.us.image.device
-        return Plan(
+        return EpochDraws(
             plan.us.to(home),
             plan.us_draws.to(self.device),
             plan.mr.to(home),
@@ -88,7 +88,7 @@ class Feed:
             plan.seeds,
         )
 
-    def batch(self, plan: Plan, step: int) -> Batch:
+    def batch(self, plan: EpochDraws, step: int) -> Batch:
         """Give this process's part of a step's batch, augmented.
 
         Args:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ssus2mri.config.learn import NetworkSettings, TrainSettings
-from ssus2mri.learn.dataset import Pool
+from ssus2mri.learn.data.dataset import Pool
 from ssus2mri.learn.losses import ADVERSARIAL_TERMS
 from ssus2mri.learn.objectives import Objective
 from ssus2mri.learn.objectives.cut import CutObjective

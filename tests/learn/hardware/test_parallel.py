@@ -10,14 +10,15 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as spawn
-from phantom_learn import write_cohort
-from phantom_train import command, train
 from safetensors.torch import load_file
+from support.learn import write_cohort
+from support.training import command, train
 from torch import nn
 
 from ssus2mri.errors import InputError
-from ssus2mri.learn import checkpoint, parallel
-from ssus2mri.learn.parallel import SyncedBatchNorm, World
+from ssus2mri.learn import checkpoint
+from ssus2mri.learn.hardware import parallel
+from ssus2mri.learn.hardware.parallel import SyncedBatchNorm, World
 
 CPU = torch.device("cpu")
 

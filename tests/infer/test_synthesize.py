@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from phantom_learn import SIZE, settings, some_slices, write_cohort
 from safetensors import safe_open
 from safetensors.torch import save_file
+from support.learn import SIZE, settings, some_slices, write_cohort
 
 from ssus2mri import slices
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
+from ssus2mri.infer.optimize import lean
+from ssus2mri.infer.synthesize import assemble, recut, run_synthesize, synthesize
 from ssus2mri.learn.checkpoint import read_model
-from ssus2mri.learn.fold import lean
-from ssus2mri.learn.synthesize import assemble, recut, run_synthesize, synthesize
 from ssus2mri.learn.train import run_train
 from ssus2mri.models.generator import Synthesis
 

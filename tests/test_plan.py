@@ -3,7 +3,7 @@ import json
 import pytest
 from conftest import ROOT
 
-from ssus2mri import flow
+from ssus2mri import plan
 from ssus2mri.config.base import load_yaml, merge, parse
 from ssus2mri.config.prepare import AtlasSettings
 from ssus2mri.errors import InputError
@@ -34,7 +34,7 @@ def table(*rows: Row) -> Manifest:
 
 def atlas(volume: str, *rows: Row) -> str | None:
     values = {"volume": volume, "ga_weeks": 23, "size": 64, "spacing_mm": 1.5}
-    row = flow.choose_atlas(parse(AtlasSettings, values, "atlas"), table(*rows))
+    row = plan.choose_atlas(parse(AtlasSettings, values, "atlas"), table(*rows))
     return row and row.volume
 
 
@@ -68,13 +68,13 @@ def values() -> dict:
 
 def test_renaming_a_run_trains_nothing_again(values):
     renamed = merge(values, {"runs": {"gan": {"label": "Another"}}})
-    assert flow.run_json(values, "gan") == flow.run_json(renamed, "gan")
-    assert json.loads(flow.of_runs(renamed, "label"))["gan"] == "Another"
+    assert plan.run_json(values, "gan") == plan.run_json(renamed, "gan")
+    assert json.loads(plan.of_runs(renamed, "label"))["gan"] == "Another"
 
 
 def test_labels_keep_the_order_of_the_runs(values):
     values["enabled_runs"] = ["gan", "ours"]
-    assert list(json.loads(flow.of_runs(values, "label"))) == ["gan", "ours"]
+    assert list(json.loads(plan.of_runs(values, "label"))) == ["gan", "ours"]
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_labels_keep_the_order_of_the_runs(values):
 )
 def test_checkpoints_are_resumed_on_the_same_grounds_only(values, changes, same):
     def grounds(values: dict, *rows: Row) -> str:
-        settings, messages = flow.project.load(values)
+        settings, messages = plan.project.load(values)
         assert settings is not None, messages
-        return flow.grounds(values, settings, table(*rows), "gan")
+        return plan.grounds(values, settings, table(*rows), "gan")
 
     before = grounds(values, mr("m1", 23))
     assert (grounds(merge(values, changes), mr("m1", 23)) == before) is same
@@ -105,7 +105,7 @@ def test_checkpoints_are_resumed_on_the_same_grounds_only(values, changes, same)
 
 def test_whole_project_is_checked(values, monkeypatch):
     monkeypatch.chdir(ROOT)
-    settings, rows, chosen = flow.load(values)
+    settings, rows, chosen = plan.load(values)
     assert settings.manifest == "data_manifest.csv"
     assert chosen is None
     assert len(rows.where(modality="us", split="train")) == 8
@@ -113,12 +113,12 @@ def test_whole_project_is_checked(values, monkeypatch):
 
 def test_everything_wrong_with_the_configuration_comes_at_once(values):
     with pytest.raises(InputError) as error:
-        flow.load(merge(values, {"corp": 1, "crop": {"margin_mm": -1}}))
+        plan.load(merge(values, {"corp": 1, "crop": {"margin_mm": -1}}))
     assert len(str(error.value).splitlines()) == 2
 
 
 def test_demo_cohort_is_the_one_described():
-    rows = flow.manifest.read(ROOT / "data_manifest.csv", val=0.1, test=0.2)
+    rows = plan.manifest.read(ROOT / "data_manifest.csv", val=0.1, test=0.2)
     count = {
         (modality, split): len(rows.where(modality=modality, split=split))
         for modality in ("us", "mr")
@@ -144,28 +144,28 @@ def sick(pathology: str) -> Row:
 
 
 def test_simulate_is_told_only_the_own_pathology(values):
-    settings = flow.project.load(values)[0]
-    told = json.loads(flow.pathology_json(settings, sick("cyst")))
+    settings = plan.project.load(values)[0]
+    told = json.loads(plan.pathology_json(settings, sick("cyst")))
     assert told == values["pathologies"]["cyst"]
-    assert flow.pathology_json(settings, sick("")) == ""
+    assert plan.pathology_json(settings, sick("")) == ""
     edited = merge(values, {"pathologies": {"bleed": {"diameter_mm": 9.0}}})
-    again = flow.project.load(edited)[0]
+    again = plan.project.load(edited)[0]
     for name in values["pathologies"]:
-        same = flow.pathology_json(settings, sick(name)) == flow.pathology_json(again, sick(name))
+        same = plan.pathology_json(settings, sick(name)) == plan.pathology_json(again, sick(name))
         assert same is (name != "bleed")
 
 
 def test_unknown_pathology_is_named_with_the_known_ones(values):
-    settings = flow.project.load(values)[0]
-    messages = flow.unknown_pathologies(settings, table(sick("flu")))
+    settings = plan.project.load(values)[0]
+    messages = plan.unknown_pathologies(settings, table(sick("flu")))
     assert len(messages) == 1
     assert "volume s9, column pathology: expected one of absent_cavum, " in messages[0]
     assert "found 'flu'" in messages[0]
-    assert flow.unknown_pathologies(settings, table(sick("cyst"))) == []
+    assert plan.unknown_pathologies(settings, table(sick("cyst"))) == []
 
 
 def test_pathology_of_a_wrong_kind_is_refused(values):
     wrong = merge(values, {"pathologies": {"flu": {"kind": "flu"}, "cyst": {"diameter_mm": -1}}})
-    messages = flow.project.load(wrong)[1]
+    messages = plan.project.load(wrong)[1]
     assert len(messages) == 2
     assert messages[0].startswith("pathologies.")

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from phantom_learn import batch, settings, some_slices
+from support.learn import batch, settings, some_slices
 
-from ssus2mri.learn import device as devices
-from ssus2mri.learn.dataset import Data, pool
+from ssus2mri.learn.data.dataset import Data, pool
+from ssus2mri.learn.hardware import device as devices
+from ssus2mri.learn.hardware.cuda_graph import Replay
+from ssus2mri.learn.hardware.parallel import World
 from ssus2mri.learn.loop import Ask, Loop
-from ssus2mri.learn.methods import objective
-from ssus2mri.learn.parallel import World
-from ssus2mri.learn.replay import Replay
+from ssus2mri.learn.networks import objective
 from ssus2mri.learn.state import restore, state
 
 MOVED = ("mr", "plane", "index", "truth", "matched")

@@ -7,17 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from phantom_learn import batch, settings, some_slices, write_cohort
-from phantom_train import same, train
 from safetensors.torch import load_file
+from support.learn import batch, settings, some_slices, write_cohort
+from support.training import same, train
 
 from ssus2mri import slices
 from ssus2mri.errors import InputError
-from ssus2mri.learn import checkpoint, dataset
-from ssus2mri.learn.compiled import compile_parts
+from ssus2mri.learn import checkpoint
+from ssus2mri.learn.data import dataset
+from ssus2mri.learn.hardware.compiled import compile_parts
+from ssus2mri.learn.hardware.parallel import World
 from ssus2mri.learn.loop import Ask, Loop, learning_rate
-from ssus2mri.learn.methods import objective
-from ssus2mri.learn.parallel import World
+from ssus2mri.learn.networks import objective
 from ssus2mri.learn.progress import duration
 from ssus2mri.learn.state import restore, state
 from ssus2mri.learn.summary import losses_csv

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssus2mri.learn.dataset import Batch
+from ssus2mri.learn.data.dataset import Batch
 
 Update = Callable[[Batch], dict[str, Tensor]]
 

@@ -10,11 +10,11 @@ import yaml
 from ssus2mri import slices
 from ssus2mri.config.base import merge, parse
 from ssus2mri.config.learn import TrainSettings
-from ssus2mri.learn.dataset import Batch
+from ssus2mri.learn.data.dataset import Batch
 from ssus2mri.slices import Header, Slices
 
 torch.set_num_threads(1)  # threads would only wait for each other over tensors as small as these
-CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 SIZE = 64
 TINY = {
     "network": {

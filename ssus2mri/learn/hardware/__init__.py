@@ -1,0 +1,1 @@
+"""What depends on the machine: device, several processes, compiled code, CUDA graphs."""

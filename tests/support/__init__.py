@@ -1,0 +1,1 @@
+"""Phantoms and trainings that several tests share."""
