@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from phantom_learn import SIZE, settings, some_slices, write_cohort
 from safetensors import safe_open
 from safetensors.torch import save_file
-from support.learn import SIZE, settings, some_slices, write_cohort
 
 from ssus2mri import slices
 from ssus2mri.config.learn import SynthesizeSettings

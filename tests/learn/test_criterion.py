@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from support.learn import settings
+from phantom_learn import settings
 
 from ssus2mri.learn.criterion import (
     Criterion,

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from support.learn import settings, write_cohort
+from phantom_learn import settings, write_cohort
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 

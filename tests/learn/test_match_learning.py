@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.learn import batch, settings, some_slices, write_cohort
-from support.training import train
+from phantom_learn import batch, settings, some_slices, write_cohort
+from phantom_train import train
 
 from ssus2mri import plan, slices
 from ssus2mri.config.base import load_yaml, merge

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from support.learn import CONFIG, batch, settings
+from phantom_learn import CONFIG, batch, settings
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.functional import l1_loss
 from torch.utils.flop_counter import FlopCounterMode

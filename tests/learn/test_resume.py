@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.learn import some_slices, write_cohort
-from support.training import command, outcome, same, train
+from phantom_learn import some_slices, write_cohort
+from phantom_train import command, outcome, same, train
 
 from ssus2mri import slices
 from ssus2mri.errors import InputError

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from phantom_learn import batch, settings, some_slices, write_cohort
+from phantom_train import same, train
 from safetensors.torch import load_file
-from support.learn import batch, settings, some_slices, write_cohort
-from support.training import same, train
 
 from ssus2mri import slices
 from ssus2mri.errors import InputError

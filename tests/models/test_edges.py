@@ -7,10 +7,10 @@ import SimpleITK as sitk
 import torch
 from conftest import ROOT
 from numpy.typing import NDArray
+from phantom_learn import settings
 from phantom_simulate import small_settings
 from scipy import ndimage
 from skimage.feature import canny
-from support.learn import settings
 
 from ssus2mri import geometry
 from ssus2mri.config.base import load_section

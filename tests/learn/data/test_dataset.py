@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
-from support.learn import settings, some_slices, write_cohort
+from phantom_learn import settings, some_slices, write_cohort
 
 from ssus2mri import slices
 from ssus2mri.errors import InputError

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from support.learn import batch, settings, some_slices
+from phantom_learn import batch, settings, some_slices
 
 from ssus2mri.learn.data.dataset import Data, pool
 from ssus2mri.learn.hardware import device as devices

@@ -10,9 +10,9 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as spawn
+from phantom_learn import write_cohort
+from phantom_train import command, train
 from safetensors.torch import load_file
-from support.learn import write_cohort
-from support.training import command, train
 from torch import nn
 
 from ssus2mri.errors import InputError

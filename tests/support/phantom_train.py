@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 import torch
+from phantom_learn import settings
 from safetensors.torch import load_file
 from torch import Tensor
 
 from ssus2mri.learn.train import run_train
-from support.learn import settings
 
 Outcome = tuple[dict[str, Tensor], bytes]
 

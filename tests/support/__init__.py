@@ -1,1 +1,0 @@
-"""Phantoms and trainings that several tests share."""
