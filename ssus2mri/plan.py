@@ -1,4 +1,4 @@
-"""What the workflow asks of configuration and manifest before it plans a single job."""
+"""Configuration and manifest read together, and what the workflow's rules ask of both."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:
     """Check a whole configuration and the manifest that it names.
 
     Args:
-        values: what the configuration files hold, laid over each other.
+        values: content of the configuration files, later over earlier.
 
     Returns:
         The configuration, the manifest, and the volume that defines atlas space (see
@@ -33,27 +33,27 @@ def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:
 
     Raises:
         InputError: every message about the configuration, else every one about the manifest, else
-            every one about what they say of each other.
+            every one about what contradicts between them.
     """
     settings, messages = project.load(values)
     if settings is None or messages:
         raise InputError.several(messages)
-    rows = manifest.read(Path(settings.manifest), val=settings.split.val, test=settings.split.test)
-    unknown = unknown_pathologies(settings, rows) + unmatchable(values, rows)
-    if unknown:
-        raise InputError.several(unknown)
-    return settings, rows, choose_atlas(settings.atlas, rows)
+    table = manifest.read(Path(settings.manifest), val=settings.split.val, test=settings.split.test)
+    messages = unknown_pathologies(settings, table) + unmatchable(values, table)
+    if messages:
+        raise InputError.several(messages)
+    return settings, table, choose_atlas(settings.atlas, table)
 
 
-def unknown_pathologies(settings: Project, rows: Manifest) -> list[str]:
-    """Find volumes whose pathology the configuration does not have.
+def unknown_pathologies(settings: Project, table: Manifest) -> list[str]:
+    """Return a message for each volume whose pathology the configuration does not define.
 
     Args:
         settings: the configuration.
-        rows: all volumes.
+        table: all volumes.
 
     Returns:
-        A message for each.
+        The messages.
     """
     return [
         str(
@@ -64,27 +64,27 @@ def unknown_pathologies(settings: Project, rows: Manifest) -> list[str]:
                 do="Correct the name or add it under `pathologies` of the configuration.",
             )
         )
-        for row in rows.rows.values()
+        for row in table.rows.values()
         if row.pathology and row.pathology not in settings.pathologies
     ]
 
 
-def blended(rows: Manifest) -> list[Row]:
-    """List the MR that `blend` averages: training volumes, no 2D planes."""
-    return [row for row in rows.where(modality="mr", split="train") if not row.plane]
+def blended(table: Manifest) -> list[Row]:
+    """Return the MR that `blend` averages: training volumes, no 2D planes."""
+    return [row for row in table.where(modality="mr", split="train") if not row.plane]
 
 
-def unmatchable(values: dict[str, Any], rows: Manifest) -> list[str]:
-    """Find enabled runs that need matched MR where there is no MR to match.
+def unmatchable(values: dict[str, Any], table: Manifest) -> list[str]:
+    """Return a message for each enabled run that needs matched MR where there is no MR to match.
 
     Args:
         values: the whole configuration.
-        rows: all volumes.
+        table: all volumes.
 
     Returns:
-        A message for each.
+        The messages.
     """
-    runs = [] if blended(rows) else values["enabled_runs"]
+    runs = [] if blended(table) else values["enabled_runs"]
     return [
         str(
             InputError(
@@ -100,19 +100,19 @@ def unmatchable(values: dict[str, Any], rows: Manifest) -> list[str]:
 
 
 def pathology_json(settings: Project, row: Row) -> str:
-    """Give what a subject has, for `simulate`.
+    """Return the pathology of a volume's subject, for `simulate`.
 
     Args:
         settings: the configuration.
         row: a volume.
 
     Returns:
-        JSON of a `ssus2mri.config.pathology.Pathology`; empty for a healthy one.
+        JSON of a `ssus2mri.config.pathology.Pathology`; empty for a healthy subject.
     """
     return settings.pathologies[row.pathology].model_dump_json() if row.pathology else ""
 
 
-def choose_atlas(settings: AtlasSettings, rows: Manifest) -> Row | None:
+def choose_atlas(settings: AtlasSettings, table: Manifest) -> Row | None:
     """Choose the volume that `atlas.volume` names.
 
     ``auto`` is the training MR with labels that is nearest in age (the first of equals in the
@@ -121,7 +121,7 @@ def choose_atlas(settings: AtlasSettings, rows: Manifest) -> Row | None:
 
     Args:
         settings: section ``atlas``.
-        rows: all volumes.
+        table: all volumes.
 
     Returns:
         The row, which has ``labels``, or None for the built-in anatomy.
@@ -131,11 +131,11 @@ def choose_atlas(settings: AtlasSettings, rows: Manifest) -> Row | None:
     """
     if settings.volume == BUILT_IN:
         return None
-    able = [row for row in rows.where(modality="mr") if row.labels and not row.simulated]
+    labelled = [row for row in table.where(modality="mr") if row.labels and not row.simulated]
     if settings.volume == AUTO:
-        train = [row for row in able if row.split == "train"]
+        train = [row for row in labelled if row.split == "train"]
         return min(train, key=lambda row: abs(row.ga_weeks - settings.ga_weeks), default=None)
-    for row in able:
+    for row in labelled:
         if row.volume == settings.volume:
             return row
     raise InputError(
@@ -146,8 +146,8 @@ def choose_atlas(settings: AtlasSettings, rows: Manifest) -> Row | None:
     )
 
 
-def of_runs(values: dict[str, Any], key: str) -> str:
-    """Give one setting of all enabled runs, in their order.
+def setting_by_run(values: dict[str, Any], key: str) -> str:
+    """Return one setting of all enabled runs, in their order.
 
     Args:
         values: the whole configuration.
@@ -161,9 +161,9 @@ def of_runs(values: dict[str, Any], key: str) -> str:
 
 
 def run_json(values: dict[str, Any], run: str) -> str:
-    """Give a run's settings for training.
+    """Return a run's settings for training.
 
-    The label counts in tables only: renaming a run must not train it again.
+    The label is used in tables only: renaming a run must not train it again.
 
     Args:
         values: the whole configuration.
@@ -177,7 +177,7 @@ def run_json(values: dict[str, Any], run: str) -> str:
 
 
 def needs_match(values: dict[str, Any], run: str, *splits: str) -> bool:
-    """Tell whether a run needs MR matched to the ultrasound of some splits.
+    """Return whether a run needs MR matched to the ultrasound of some splits.
 
     Args:
         values: the whole configuration.
@@ -188,16 +188,16 @@ def needs_match(values: dict[str, Any], run: str, *splits: str) -> bool:
         Whether it does.
     """
     settings = project.run_settings(values, run)
-    return settings.shown_match if "test" in splits else settings.learns_from_match
+    return settings.traits.shown_match if "test" in splits else settings.learns_from_match
 
 
-def grounds(values: dict[str, Any], settings: Project, rows: Manifest, run: str) -> str:
-    """Hash all that a run's training depends on: on other grounds it starts anew.
+def training_inputs(values: dict[str, Any], settings: Project, table: Manifest, run: str) -> str:
+    """Hash all that a run's training depends on: with another hash it starts anew.
 
     Args:
         values: the whole configuration.
         settings: the same, checked.
-        rows: all volumes.
+        table: all volumes.
         run: a key of ``runs``.
 
     Returns:
@@ -208,9 +208,9 @@ def grounds(values: dict[str, Any], settings: Project, rows: Manifest, run: str)
         sections, modules = [*sections, "view", "match"], [*modules, *_MATCH]
     return digest(
         [
-            project.run_settings(values, run).grounds(),
+            project.run_settings(values, run).training_inputs(),
             [getattr(settings, section).model_dump() for section in sections],
-            [row.model_dump() for row in rows.rows.values() if row.split != "test"],
+            [row.model_dump() for row in table.rows.values() if row.split != "test"],
             [fingerprint(f"ssus2mri.{module}") for module in (*modules, "learn.train")],
         ]
     )

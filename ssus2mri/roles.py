@@ -1,23 +1,7 @@
-"""What a run is to the others, by its method: the one place that says so.
+"""The role of every method among the runs; see `ssus2mri.methods.Method`."""
 
-``trained`` runs are compared. A ``reference`` learned nothing: what is worth anything is nearer to
-the truth. The ``ceiling`` learned from the true MR, which only simulated scans have: no rival, but
-how near the others could come at best.
-"""
+from ssus2mri.methods import METHODS, Role
 
-from typing import Literal
-
-Role = Literal["trained", "reference", "ceiling"]
-
-ROLES: dict[str, Role] = {
-    "synthesis": "trained",
-    "autoencoder": "trained",
-    "cyclegan": "trained",
-    "cut": "trained",
-    "paired": "ceiling",
-    "copy": "reference",
-    "atlas": "reference",
-    "matched": "reference",
-}
+ROLES: dict[str, Role] = {name: method.role for name, method in METHODS.items()}
 FLOOR = "atlas"
 """The method from which the way to the ceiling is measured."""

@@ -69,12 +69,12 @@ def values() -> dict:
 def test_renaming_a_run_trains_nothing_again(values):
     renamed = merge(values, {"runs": {"gan": {"label": "Another"}}})
     assert plan.run_json(values, "gan") == plan.run_json(renamed, "gan")
-    assert json.loads(plan.of_runs(renamed, "label"))["gan"] == "Another"
+    assert json.loads(plan.setting_by_run(renamed, "label"))["gan"] == "Another"
 
 
 def test_labels_keep_the_order_of_the_runs(values):
     values["enabled_runs"] = ["gan", "ours"]
-    assert list(json.loads(plan.of_runs(values, "label"))) == ["gan", "ours"]
+    assert list(json.loads(plan.setting_by_run(values, "label"))) == ["gan", "ours"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_checkpoints_are_resumed_on_the_same_grounds_only(values, changes, same)
     def grounds(values: dict, *rows: Row) -> str:
         settings, messages = plan.project.load(values)
         assert settings is not None, messages
-        return plan.grounds(values, settings, table(*rows), "gan")
+        return plan.training_inputs(values, settings, table(*rows), "gan")
 
     before = grounds(values, mr("m1", 23))
     assert (grounds(merge(values, changes), mr("m1", 23)) == before) is same

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -13,16 +12,13 @@ from phantom_evaluate import score_settings
 
 from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import RenderSettings
-from ssus2mri.config.learn import TERMS, TrainSettings
 from ssus2mri.evaluate.way import COLUMNS, share, ways
-from ssus2mri.learn.networks import NEEDS_TRUTH, UNTRAINED
 from ssus2mri.render.gather import Results, gather
 from ssus2mri.render.pathology import pathology_tables
 from ssus2mri.render.report import run_render
 from ssus2mri.render.tables import paper_tables
 from ssus2mri.render.verdict import headline, verdicts
 from ssus2mri.render.way import way_tables
-from ssus2mri.roles import FLOOR, ROLES
 
 METHODS = {"ours": "synthesis", "other": "cut", "low": "atlas", "us": "copy", "high": "paired"}
 
@@ -44,15 +40,6 @@ def truth(**values: dict[str, list[float]]) -> pd.DataFrame:
 def measured(rows: pd.DataFrame, *runs: str) -> pd.DataFrame:
     names = {run: run.upper() for run in runs}
     return pd.DataFrame(ways(rows, names, METHODS, score_settings()), columns=list(COLUMNS))
-
-
-def test_every_method_has_a_role():
-    assert (
-        set(ROLES) == set(TERMS) == set(get_args(TrainSettings.model_fields["method"].annotation))
-    )
-    assert {method for method, role in ROLES.items() if role == "reference"} == set(UNTRAINED)
-    assert {method for method, role in ROLES.items() if role == "ceiling"} == set(NEEDS_TRUTH)
-    assert ROLES[FLOOR] == "reference"
 
 
 def test_share_of_the_way_by_hand():

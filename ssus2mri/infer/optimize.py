@@ -1,20 +1,20 @@
-"""A trained network in, the same function at a fraction of the cost out."""
+"""Optimisation of a trained network for inference: fusion, bfloat16, region of interest."""
 
 import copy
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ssus2mri.infer.roi import Window, WindowedDecoder, WindowedEncoder
+from ssus2mri.infer.fuse_batchnorm import fuse_batchnorm
+from ssus2mri.infer.roi import Roi, RoiDecoder, RoiEncoder
 from ssus2mri.learn.hardware.device import mixed_precision
 from ssus2mri.models.generator import Decoder, Encoder, Synthesis
 from ssus2mri.models.locator import Locator
 
 
 class Infer(Protocol):
-    """A model ready for inference."""
+    """A model optimised for inference."""
 
     def __call__(
         self,
@@ -22,113 +22,80 @@ class Infer(Protocol):
         plane: Tensor,
         index: Tensor,
         ga_weeks: Tensor,
-        window: Window | None = None,
+        roi: Roi | None = None,
     ) -> Synthesis:
-        """Call the model; MR and position are float32.
+        """Synthesise MR; MR and position are float32.
 
         Args:
-            us: see `Generator.forward`; all tensors on its device.
+            us: see `Generator.forward`; all tensors are on the model's device.
             plane: the same.
             index: the same.
             ga_weeks: the same.
-            window: outside of it the MR may be anything; None: all of it is wanted.
+            roi: outside of it the MR is undefined; None: the whole slice is computed.
         """
 
 
-_CONVOLUTIONS = nn.Conv2d | nn.ConvTranspose2d
-_ACTIVATIONS = nn.LeakyReLU | nn.ReLU | nn.ELU
-_FRESH = _CONVOLUTIONS | nn.BatchNorm2d | nn.InstanceNorm2d  # their results are nobody else's
-
-
-def fold(network: nn.Module) -> nn.Module:
-    """Put every batch normalisation into the convolution before it; activate in place.
-
-    In inference a batch normalisation is a fixed scale and shift of each channel, hence new weights
-    of the convolution. The result is the same but for rounding.
-
-    Args:
-        network: in evaluation mode; layers that follow each other are those of an `nn.Sequential`.
-
-    Returns:
-        A copy.
-    """
-    folded = copy.deepcopy(network)
-    for chain in [module for module in folded.modules() if isinstance(module, nn.Sequential)]:
-        before: nn.Module | None = None
-        for name, layer in list(chain.named_children()):
-            if isinstance(layer, nn.BatchNorm2d) and isinstance(before, _CONVOLUTIONS):
-                transposed = isinstance(before, nn.ConvTranspose2d)
-                fused = fuse_conv_bn_eval(before, layer, transpose=transposed)
-                before.weight, before.bias = fused.weight, fused.bias
-                setattr(chain, name, nn.Identity())
-                continue
-            if isinstance(layer, _ACTIVATIONS) and isinstance(before, _FRESH):
-                layer.inplace = True
-            before = layer
-    return folded
-
-
-def lean(network: nn.Module, device: torch.device, *, bfloat16: bool) -> Infer:
-    """Make a network ready for inference: channels last, and where it pays folded and in bfloat16.
+def optimize_for_inference(network: nn.Module, device: torch.device, *, bfloat16: bool) -> Infer:
+    """Optimise a network for inference: channels last, and where faster fused and in bfloat16.
 
     Args:
         network: called as ``network(us, plane, index, ga_weeks)``, in evaluation mode.
         device: where to compute.
-        bfloat16: weights and features in bfloat16, where the hardware computes with it (GPU, CPU
-            with AMX); else float32. Positions are computed in float32 always.
+        bfloat16: whether weights and features are in bfloat16, if the hardware computes with it
+            (GPU, CPU with AMX). Positions are always computed in float32.
 
     Returns:
-        The function.
+        A function with the same results except for rounding.
     """
     with mixed_precision(device, wanted=bfloat16):
-        able = torch.is_autocast_enabled(device.type)
-    dtype = torch.bfloat16 if able else torch.float32
-    # torch adds a convolution's bias on a GPU in a kernel that takes longer than a normalisation.
-    ready = (copy.deepcopy if device.type == "cuda" else fold)(network).to(device)
-    if able:
-        _lower(ready, dtype)
-    windowed = _windowed(ready, device)
-    ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        supported = torch.is_autocast_enabled(device.type)
+    dtype = torch.bfloat16 if supported else torch.float32
+    # On a GPU torch adds the bias of a convolution in a kernel slower than a normalisation.
+    optimized = (copy.deepcopy if device.type == "cuda" else fuse_batchnorm)(network).to(device)
+    if supported:
+        _lower_precision(optimized, dtype)
+    decoders = _use_roi(optimized, device)
+    optimized.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def infer(
         us: Tensor,
         plane: Tensor,
         index: Tensor,
         ga_weeks: Tensor,
-        window: Window | None = None,
+        roi: Roi | None = None,
     ) -> Synthesis:
-        for decoder in windowed:
-            decoder.window = window
-        given = us.to(dtype=dtype, memory_format=torch.channels_last)
-        mr, position = ready(given, plane, index, ga_weeks)
+        for decoder in decoders:
+            decoder.roi = roi
+        images = us.to(dtype=dtype, memory_format=torch.channels_last)
+        mr, position = optimized(images, plane, index, ga_weeks)
         return Synthesis(mr.float(), position)
 
     return infer
 
 
-def _windowed(network: nn.Module, device: torch.device) -> list[WindowedDecoder]:
-    """Replace encoders and decoders; give the latter, which must be told the window.
+def _use_roi(network: nn.Module, device: torch.device) -> list[RoiDecoder]:
+    """Replace encoders and decoders; return the latter, whose region must be set.
 
-    An instance normalisation sees the whole slice, never a window. A GPU would have to wait for
-    what an encoder's window depends on.
+    Instance normalisation needs the whole slice. On a GPU, an encoder would have to wait for its
+    region, which depends on the image.
     """
-    made = []
+    decoders = []
     for name, child in list(network.named_children()):
         if any(isinstance(layer, nn.InstanceNorm2d) for layer in child.modules()):
             continue
         if isinstance(child, Encoder) and device.type == "cpu":
-            setattr(network, name, WindowedEncoder(child))
+            setattr(network, name, RoiEncoder(child))
         if isinstance(child, Decoder):
-            made.append(WindowedDecoder(child))
-            setattr(network, name, made[-1])
-    return made
+            decoders.append(RoiDecoder(child))
+            setattr(network, name, decoders[-1])
+    return decoders
 
 
-def _lower(module: nn.Module, dtype: torch.dtype) -> None:
-    """Change the type of all weights but of what computes in float32."""
+def _lower_precision(module: nn.Module, dtype: torch.dtype) -> None:
+    """Change the type of all weights except where layers compute in float32."""
     if isinstance(module, Locator | nn.BatchNorm2d):
         return
     for child in module.children():
-        _lower(child, dtype)
+        _lower_precision(child, dtype)
     for parameter in module.parameters(recurse=False):
         parameter.data = parameter.data.to(dtype)

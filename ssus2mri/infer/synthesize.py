@@ -1,4 +1,4 @@
-"""Synthesise MR: a model and US slice files in, synthetic slice files and volumes out."""
+"""Synthesise MR for ultrasound slice files with a trained model; write slices and volumes."""
 
 import logging
 from dataclasses import replace
@@ -13,12 +13,11 @@ from torch import Tensor
 from ssus2mri import slices, volume
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
-from ssus2mri.infer.optimize import Infer, lean
-from ssus2mri.infer.roi import around
-from ssus2mri.learn.checkpoint import Model, read_model
-from ssus2mri.learn.data.dataset import lacks_match, match_of, pool
+from ssus2mri.infer.optimize import Infer, optimize_for_inference
+from ssus2mri.infer.roi import bounding_roi
+from ssus2mri.learn.data.dataset import missing_match, pool, read_match
 from ssus2mri.learn.hardware import device as devices
-from ssus2mri.learn.networks import UNTRAINED
+from ssus2mri.learn.model_file import Model, read_model
 from ssus2mri.models import locator
 from ssus2mri.slices import Header, Slices
 
@@ -39,23 +38,22 @@ def synthesize(
     Args:
         infer: called as ``infer(us, plane, index, ga_weeks)``, on ``device``.
         us: ultrasound slices.
-        neighbours: slices on either side that it sees beside each slice.
+        neighbours: slices on either side that the model sees as well.
         run: name of the run.
-        batch_size: slices at a time; of results it changes the rounding.
+        batch_size: slices at a time; it affects only the rounding of results.
         device: where to compute.
 
     Returns:
         Synthetic MR in [0, 1], 0 outside the head, at the same planes and indices, with the
-        predicted positions where ``infer`` gives them; truth and labels are left out.
+        predicted positions if ``infer`` returns them; truth and labels are left out.
     """
-    known, heads = pool([us]).to(device), torch.from_numpy(us.head)
+    scan, heads = pool([us]).to(device), torch.from_numpy(us.head)
     images, positions = [], []
     with torch.inference_mode():
-        for rows in torch.arange(len(known)).split(batch_size):
-            window, rows = around(heads[rows]), rows.to(device)
-            given = known.images(rows, neighbours)
-            place = known.plane[rows], known.index[rows], known.ga_weeks[rows]
-            mr, position = infer(given, *place, window)
+        for rows in torch.arange(len(heads)).split(batch_size):
+            roi, rows = bounding_roi(heads[rows]), rows.to(device)
+            place = scan.plane[rows], scan.index[rows], scan.ga_weeks[rows]
+            mr, position = infer(scan.images(rows, neighbours), *place, roi)
             images.append(mr[:, 0])
             if position is not None:
                 positions.append(position)
@@ -124,7 +122,7 @@ def run_synthesize(
     """Synthesise MR for every US file: ``{volume}.h5`` and ``{volume}.nii.gz``.
 
     Args:
-        model: written by `train`.
+        model: file written by `train`.
         extracts: US slice files.
         run: name of the run.
         out: folder.
@@ -133,24 +131,25 @@ def run_synthesize(
         matched: folder of the MR that `match` wrote, for method ``matched``.
 
     Raises:
-        InputError: unfit model or file, or the model was trained on one of the subjects.
+        InputError: unfit model or file, or a model that was trained on one of the subjects.
     """
     loaded = read_model(model)
     for path in extracts:
         _check(loaded, model, slices.read_header(path), path)
-    if loaded.settings.shown_match and matched is None:
-        raise lacks_match(run)
+    traits = loaded.settings.traits
+    if traits.shown_match and matched is None:
+        raise missing_match(run)
     device = devices.prepare(threads)
-    # What is not learned is cut from a volume already; `atlas` must stay the training MR, exactly.
-    learned = loaded.settings.method not in UNTRAINED
-    fuse = settings.fuse and learned
-    infer = lean(loaded.network, device, bfloat16=settings.mixed_precision and learned)
+    # References are cut from a volume already, and `atlas` must stay the training MR, exactly.
+    fuse = settings.fuse and traits.learns
+    infer = optimize_for_inference(
+        loaded.network, device, bfloat16=settings.mixed_precision and traits.learns
+    )
     for path in extracts:
         us = slices.read(path)
-        if loaded.settings.shown_match:
-            assert matched is not None
-            us = replace(us, image=match_of(us, matched))
-        made = synthesize(
+        if traits.shown_match and matched is not None:
+            us = replace(us, image=read_match(us, matched))
+        synthetic = synthesize(
             infer,
             us,
             neighbours=loaded.settings.network.neighbours,
@@ -158,12 +157,13 @@ def run_synthesize(
             batch_size=settings.gpu_batch_size if device.type == "cuda" else settings.batch_size,
             device=device,
         )
-        assembled = assemble(made)
-        if fuse and len(made) > 1:
-            made = recut(made, assembled)
-        volume.write(assembled, out / f"{made.header.volume}.nii.gz")
-        slices.write(made, out / f"{made.header.volume}.h5")
-        logger.info("%s: %s, %d slices", run, made.header.volume, len(made))
+        assembled = assemble(synthetic)
+        if fuse and len(synthetic) > 1:
+            synthetic = recut(synthetic, assembled)
+        name = synthetic.header.volume
+        volume.write(assembled, out / f"{name}.nii.gz")
+        slices.write(synthetic, out / f"{name}.h5")
+        logger.info("%s: %s, %d slices", run, name, len(synthetic))
 
 
 def _check(loaded: Model, model: Path, header: Header, path: Path) -> None:
@@ -184,7 +184,7 @@ def _check(loaded: Model, model: Path, header: Header, path: Path) -> None:
 
 
 def _in_atlas(position: Tensor, header: Header) -> NDArray[np.float32]:
-    """Bring what a model predicts to the numbers of a slice file."""
+    """Convert the predictions of a model to plane and index of a slice file."""
     plane, index = locator.read(position.float(), header.size)
     return torch.stack([plane.float(), index], dim=1).cpu().numpy()
 

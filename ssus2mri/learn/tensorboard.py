@@ -1,4 +1,4 @@
-"""Curves for TensorBoard, which is installed only where somebody wants it."""
+"""Curves for TensorBoard, which is installed only by those who want it."""
 
 import shutil
 from pathlib import Path
@@ -7,21 +7,21 @@ from ssus2mri.errors import InputError
 from ssus2mri.learn.loop import Loop
 
 
-class Board:
-    """Writes what an epoch gave; does nothing where it is not wanted. Call `close` at the end.
+class TensorBoard:
+    """Writes the values of every epoch; does nothing if disabled. Call `close` at the end.
 
     Args:
         folder: of the event files; emptied when a training starts anew.
         loop: about to run.
-        wanted: False: do nothing.
+        enabled: False: do nothing.
 
     Raises:
         InputError: TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path, loop: Loop, *, wanted: bool) -> None:
+    def __init__(self, folder: Path, loop: Loop, *, enabled: bool) -> None:
         self.writer = None
-        if not wanted:
+        if not enabled:
             return
         try:
             from torch.utils.tensorboard import SummaryWriter
@@ -37,7 +37,7 @@ class Board:
         self.writer = SummaryWriter(folder, purge_step=loop.epoch + 1)
 
     def epoch(self, loop: Loop) -> None:
-        """Write the last row of the history: ``val_lat`` stands as ``val/lat``."""
+        """Write the last row of the history; ``val_lat`` becomes ``val/lat``."""
         if self.writer is None:
             return
         for name, value in loop.history[-1].items():

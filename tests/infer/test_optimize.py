@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from ssus2mri.infer.optimize import fold, lean
-from ssus2mri.infer.roi import Window, around
+from ssus2mri.infer.fuse_batchnorm import fuse_batchnorm
+from ssus2mri.infer.optimize import optimize_for_inference
+from ssus2mri.infer.roi import Roi, bounding_roi
 from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
 from ssus2mri.models.generator import Generator, Shape
 from ssus2mri.models.initialise import draw_weights
@@ -82,7 +83,7 @@ def test_lean_network_is_the_plain_one(make):
     given = batch(network.channels)
     plain = network(*given)
 
-    made = lean(network, CPU, bfloat16=False)(*given)
+    made = optimize_for_inference(network, CPU, bfloat16=False)(*given)
 
     assert torch.allclose(made.mr, plain.mr, rtol=0, atol=2e-5)
     assert (made.position is None) == (plain.position is None)
@@ -96,7 +97,7 @@ def test_folding_is_exact_and_leaves_no_normalisation():
     before = copy.deepcopy(network.state_dict())
     us = batch()[0].double()
 
-    folded = fold(network)
+    folded = fuse_batchnorm(network)
 
     assert torch.allclose(
         folded.translate(us, reconstruct=True).us.double(),
@@ -123,7 +124,7 @@ def test_convolutions_fold_with_and_without_a_bias(kind, bias):
         chain[0].bias.copy_(torch.tensor([0.5, -0.3, 0.2]))
     image = torch.rand(1, 2, 8, 8, generator=torch.Generator().manual_seed(1)).double()
 
-    folded = fold(chain)
+    folded = fuse_batchnorm(chain)
 
     assert not layers(folded, nn.BatchNorm2d)
     torch.testing.assert_close(folded(image), chain(image))
@@ -142,10 +143,10 @@ WINDOWS = {
 def test_window_changes_nothing_within(kind, window):
     network = NETWORKS[kind]()
     given = batch(network.channels)
-    infer = lean(network, CPU, bfloat16=False)
+    infer = optimize_for_inference(network, CPU, bfloat16=False)
     inside = (..., slice(*window[:2]), slice(*window[2:]))
 
-    made = infer(*given, Window(*window))
+    made = infer(*given, Roi(*window))
 
     assert made.mr.shape == (3, 1, SIZE, SIZE)
     assert torch.allclose(made.mr[inside], network(*given).mr[inside], rtol=0, atol=2e-5)
@@ -153,7 +154,9 @@ def test_window_changes_nothing_within(kind, window):
         outside = made.mr.clone()
         outside[inside] = 0
         assert not outside.any()
-    assert torch.equal(infer(*given).mr, lean(network, CPU, bfloat16=False)(*given).mr)
+    assert torch.equal(
+        infer(*given).mr, optimize_for_inference(network, CPU, bfloat16=False)(*given).mr
+    )
 
 
 @pytest.mark.parametrize("box", WINDOWS.values(), ids=WINDOWS)
@@ -167,7 +170,7 @@ def test_black_around_a_head_changes_nothing(kind, box):
     seen[2, -1, top : top + 1, left:right] = 1  # of 3D: seen in the neighbour alone
     plain = network(us * seen, *place).mr
 
-    made = lean(network, CPU, bfloat16=False)(us * seen, *place).mr
+    made = optimize_for_inference(network, CPU, bfloat16=False)(us * seen, *place).mr
 
     assert torch.allclose(made, plain, rtol=0, atol=2e-5)
 
@@ -176,17 +179,17 @@ def test_window_holds_all_heads():
     heads = torch.zeros(3, SIZE, SIZE, dtype=torch.bool)
     heads[0, 17, 30:33] = True
     heads[2, 40:49, 31] = True
-    assert around(heads) == (16, 52, 28, 36)
-    assert around(heads[1:2]) == (0, SIZE, 0, SIZE)
+    assert bounding_roi(heads) == (16, 52, 28, 36)
+    assert bounding_roi(heads[1:2]) == (0, SIZE, 0, SIZE)
     heads[1, 63, 0] = True
-    assert around(heads[:, :, :62]) == (16, 64, 0, 36)
+    assert bounding_roi(heads[:, :, :62]) == (16, 64, 0, 36)
 
 
 def test_input_is_left_as_it_was():
     network, given = generator(), batch()
     kept = given[0].clone()
 
-    lean(network, CPU, bfloat16=False)(*given)
+    optimize_for_inference(network, CPU, bfloat16=False)(*given)
 
     assert torch.equal(given[0], kept)
 
@@ -198,7 +201,7 @@ def test_untrained_models_stay_exact(make):
         model.images.copy_(torch.rand(4, SIZE, SIZE))
         model.plane.copy_(torch.tensor([0, 1, 2, 2]))
 
-    made = lean(model, CPU, bfloat16=False)(*given)
+    made = optimize_for_inference(model, CPU, bfloat16=False)(*given)
 
     assert torch.equal(made.mr, model(*given).mr)
 
@@ -216,7 +219,7 @@ def test_bfloat16_stays_near(amx, kind):
     given = batch(network.channels)
     plain = network(*given)
 
-    made = lean(network, CPU, bfloat16=True)(*given)
+    made = optimize_for_inference(network, CPU, bfloat16=True)(*given)
 
     assert made.mr.dtype == torch.float32
     assert 0 < (made.mr - plain.mr).square().mean() < 1e-4
@@ -229,6 +232,6 @@ def test_bfloat16_is_left_alone_where_nothing_computes_with_it(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     network, given = generator(), batch()
 
-    made = lean(network, CPU, bfloat16=True)(*given)
+    made = optimize_for_inference(network, CPU, bfloat16=True)(*given)
 
     assert torch.allclose(made.mr, network(*given).mr, rtol=0, atol=1e-5)

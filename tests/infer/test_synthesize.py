@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 from ssus2mri import slices
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
-from ssus2mri.infer.optimize import lean
+from ssus2mri.infer.optimize import optimize_for_inference
 from ssus2mri.infer.synthesize import assemble, recut, run_synthesize, synthesize
-from ssus2mri.learn.checkpoint import read_model
+from ssus2mri.learn.model_file import read_model
 from ssus2mri.learn.train import run_train
 from ssus2mri.models.generator import Synthesis
 
@@ -137,7 +137,7 @@ def test_fusing_changes_the_slices_only_where_it_is_asked_for(tmp_path, trained,
         run(model, [tmp_path / "us-t.h5"], tmp_path / name, name=name, fuse=fuse)
     image = slices.read(tmp_path / "ours" / "us-t.h5").image
     network = read_model(tmp_path / "ours" / "model.safetensors").network
-    alone = through(lean(network, CPU, bfloat16=False), us).image
+    alone = through(optimize_for_inference(network, CPU, bfloat16=False), us).image
     assert np.array_equal(image, alone) != fuse
     plain = through(lambda *given: network(*given[:4]), us).image
     assert np.abs(alone.astype(np.float32) - plain).max() < 1e-3  # both are stored as float16

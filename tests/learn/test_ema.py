@@ -7,20 +7,20 @@ from phantom_learn import settings, write_cohort
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ssus2mri.learn import networks
-from ssus2mri.learn.data.batches import Feed
+from ssus2mri.learn.data.batches import Batches
 from ssus2mri.learn.data.dataset import load
-from ssus2mri.learn.ema import follow, lent, settle
+from ssus2mri.learn.ema import recompute_batchnorm, swapped_weights, update_ema
 from ssus2mri.learn.hardware.parallel import World
+from ssus2mri.learn.objectives.make import make_objective
 
 WORLD = World(torch.device("cpu"))
 
 
 def made(tmp_path, **changes):
-    """Give settings, their objective and its feed."""
+    """Give settings, their objective and its batches."""
     chosen = settings(batch_size=4, norm_batches=2, mixed_precision=False, **changes)
     data = load(write_cohort(tmp_path))
-    return chosen, networks.objective(chosen), Feed(data, chosen, WORLD.device, WORLD, truth=False)
+    return chosen, make_objective(chosen), Batches(data, chosen, WORLD.device, WORLD, truth=False)
 
 
 def states(objective) -> dict[str, torch.Tensor]:
@@ -41,26 +41,26 @@ def test_weights_are_averaged_as_torch_does_it(tmp_path):
         with torch.no_grad():
             for one in network.parameters():
                 one.add_(torch.randn(one.shape, generator=random))
-        follow(average, network, decay if step else 0.0)
+        update_ema(average, network, decay if step else 0.0)
         witness.update_parameters(network)
     pairs = zip(average.parameters(), witness.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_settled_weights_give_at_inference_what_they_gave_in_training(tmp_path):
-    chosen, objective, feed = made(tmp_path)
+    chosen, objective, batches = made(tmp_path)
     average = copy.deepcopy(objective.generator)
     for layer in average.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.running_mean.fill_(7.0)
             layer.running_var.fill_(100.0)
     before = states(objective)
-    settle(objective, average, feed, chosen)
+    recompute_batchnorm(objective, average, batches, chosen)
     after = states(objective)
     assert all(torch.equal(before[name], after[name]) for name in before)
 
     # Two batches of 4 are all 8 slices once: the first layer's mean is the mean over them.
-    us = feed.us.images(torch.arange(len(feed.us)))
+    us = batches.us.images(torch.arange(len(batches.us)))
     assert len(us) == 8
     first = average.encoder_a.blocks[0][0]
     with torch.no_grad():
@@ -75,17 +75,17 @@ def test_settled_weights_give_at_inference_what_they_gave_in_training(tmp_path):
 
 
 def test_the_rate_of_the_running_statistics_is_put_back(tmp_path):
-    chosen, objective, feed = made(tmp_path)
-    settle(objective, copy.deepcopy(objective.generator), feed, chosen)
+    chosen, objective, batches = made(tmp_path)
+    recompute_batchnorm(objective, copy.deepcopy(objective.generator), batches, chosen)
     momenta = {one.momentum for one in objective.generator.modules() if hasattr(one, "momentum")}
     assert momenta == {0.1}
     assert objective.generator.training
 
 
 def test_without_batch_normalisation_nothing_is_run(tmp_path, monkeypatch):
-    chosen, objective, feed = made(tmp_path, network={"norm": "instance"})
+    chosen, objective, batches = made(tmp_path, network={"norm": "instance"})
     monkeypatch.setattr(objective, "generator_terms", lambda batch: 1 / 0)
-    settle(objective, copy.deepcopy(objective.generator), feed, chosen)
+    recompute_batchnorm(objective, copy.deepcopy(objective.generator), batches, chosen)
 
 
 def test_lent_weights_are_given_back(tmp_path):
@@ -95,7 +95,7 @@ def test_lent_weights_are_given_back(tmp_path):
         for one in average.parameters():
             one.add_(1.0)
     before = states(objective)
-    with lent(objective, average):
+    with swapped_weights(objective, average):
         assert not objective.generator.training
         name, value = next(iter(objective.generator.state_dict().items()))
         assert torch.equal(value, average.state_dict()[name])

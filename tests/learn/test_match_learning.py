@@ -15,10 +15,10 @@ from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
 from ssus2mri.infer.synthesize import run_synthesize
 from ssus2mri.learn.data.augment import move
-from ssus2mri.learn.data.batches import Feed, draw_epoch
+from ssus2mri.learn.data.batches import Batches, draw_epoch
 from ssus2mri.learn.data.dataset import Data, load, pool
 from ssus2mri.learn.hardware.parallel import World
-from ssus2mri.learn.networks import objective
+from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.manifest import Manifest, Row
 
 ALONE = World(torch.device("cpu"))
@@ -58,18 +58,18 @@ def test_the_match_moves_with_its_slice():
     one = some_slices("us-a", count=6)
     us_pool = replace(pool([one]), matched=torch.from_numpy(one.image) / 2)
     data = Data(us_pool, pool([some_slices("mr-a", modality="mr")]), us_pool, pool([]), ())
-    feed = Feed(data, known, ALONE.device, ALONE, truth=False)
+    batches = Batches(data, known, ALONE.device, ALONE, truth=False)
     drawn = draw_epoch(data, 3, 2, torch.Generator().manual_seed(0))
-    made, rows = feed.batch(drawn, 2), drawn.us[2]
+    made, rows = batches.augmented(drawn, 2), drawn.us[2]
     plane, given = us_pool.plane[rows], us_pool.images(rows)
     expected = move(given / 2, plane, drawn.us_draws[2], known.augment)
     torch.testing.assert_close(made.matched, expected, atol=1e-3, rtol=0)
-    plain = feed.plain(feed.us, rows, feed.mr, drawn.mr[2]).matched
+    plain = batches.plain(batches.us, rows, batches.mr, drawn.mr[2]).matched
     torch.testing.assert_close(plain, given / 2, atol=1e-3, rtol=0)
 
 
 def test_the_term_pulls_the_synthesis_to_the_match():
-    made, one = objective(settings("ours_match")), batch()
+    made, one = make_objective(settings("ours_match")), batch()
     term = made.generator_terms(one)[0]["match"]
     synthetic = made.generator.translate(one.us, reconstruct=True).mr
     assert term.item() == pytest.approx((synthetic - one.matched).abs().mean().item())
@@ -80,8 +80,8 @@ def test_the_term_pulls_the_synthesis_to_the_match():
 
 def test_without_the_term_nothing_changes():
     """Ours is the source's: it does not see the match."""
-    made = objective(settings())
-    again = objective(settings())
+    made = make_objective(settings())
+    again = make_objective(settings())
     found = made.generator_terms(batch())
     torch.testing.assert_close(
         found, again.generator_terms(replace(batch(), matched=None)), atol=0, rtol=0
@@ -140,7 +140,7 @@ def test_only_runs_that_need_the_match_wait_for_it():
     table = Manifest({"m": row})
 
     def grounds(of: dict, run: str) -> str:
-        return plan.grounds(of, plan.project.load(of)[0], table, run)
+        return plan.training_inputs(of, plan.project.load(of)[0], table, run)
 
     assert grounds(values, "ours") == grounds(edited, "ours")
     assert grounds(values, "ours_match") != grounds(edited, "ours_match")

@@ -10,15 +10,15 @@ from torch.nn.functional import l1_loss
 from torch.utils.flop_counter import FlopCounterMode
 
 from ssus2mri.config.base import load_yaml
-from ssus2mri.config.learn import TERMS
 from ssus2mri.config.project import run_settings
 from ssus2mri.errors import InputError
+from ssus2mri.learn.generators import restore
 from ssus2mri.learn.losses import weighted_sum
-from ssus2mri.learn.networks import TRAINED, objective, restore
+from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.models.locator import scale
 
 RUNS = load_yaml(CONFIG)["runs"]
-TRAINED_RUNS = [run for run in RUNS if settings(run).method in TRAINED]
+TRAINED_RUNS = [run for run in RUNS if settings(run).traits.learns]
 FORMULAS = {  # terms of the run; those of them with a discriminator
     "ours": (["lat", "app", "stru", "proj", "back_app", "bi"], ["app", "stru", "back_app", "bi"]),
     "no_bilat": (["lat", "app", "stru", "proj", "back_app"], ["app", "stru", "back_app"]),
@@ -53,7 +53,7 @@ def test_every_run_has_its_terms_here():
 @pytest.mark.parametrize("run", TRAINED_RUNS)
 def test_every_run_makes_a_step(run):
     before = torch.random.get_rng_state()
-    made = objective(settings(run))
+    made = make_objective(settings(run))
     terms, pairs = made.generator_terms(given(run))
     judged = made.discriminator_terms(pairs)
     assert torch.equal(before, torch.random.get_rng_state())
@@ -78,7 +78,7 @@ def nothing_is_made_that_does_not_learn(made, terms, judged):
 @pytest.mark.parametrize("run", TRAINED_RUNS)
 def test_every_run_gives_mr_of_the_same_size(run):
     one = given(run)
-    made = objective(settings(run)).generator.eval()
+    made = make_objective(settings(run)).generator.eval()
     with torch.no_grad():
         found = made(one.us, one.plane, one.index, one.index)
     assert made.channels == one.us.shape[1]
@@ -92,9 +92,9 @@ def test_every_run_gives_mr_of_the_same_size(run):
 
 @pytest.mark.parametrize("run", ["ours_3d_iii", "cyclegan", "cut"])
 def test_a_weight_of_0_skips_term_and_network(run):
-    terms = TERMS[settings(run).method]
+    terms = settings(run).traits.terms
     for term in terms:
-        made = objective(settings(run, weights={"match": 1.0} | {term: 0.0}))
+        made = make_objective(settings(run, weights={"match": 1.0} | {term: 0.0}))
         computed, pairs = made.generator_terms(given(run))
         assert list(computed) == [name for name in terms if name != term]
         assert term not in pairs
@@ -104,14 +104,14 @@ def test_a_weight_of_0_skips_term_and_network(run):
 
 @pytest.mark.parametrize("run", ["cyclegan", "cut"])
 def test_a_peer_with_an_adversary_only_has_no_helper(run):
-    weights = {name: 0.0 for name in TERMS[run] if name != "app"}
-    made = objective(settings(run, weights=weights))
+    weights = {name: 0.0 for name in settings(run).traits.terms if name != "app"}
+    made = make_objective(settings(run, weights=weights))
     assert list(made.generator_terms(given(run))[0]) == ["app"]
     assert not made.helpers
 
 
 def test_identity_needs_no_way_back():
-    made = objective(settings("cyclegan", weights={"back_app": 0.0, "cycle": 0.0}))
+    made = make_objective(settings("cyclegan", weights={"back_app": 0.0, "cycle": 0.0}))
     assert list(made.generator_terms(given("cyclegan"))[0]) == ["app", "identity"]
     assert not made.helpers
 
@@ -122,18 +122,18 @@ def test_a_run_without_any_term_is_refused():
 
 
 def test_networks_without_a_use_are_not_made():
-    gan = objective(settings("gan"))
+    gan = make_objective(settings("gan"))
     assert gan.generator.decoder_b is gan.generator.encoder_d is gan.generator.attention is None
-    assert objective(settings("no_att")).generator.decoder_b is not None
-    assert objective(settings("ours")).generator.locator is None
-    paired = objective(settings("paired")).generator
+    assert make_objective(settings("no_att")).generator.decoder_b is not None
+    assert make_objective(settings("ours")).generator.locator is None
+    paired = make_objective(settings("paired")).generator
     assert paired.encoder_d is paired.decoder_e is None
     assert paired.attention is not None
     assert len(paired.decoder_b.blocks) == 3  # what the attention reads on the input of dec4
 
 
 def test_latents_alone_need_no_ultrasound_of_the_way_back():
-    latents = objective(settings("ours", weights={"proj": 0.0, "back_app": 0.0}))
+    latents = make_objective(settings("ours", weights={"proj": 0.0, "back_app": 0.0}))
     assert latents.generator.encoder_d is not None
     assert latents.generator.decoder_e is None
     terms, pairs = latents.generator_terms(given("ours"))
@@ -143,7 +143,7 @@ def test_latents_alone_need_no_ultrasound_of_the_way_back():
 
 @pytest.mark.parametrize(("run", "strict"), [("ours_3d_ii", False), ("ours_3d_iii", True)])
 def test_only_neighbouring_slices_tell_the_side(run, strict):
-    made, one = objective(settings(run)), given(run)
+    made, one = make_objective(settings(run)), given(run)
     one = replace(one, plane=torch.full_like(one.plane, 2))
     mirrored = replace(one, index=63 - one.index)
     loss = [made.generator_terms(each)[0]["index"].item() for each in (one, mirrored)]
@@ -151,7 +151,7 @@ def test_only_neighbouring_slices_tell_the_side(run, strict):
 
 
 def test_each_term_is_the_loss_of_its_own_images():
-    made, one = objective(settings("ours_3d_iii")), given("ours_3d_iii")
+    made, one = make_objective(settings("ours_3d_iii")), given("ours_3d_iii")
     generator, judge = made.generator, made.discriminators
     forward = generator.translate(one.us, reconstruct=True)
     back, latent = generator.infer_back(forward.mr)
@@ -180,7 +180,7 @@ def test_each_term_is_the_loss_of_its_own_images():
 
 @pytest.mark.parametrize("term", ["app", "stru", "proj", "back_app", "bi"])
 def test_the_gradient_of_every_term_reaches_the_synthesis(term):
-    made = objective(settings())
+    made = make_objective(settings())
     made.generator_terms(given("ours"))[0][term].backward()
     assert made.generator.decoder_c.blocks[-1][2].weight.grad.abs().sum() > 0
     assert made.generator.encoder_a.blocks[0][0][0].weight.grad.abs().sum() > 0
@@ -188,7 +188,7 @@ def test_the_gradient_of_every_term_reaches_the_synthesis(term):
 
 
 def test_the_gradient_of_a_discriminator_stays_in_it():
-    made = objective(settings())
+    made = make_objective(settings())
     made.discriminator_terms(made.generator_terms(given("ours"))[1])["d_stru"].backward()
     assert all(p.grad is not None for p in made.discriminators["stru"].parameters())
     assert all(p.grad is None for p in made.discriminators["app"].parameters())
@@ -196,7 +196,7 @@ def test_the_gradient_of_a_discriminator_stays_in_it():
 
 
 def test_autoencoder_sees_both_modalities():
-    made, one = objective(settings("ae", network={"norm": "none"})), given("ae")
+    made, one = make_objective(settings("ae", network={"norm": "none"})), given("ae")
     terms, pairs = made.generator_terms(one)
     both = [(made.generator.reconstruct(x) - x).abs().mean().item() for x in (one.us, one.mr)]
     assert terms["lat"].item() == pytest.approx(sum(both) / 2)
@@ -204,7 +204,7 @@ def test_autoencoder_sees_both_modalities():
 
 
 def test_paired_sees_the_truth():
-    made, one = objective(settings("paired", network={"norm": "none"})), given("paired")
+    made, one = make_objective(settings("paired", network={"norm": "none"})), given("paired")
     wrong = (made.generator(one.us, *[one.us] * 3).mr - one.truth).abs().mean()
     torch.testing.assert_close(made.generator_terms(one)[0]["truth"], wrong)
     with pytest.raises(InputError, match="whose true MR is known"):
@@ -212,7 +212,7 @@ def test_paired_sees_the_truth():
 
 
 def test_cyclegan_terms_are_those_of_its_paper():
-    made, one = objective(settings("cyclegan")), given("cyclegan")
+    made, one = make_objective(settings("cyclegan")), given("cyclegan")
     us, mr = 2 * one.us - 1, 2 * one.mr - 1
     there, back, judge = made.generator.translate, made.back.translate, made.discriminators
     expected = {
@@ -232,7 +232,7 @@ def test_cyclegan_terms_are_those_of_its_paper():
 
 
 def test_cyclegan_shows_its_discriminators_earlier_fakes():
-    made = objective(settings("cyclegan"))
+    made = make_objective(settings("cyclegan"))
     batches = [given("cyclegan", seed=seed) for seed in range(6)]
     shown, fresh = [], []
     for one in batches:
@@ -247,7 +247,7 @@ def test_cyclegan_shows_its_discriminators_earlier_fakes():
 
 
 def test_the_memory_of_cyclegan_survives_a_resume():
-    one, two = objective(settings("cyclegan")), objective(settings("cyclegan"))
+    one, two = make_objective(settings("cyclegan")), make_objective(settings("cyclegan"))
     for seed in range(4):
         one.generator_terms(given("cyclegan", seed=seed))
     two.memory.load_state_dict(one.memory.state_dict())
@@ -259,7 +259,7 @@ def test_the_memory_of_cyclegan_survives_a_resume():
 
 def test_cut_compares_the_same_places():
     """A translator that changes nothing has the least contrast; one of noise about log P."""
-    made, one = objective(settings("cut", network={"nce": {"features": 32}})), given("cut")
+    made, one = make_objective(settings("cut", network={"nce": {"features": 32}})), given("cut")
     us = 2 * one.us - 1
     features = made.generator.encode(us)
     random = torch.Generator().manual_seed(0)
@@ -273,7 +273,7 @@ def test_cut_compares_the_same_places():
 
 
 def test_the_input_of_cut_gets_no_gradient_from_its_keys():
-    made, one = objective(settings("cut")), given("cut")
+    made, one = make_objective(settings("cut")), given("cut")
     us = (2 * one.us - 1).requires_grad_()
     made._contrast(us.detach(), made.generator.encode(us), torch.Generator()).backward()
     assert us.grad is None
@@ -282,7 +282,7 @@ def test_the_input_of_cut_gets_no_gradient_from_its_keys():
 def step_gflop(run: str) -> float:
     """GFLOP an image of a step of both updates at full size, 160 px, counted without running."""
     with FakeTensorMode(), FlopCounterMode(display=False) as counter:
-        made, one = objective(run_settings(load_yaml(CONFIG), run)), batch(160)
+        made, one = make_objective(run_settings(load_yaml(CONFIG), run)), batch(160)
         terms, pairs = made.generator_terms(one)
         weighted_sum(terms, made.weights).backward()
         torch.stack(list(made.discriminator_terms(pairs).values())).sum().backward()

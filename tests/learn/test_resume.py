@@ -110,7 +110,7 @@ def test_a_killed_process_goes_on_by_the_same_command(tmp_path, paths):
     epoch, step = _step(latest)
     assert (epoch, step) < (1, 0), "killed too late to be within an epoch"
     done = subprocess.run(line, capture_output=True, text=True, check=True)
-    assert f"going on from epoch 0, step {step}" in done.stderr
+    assert f"resuming from epoch 0, step {step}" in done.stderr
     assert same(outcome(tmp_path / "parts"), expected)
 
 

@@ -13,14 +13,12 @@ from safetensors.torch import load_file
 
 from ssus2mri import slices
 from ssus2mri.errors import InputError
-from ssus2mri.learn import checkpoint
 from ssus2mri.learn.data import dataset
 from ssus2mri.learn.hardware.compiled import compile_parts
 from ssus2mri.learn.hardware.parallel import World
-from ssus2mri.learn.loop import Ask, Loop, learning_rate
-from ssus2mri.learn.networks import objective
+from ssus2mri.learn.loop import Loop, Request, learning_rate
+from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.learn.progress import duration
-from ssus2mri.learn.state import restore, state
 from ssus2mri.learn.summary import losses_csv
 
 ALONE = World(torch.device("cpu"))
@@ -53,7 +51,7 @@ def test_outputs(tmp_path):
     assert facts["peak_memory_mb"] > 10
     assert facts["images_per_second"] == pytest.approx(8 / facts["seconds"], rel=0.05)
     assert len(facts["seconds_per_epoch"]) == 2
-    model = checkpoint.read_model(tmp_path / "model.safetensors")
+    model = read_model(tmp_path / "model.safetensors")
     assert model.run == "ours"
     assert model.settings == settings()
     assert model.subjects == ("person-mr-a", "person-us-a", "person-us-b", "person-us-v")
@@ -80,7 +78,7 @@ def test_a_nan_stops_and_leaves_no_model(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"loss `lat, app.* at step \d") as error:
         train(tmp_path, paths)
     assert not (tmp_path / "model.safetensors").exists()
-    monkeypatch.setattr("ssus2mri.learn.loop.look_every", lambda device: 20)  # as on a GPU
+    monkeypatch.setattr("ssus2mri.learn.loop.flush_interval", lambda device: 20)  # as on a GPU
     with pytest.raises(InputError) as later:
         train(tmp_path, paths)
     assert str(later.value) == str(error.value)
@@ -109,7 +107,7 @@ def test_reference_rows_train_in_no_step(tmp_path, run):
 def test_an_epoch_without_a_number_of_steps_shows_every_slice(tmp_path):
     data = dataset.load(write_cohort(tmp_path))
     known = settings(steps_per_epoch=0, batch_size=3)
-    assert Loop(objective(known), data, known, ALONE).steps == 3
+    assert Loop(make_objective(known), data, known, ALONE).steps == 3
 
 
 def test_losses_csv_has_no_noise():
@@ -237,21 +235,21 @@ def test_nothing_is_compiled_after_the_first_step(tmp_path, compiled):
     """Whatever changes: random numbers, weights that are lent for validation, the mode."""
     data = dataset.load(write_cohort(tmp_path))
     known = settings(compile=True)
-    loop, counts = Loop(objective(known), data, known, ALONE), []
+    loop, counts = Loop(make_objective(known), data, known, ALONE), []
     loop.run(
-        ask=lambda: Ask.GO,
+        request=lambda: Request.CONTINUE,
         on_step=lambda _: counts.append(len(compiled)),
         on_epoch=lambda _: None,
         on_save=lambda _: None,
     )
     assert len(set(counts)) == 1
     assert counts[0] > 0
-    restore(Loop(objective(settings()), data, settings(), ALONE), state(loop))  # names fit
+    restore(Loop(make_objective(settings()), data, settings(), ALONE), state(loop))  # names fit
 
 
 @pytest.mark.slow
 def test_parts_of_the_same_layers_share_what_is_compiled(compiled):
-    network = objective(settings()).generator.eval().requires_grad_(False)
+    network = make_objective(settings()).generator.eval().requires_grad_(False)
     compile_parts(network)
     image = batch().us
     network.translate(image, reconstruct=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ssus2mri.learn.image_pool import ImagePool
+from ssus2mri.learn.objectives.cyclegan import ImagePool
 from ssus2mri.models.blocks import count_parameters
 from ssus2mri.models.initialise import draw_weights
 from ssus2mri.models.patches import PatchDiscriminator, PatchProjector, draw_places

@@ -10,7 +10,7 @@ import yaml
 from ssus2mri import slices
 from ssus2mri.config.base import merge, parse
 from ssus2mri.config.learn import TrainSettings
-from ssus2mri.learn.data.dataset import Batch
+from ssus2mri.learn.data.batches import Batch
 from ssus2mri.slices import Header, Slices
 
 torch.set_num_threads(1)  # threads would only wait for each other over tensors as small as these

@@ -13,8 +13,8 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 RUNS = PROJECT.enabled_runs
-LABELS = plan.of_runs(config, "label")
-METHODS = plan.of_runs(config, "method")
+LABELS = plan.setting_by_run(config, "label")
+METHODS = plan.setting_by_run(config, "method")
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
 BLENDED = [row.volume for row in plan.blended(MANIFEST)]
 SIDES = PROJECT.simulate.ultrasound.probe.used_sides
@@ -55,8 +55,8 @@ def order(wildcards):
 
 def checkpoints(wildcards):
     """Name a run's folder of checkpoints by all that they depend on; another name trains again."""
-    grounds = plan.grounds(config, PROJECT, MANIFEST, wildcards.run)
-    return f"results/checkpoints/{wildcards.run}-{grounds}"
+    inputs = plan.training_inputs(config, PROJECT, MANIFEST, wildcards.run)
+    return f"results/checkpoints/{wildcards.run}-{inputs}"
 
 
 def folder(wildcards, output):

@@ -1,4 +1,4 @@
-"""Random mirroring, motion and brightness of slices: few volumes must not be learnt by heart."""
+"""Random motion and brightness of training slices, against overfitting to few volumes."""
 
 import math
 
@@ -10,28 +10,28 @@ from ssus2mri.config.learn import AugmentSettings
 from ssus2mri.slices import SAGITTAL
 
 DRAWS = 6
-"""Random numbers that a slice needs."""
+"""Random numbers that the changes of a slice need."""
 
 
 def move(images: Tensor, plane: Tensor, draws: Tensor, settings: AugmentSettings) -> Tensor:
-    """Mirror, turn, scale and shift slices, each by its own random numbers.
+    """Mirror, rotate, scale and shift slices, each by its own random numbers.
 
     Left and right are the columns of axial and coronal slices; a sagittal slice is never mirrored.
     Not stated in the source.
 
     Args:
-        images: ``(N, C, H, W)``; the channels of a slice are moved alike.
+        images: ``(N, C, H, W)``; all channels of a slice are moved together.
         plane: ``(N,)``, index into `slices.PLANES`.
         draws: ``(N, DRAWS)`` in [0, 1).
-        settings: how far.
+        settings: the largest changes.
 
     Returns:
-        ``(N, C, H, W)``, linear interpolation, 0 where nothing is known.
+        ``(N, C, H, W)``, linear interpolation, 0 beyond the border.
     """
-    even = 2 * draws - 1
-    angle = even[:, 0] * math.radians(settings.rotation_deg)
-    scale = 1 + even[:, 1] * settings.scale
-    shift = even[:, 2:4] * (2 * settings.shift)  # the grid is 2 wide
+    signed = 2 * draws - 1
+    angle = signed[:, 0] * math.radians(settings.rotation_deg)
+    scale = 1 + signed[:, 1] * settings.scale
+    shift = signed[:, 2:4] * (2 * settings.shift)  # the grid is 2 wide
     mirrored = (draws[:, 4] < 0.5) & (plane != SAGITTAL) & settings.mirror
     sign = torch.where(mirrored, -1.0, 1.0)
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
@@ -41,14 +41,14 @@ def move(images: Tensor, plane: Tensor, draws: Tensor, settings: AugmentSettings
 
 
 def brighten(images: Tensor, draws: Tensor, settings: AugmentSettings) -> Tensor:
-    """Raise intensities to a random power, each slice's by its own random number.
+    """Raise intensities to a random power, drawn for each slice.
 
     Powers and their inverses are equally likely. Not stated in the source.
 
     Args:
-        images: ``(N, C, H, W)`` in [0, 1]; the channels of a slice are changed alike.
+        images: ``(N, C, H, W)`` in [0, 1]; all channels of a slice are changed together.
         draws: ``(N, DRAWS)`` in [0, 1).
-        settings: how far.
+        settings: the largest changes.
 
     Returns:
         ``(N, C, H, W)`` in [0, 1]; 0 and 1 stay.

@@ -1,1 +1,1 @@
-"""What depends on the machine: device, several processes, compiled code, CUDA graphs."""
+"""Code that depends on the machine: devices, processes, compilation, CUDA graphs."""

@@ -1,4 +1,4 @@
-"""The networks as `torch.compile` makes them, part by part."""
+"""Compilation of the networks by `torch.compile`, part by part."""
 
 import os
 import shutil
@@ -17,14 +17,14 @@ PARTS = (
     *(Encoder, Decoder, CrossModalAttention, EdgeNet, Discriminator),
     *(ResidualBlock, PatchDiscriminator),
 )
-"""What is compiled. Parts of the same layers share the code, which a whole step could not."""
-WAYS = 32
-"""At most, in which a kind of part is called in a step: sizes, layouts, what needs a gradient. A
-discriminator is called in six, and torch would leave off after eight."""
+"""Modules that are compiled. Those of the same layers share code, which a whole step could not."""
+VARIANTS = 32
+"""Most variants of a part: by size, layout, and what needs a gradient. A discriminator has six in
+a step, and torch would stop compiling after eight."""
 
 
 def compile_parts(network: nn.Module) -> None:
-    """Have the parts of a network compiled, each when it is first called; names stay the same.
+    """Compile the parts of a network, each at its first call; names in its state stay the same.
 
     Args:
         network: changed in place. Copies of it are not compiled.
@@ -42,5 +42,5 @@ def compile_parts(network: nn.Module) -> None:
         )
     for part in network.modules():
         if isinstance(part, PARTS):
-            # Sizes are few: code for any size would be slower, and made anew at the second one.
-            part.compile(dynamic=False, recompile_limit=WAYS)
+            # There are few sizes; code for any size would be slower, and compiled at the second.
+            part.compile(dynamic=False, recompile_limit=VARIANTS)

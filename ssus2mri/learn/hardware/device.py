@@ -1,4 +1,4 @@
-"""Where and how to compute; nothing else names a device."""
+"""The device to compute on, and its abilities; nothing else names a device."""
 
 import os
 import resource
@@ -10,9 +10,9 @@ from ssus2mri.errors import InputError
 
 
 def prepare(threads: int) -> torch.device:
-    """Choose the GPU where there is one, else the CPU.
+    """Select the GPU if there is one, else the CPU.
 
-    Of several processes that `torchrun` started on a computer, each takes its own GPU and its part
+    Of several processes that `torchrun` started on a computer, each takes its own GPU and its share
     of the threads.
 
     Args:
@@ -24,15 +24,15 @@ def prepare(threads: int) -> torch.device:
     Raises:
         InputError: more processes than GPUs.
     """
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    torch.set_num_threads(max(threads // here, 1))
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    torch.set_num_threads(max(threads // processes, 1))
     if not torch.cuda.is_available():
         return torch.device("cpu")
-    if here > torch.cuda.device_count():
+    if processes > torch.cuda.device_count():
         raise InputError(
             "torchrun",
-            expected=f"at most a process for each of {torch.cuda.device_count()} GPUs",
-            found=f"{here} processes",
+            expected=f"at most one process for each of {torch.cuda.device_count()} GPUs",
+            found=f"{processes} processes",
             do="Start fewer.",
         )
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -41,29 +41,29 @@ def prepare(threads: int) -> torch.device:
 
 
 def mixed_precision(device: torch.device, *, wanted: bool) -> AbstractContextManager[None]:
-    """Compute convolutions in bfloat16 where the hardware does that.
+    """Return a context that computes convolutions in bfloat16 where the hardware supports it.
 
     Args:
         device: the device; a CPU needs AMX, anything less is slower than float32.
         wanted: False: float32 everywhere.
 
     Returns:
-        A context to compute in.
+        The context.
     """
     if device.type == "cuda":
-        able = torch.cuda.is_bf16_supported()
+        supported = torch.cuda.is_bf16_supported()
     else:
-        able = torch.cpu.get_capabilities().get("amx_bf16", False)
-    return torch.autocast(device.type, torch.bfloat16, enabled=wanted and able)
+        supported = torch.cpu.get_capabilities().get("amx_bf16", False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted and supported)
 
 
 def describe(device: torch.device) -> str:
-    """Give a device's name."""
+    """Return a device's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Give the most memory used so far: of the GPU where that is the device, else of the process.
+    """Return the peak memory so far: of the GPU if that is the device, else of the process.
 
     Returns:
         10^6 bytes.
@@ -74,13 +74,13 @@ def peak_memory_mb(device: torch.device) -> float:
 
 
 def free_memory(device: torch.device) -> float:
-    """Tell how much memory of a GPU is free, in bytes; of a CPU, no limit."""
+    """Return the free memory of a GPU in bytes; of a CPU, infinity."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else float("inf")
 
 
-def look_every(device: torch.device) -> int:
-    """Tell after how many steps to look at what the device has computed.
+def flush_interval(device: torch.device) -> int:
+    """Return after how many steps losses are fetched from the device.
 
-    A CPU is never waited for; a GPU that is not looked at has its next steps queued.
+    Fetching waits for the GPU to finish its queue of steps; a CPU has no queue.
     """
     return 20 if device.type == "cuda" else 1

@@ -1,4 +1,4 @@
-"""Several processes that train one model, each on its part of every batch.
+"""Training by several processes, each on its part of every batch.
 
 `torchrun` starts them, on the GPUs of one computer or of several. Every process holds all slices
 and draws the same batches; gradients, losses and the statistics of batch normalisation are means
@@ -32,19 +32,19 @@ class World:
         return self.rank == 0
 
     def part(self, batch: int) -> slice:
-        """Give this process's part of a batch."""
-        each = batch // self.size
-        return slice(self.rank * each, (self.rank + 1) * each)
+        """Return this process's part of a batch."""
+        share = batch // self.size
+        return slice(self.rank * share, (self.rank + 1) * share)
 
     def mean(self, values: Tensor) -> Tensor:
-        """Average over the processes, in place."""
+        """Average over the processes, in place; a collective call."""
         if self.size > 1:
             dist.all_reduce(values)
             values /= self.size
         return values
 
     def agree(self, number: int) -> int:
-        """Give the largest of the numbers of all processes, to all of them."""
+        """Return the largest of the numbers of all processes; a collective call."""
         if self.size == 1:
             return number
         largest = torch.tensor(number, device=self.device)
@@ -52,7 +52,7 @@ class World:
         return int(largest)
 
     def gather(self, value: Any) -> list[Any]:
-        """Give the values of all processes, in the order of their ranks, to all of them."""
+        """Return the values of all processes in the order of their ranks; a collective call."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
@@ -60,20 +60,20 @@ class World:
         return values
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Average gradients over the processes, in one exchange; the same ones have none in all."""
+        """Average gradients over the processes in one exchange; all lack those of the same ones."""
         if self.size == 1:
             return
-        known = [one.grad for one in parameters if one.grad is not None]
-        if not known:
+        gradients = [weight.grad for weight in parameters if weight.grad is not None]
+        if not gradients:
             return
-        flat = self.mean(torch.cat([one.flatten() for one in known]))
-        parts = flat.split([one.numel() for one in known])
-        for gradient, part in zip(known, parts, strict=True):
+        flat = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
+        parts = flat.split([gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; so is its gradient, as every process's loss depends on it."""
+    """Sum over all processes, as is its gradient: the loss of every process depends on it."""
 
     @staticmethod
     def forward(_: Any, value: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ class _Sum(torch.autograd.Function):
 
 
 class SyncedBatchNorm(nn.BatchNorm2d):
-    """Batch normalisation over the parts of all processes, for CPUs, which torch has not.
+    """Batch normalisation over the parts of all processes, on CPUs, for which torch has none.
 
     Biased variance within the batch, unbiased for the running one, as in `torch.nn.BatchNorm2d`.
     """
@@ -99,7 +99,7 @@ class SyncedBatchNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(value)
         size = dist.get_world_size()
-        exact = value.double()  # as torch sums up, or deep networks drift apart within steps
+        exact = value.double()  # as torch accumulates, else deep networks diverge within steps
         mean = _Sum.apply(exact.mean((0, 2, 3))) / size
         centred = exact - mean[:, None, None]
         variance = _Sum.apply(centred.square().mean((0, 2, 3))) / size
@@ -108,19 +108,19 @@ class SyncedBatchNorm(nn.BatchNorm2d):
             rate = 1 / int(tracked) if self.momentum is None else self.momentum
             count = value.numel() // value.shape[1] * size
             unbiased = variance * count / (count - 1)
-            for name, found in (("running_mean", mean), ("running_var", unbiased)):
+            for name, current in (("running_mean", mean), ("running_var", unbiased)):
                 running = self.get_buffer(name)
-                running.lerp_(found.to(running), rate)
+                running.lerp_(current.to(running), rate)
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(value.dtype)
 
 
 def synchronise(network: nn.Module, world: World) -> None:
-    """Let batch normalisation see the whole batch; the names in its state stay.
+    """Make batch normalisation use the whole batch; names in its state stay the same.
 
     Args:
         network: changed in place.
-        world: the processes; alone, nothing changes.
+        world: the processes; with only one, nothing changes.
     """
     if world.size == 1:
         return
@@ -133,7 +133,7 @@ def synchronise(network: nn.Module, world: World) -> None:
 
 
 def join(device: torch.device, batch: int) -> World:
-    """Meet the other processes that `torchrun` has started, if it has.
+    """Join the other processes that `torchrun` has started, if any.
 
     Args:
         device: of this process.
@@ -143,7 +143,7 @@ def join(device: torch.device, batch: int) -> World:
         The world; call `leave` at the end.
 
     Raises:
-        InputError: the batch cannot be shared out.
+        InputError: the batch cannot be divided among the processes.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if batch % size:
@@ -160,21 +160,21 @@ def join(device: torch.device, batch: int) -> World:
 
 
 def leave() -> None:
-    """Part from the other processes."""
+    """Leave the group of processes."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def launched() -> bool:
-    """Tell whether `torchrun` started this process."""
+    """Return whether `torchrun` started this process."""
     return "WORLD_SIZE" in os.environ
 
 
 def launch(processes: int, arguments: list[str]) -> None:
-    """Become `torchrun` with several processes of a command of ours; a signal reaches all.
+    """Replace this process by `torchrun` with several processes of a command; signals reach all.
 
     Args:
-        processes: how many, on this computer.
+        processes: number of processes on this computer.
         arguments: of ``ssus2mri``.
     """
     runner = [sys.executable, "-m", "torch.distributed.run", "--standalone"]

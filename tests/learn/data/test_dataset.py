@@ -12,7 +12,7 @@ from ssus2mri import slices
 from ssus2mri.errors import InputError
 from ssus2mri.learn.data import dataset
 from ssus2mri.learn.data.augment import move
-from ssus2mri.learn.data.batches import Feed, draw_epoch
+from ssus2mri.learn.data.batches import Batches, draw_epoch
 from ssus2mri.learn.hardware.parallel import World
 
 ALONE = World(torch.device("cpu"))
@@ -72,9 +72,9 @@ def test_truth_is_kept_where_asked_for_and_for_validation(tmp_path):
     )
     known = settings("paired", augment={"rotation_deg": 10.0, "gamma": 0.5})
     data = dataset.load(paths, truth=True)
-    feed = Feed(data, known, torch.device("cpu"), ALONE, truth=True)
+    batches = Batches(data, known, torch.device("cpu"), ALONE, truth=True)
     drawn = draw_epoch(data, 2, 2, torch.Generator().manual_seed(0))
-    batch = feed.batch(drawn, 1)
+    batch = batches.augmented(drawn, 1)
     rows, draws = drawn.us[1], drawn.us_draws[1]
     unchanged = data.us.truth[rows][:, None].float()
     torch.testing.assert_close(
@@ -86,9 +86,9 @@ def test_a_batch_is_what_the_plan_says(tmp_path):
     data = dataset.load(write_cohort(tmp_path))
     still = {"mirror": False, "rotation_deg": 0.0, "scale": 0.0, "shift": 0.0}
     known = settings("ours_3d_i", augment=still)
-    feed = Feed(data, known, torch.device("cpu"), ALONE, truth=False)
+    batches = Batches(data, known, torch.device("cpu"), ALONE, truth=False)
     drawn = draw_epoch(data, 3, 2, torch.Generator().manual_seed(0))
-    batch = feed.batch(drawn, 2)
+    batch = batches.augmented(drawn, 2)
     rows = drawn.us[2]
     torch.testing.assert_close(batch.us, data.us.images(rows, 1), atol=1e-4, rtol=0)
     torch.testing.assert_close(batch.slice, data.us.images(rows), atol=1e-4, rtol=0)
@@ -102,14 +102,14 @@ def test_a_batch_is_what_the_plan_says(tmp_path):
 def test_slices_that_do_not_fit_stay_outside_and_give_the_same_batches(tmp_path, monkeypatch):
     data = dataset.load(write_cohort(tmp_path))
     known, device = settings(augment={"gamma": 0.5}), torch.device("cpu")
-    inside = Feed(data, known, device, ALONE, truth=False)
+    inside = Batches(data, known, device, ALONE, truth=False)
     needed = sum(one.bytes() for one in (data.us, data.mr, data.val_us, data.val_mr))
     assert needed == 64 * 64 * (2 * (8 + 3 + 4) + 4) + 15 * (1 + 2 + 4 + 16)
     monkeypatch.setattr("ssus2mri.learn.data.batches.free_memory", lambda device: 1.9 * needed)
-    outside = Feed(data, known, device, ALONE, truth=False)
+    outside = Batches(data, known, device, ALONE, truth=False)
     assert (inside.resident, outside.resident) == (True, False)
     drawn = draw_epoch(data, 2, 2, torch.Generator().manual_seed(0))
-    one, two = inside.batch(drawn, 1), outside.batch(drawn, 1)
+    one, two = inside.augmented(drawn, 1), outside.augmented(drawn, 1)
     for name in ("us", "mr", "plane", "index"):
         assert torch.equal(getattr(one, name), getattr(two, name))
 
@@ -118,7 +118,7 @@ def test_processes_share_a_batch(tmp_path):
     data = dataset.load(write_cohort(tmp_path))
     drawn = draw_epoch(data, 2, 4, torch.Generator().manual_seed(0))
     whole, first, second = (
-        Feed(data, settings(), world.device, world, truth=False).batch(drawn, 1)
+        Batches(data, settings(), world.device, world, truth=False).augmented(drawn, 1)
         for world in (ALONE, World(ALONE.device, 0, 2), World(ALONE.device, 1, 2))
     )
     assert torch.equal(whole.us, torch.cat([first.us, second.us]))
@@ -131,8 +131,8 @@ def test_reading_leaves_no_file_open(tmp_path):
     dataset.load(paths)
     before = set(os.listdir("/proc/self/fd"))
     data = dataset.load(paths)
-    feed = Feed(data, settings(), torch.device("cpu"), ALONE, truth=False)
-    feed.batch(draw_epoch(data, 1, 2, torch.Generator()), 0)
+    batches = Batches(data, settings(), torch.device("cpu"), ALONE, truth=False)
+    batches.augmented(draw_epoch(data, 1, 2, torch.Generator()), 0)
     assert set(os.listdir("/proc/self/fd")) == before
 
 

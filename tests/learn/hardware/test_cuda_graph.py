@@ -8,11 +8,10 @@ from phantom_learn import batch, settings, some_slices
 
 from ssus2mri.learn.data.dataset import Data, pool
 from ssus2mri.learn.hardware import device as devices
-from ssus2mri.learn.hardware.cuda_graph import Replay
+from ssus2mri.learn.hardware.cuda_graph import RecordedStep
 from ssus2mri.learn.hardware.parallel import World
-from ssus2mri.learn.loop import Ask, Loop
-from ssus2mri.learn.networks import objective
-from ssus2mri.learn.state import restore, state
+from ssus2mri.learn.loop import Loop, Request
+from ssus2mri.learn.objectives.make import make_objective
 
 MOVED = ("mr", "plane", "index", "truth", "matched")
 
@@ -24,7 +23,7 @@ def prepared(*, recorded=True, **changes):
         "ours", mixed_precision=False, steps_per_epoch=6, halve_every=1, norm_batches=1, **changes
     )
     us, mr = (pool([some_slices(name, modality=name, count=9)]) for name in ("us", "mr"))
-    made = objective(known)
+    made = make_objective(known)
     made.replayable = recorded
     nothing = pool([])
     return Loop(made, Data(us, mr, nothing, nothing, ()), known, World(devices.prepare(1)))
@@ -32,7 +31,7 @@ def prepared(*, recorded=True, **changes):
 
 def train(loop, stop=10**9):
     loop.run(
-        ask=lambda: Ask.STOP if loop.epoch >= stop else Ask.GO,
+        request=lambda: Request.STOP if loop.epoch >= stop else Request.CONTINUE,
         on_step=lambda _: None,
         on_epoch=lambda _: None,
         on_save=lambda _: None,
@@ -61,7 +60,7 @@ def test_every_step_gets_its_own_batch_and_keeps_its_own_terms():
         total.add_(batch.us.sum())
         return {"total": total, "twice": 2 * total}
 
-    step = Replay(update)
+    step = RecordedStep(update)
     found = []
     for number in range(8):
         one = batch(8)
