@@ -91,16 +91,16 @@ def test_labels_keep_the_order_of_the_runs(values):
         ({"render": {"title": "Another"}}, True),
     ],
 )
-def test_checkpoints_are_resumed_on_the_same_grounds_only(values, changes, same):
-    def grounds(values: dict, *rows: Row) -> str:
+def test_checkpoints_are_resumed_with_the_same_inputs_only(values, changes, same):
+    def inputs(values: dict, *rows: Row) -> str:
         settings, messages = plan.project.load(values)
         assert settings is not None, messages
         return plan.training_inputs(values, settings, table(*rows), "gan")
 
-    before = grounds(values, mr("m1", 23))
-    assert (grounds(merge(values, changes), mr("m1", 23)) == before) is same
-    assert grounds(values, mr("m1", 23), mr("m2", 23)) != before
-    assert grounds(values, mr("m1", 23), mr("m2", 23, split="test")) == before
+    before = inputs(values, mr("m1", 23))
+    assert (inputs(merge(values, changes), mr("m1", 23)) == before) is same
+    assert inputs(values, mr("m1", 23), mr("m2", 23)) != before
+    assert inputs(values, mr("m1", 23), mr("m2", 23, split="test")) == before
 
 
 def test_whole_project_is_checked(values, monkeypatch):

@@ -32,7 +32,7 @@ def used(network):
 
 
 def generator(norm="batch", *, neighbours=0, locator=(), level=4, activation="leaky_relu"):
-    made = Generator(
+    network = Generator(
         Shape(8, 12, (8, 6), norm, activation, "sigmoid"),
         neighbours=neighbours,
         attention_level=level,
@@ -42,17 +42,17 @@ def generator(norm="batch", *, neighbours=0, locator=(), level=4, activation="le
         encode_back=True,
         infer_back=True,
     )
-    used(made)
-    made.attention.eta.weight.normal_(std=0.2, generator=torch.Generator().manual_seed(1))
+    used(network)
+    network.attention.eta.weight.normal_(std=0.2, generator=torch.Generator().manual_seed(1))
     # Grey levels from 0 to 1.
-    last = made.decoder_c.blocks[-1][-1]
-    logit = made(*batch(made.channels)).mr.logit()
+    last = network.decoder_c.blocks[-1][-1]
+    logit = network(*batch(network.channels)).mr.logit()
     last.bias.sub_(logit.mean())
     last.bias.mul_(1.5 / logit.std())
     last.weight.mul_(1.5 / logit.std())
     if locator:  # planes and indices from 0 to 1
-        made.locator.output.weight.mul_(1000)
-    return made
+        network.locator.output.weight.mul_(1000)
+    return network
 
 
 def batch(channels=1, count=3):
@@ -78,56 +78,58 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
-def test_lean_network_is_the_plain_one(make):
+def test_optimized_network_gives_the_same_results(make):
     network = make()
-    given = batch(network.channels)
-    plain = network(*given)
+    inputs = batch(network.channels)
+    plain = network(*inputs)
 
-    made = optimize_for_inference(network, CPU, bfloat16=False)(*given)
+    fast = optimize_for_inference(network, CPU, bfloat16=False)(*inputs)
 
-    assert torch.allclose(made.mr, plain.mr, rtol=0, atol=2e-5)
-    assert (made.position is None) == (plain.position is None)
+    assert torch.allclose(fast.mr, plain.mr, rtol=0, atol=2e-5)
+    assert (fast.position is None) == (plain.position is None)
     if plain.position is not None:
-        assert torch.allclose(made.position, plain.position, rtol=0, atol=1e-4)
+        assert torch.allclose(fast.position, plain.position, rtol=0, atol=1e-4)
 
 
-def test_folding_is_exact_and_leaves_no_normalisation():
+def test_fusion_is_exact_and_leaves_no_normalisation():
     """In double precision, so that a forgotten term cannot hide behind rounding."""
     network = generator().double()
     before = copy.deepcopy(network.state_dict())
     us = batch()[0].double()
 
-    folded = fuse_batchnorm(network)
+    fused = fuse_batchnorm(network)
 
     assert torch.allclose(
-        folded.translate(us, reconstruct=True).us.double(),
+        fused.translate(us, reconstruct=True).us.double(),
         network.translate(us, reconstruct=True).us.double(),
         rtol=0,
         atol=1e-6,
     )
-    features, known = folded.encoder_a(us), network.encoder_a(us)
+    fused_features, features = fused.encoder_a(us), network.encoder_a(us)
     assert all(
-        torch.allclose(a, b, rtol=0, atol=1e-12) for a, b in zip(features, known, strict=True)
+        torch.allclose(a, b, rtol=0, atol=1e-12)
+        for a, b in zip(fused_features, features, strict=True)
     )
-    guide, other = folded.decoder_b.start(features, 4), network.decoder_b.start(known, 4)
-    assert torch.allclose(guide, other, rtol=0, atol=1e-12)
-    assert not layers(folded, nn.BatchNorm2d)
+    fused_guide = fused.decoder_b.start(fused_features, 4)
+    guide = network.decoder_b.start(features, 4)
+    assert torch.allclose(fused_guide, guide, rtol=0, atol=1e-12)
+    assert not layers(fused, nn.BatchNorm2d)
     assert layers(network, nn.BatchNorm2d)
     assert all(torch.equal(before[name], now) for name, now in network.state_dict().items())
 
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
-def test_convolutions_fold_with_and_without_a_bias(kind, bias):
+def test_convolutions_fuse_with_and_without_a_bias(kind, bias):
     chain = used(nn.Sequential(kind(2, 3, 3, bias=bias), nn.BatchNorm2d(3), nn.ReLU())).double()
     if bias:
         chain[0].bias.copy_(torch.tensor([0.5, -0.3, 0.2]))
     image = torch.rand(1, 2, 8, 8, generator=torch.Generator().manual_seed(1)).double()
 
-    folded = fuse_batchnorm(chain)
+    fused = fuse_batchnorm(chain)
 
-    assert not layers(folded, nn.BatchNorm2d)
-    torch.testing.assert_close(folded(image), chain(image))
+    assert not layers(fused, nn.BatchNorm2d)
+    torch.testing.assert_close(fused(image), chain(image))
 
 
 WINDOWS = {
@@ -140,22 +142,22 @@ WINDOWS = {
 
 @pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
 @pytest.mark.parametrize("kind", ["batch norm", "instance norm", "3D-iii, level 3", "autoencoder"])
-def test_window_changes_nothing_within(kind, window):
+def test_region_changes_nothing_within(kind, window):
     network = NETWORKS[kind]()
-    given = batch(network.channels)
+    inputs = batch(network.channels)
     infer = optimize_for_inference(network, CPU, bfloat16=False)
     inside = (..., slice(*window[:2]), slice(*window[2:]))
 
-    made = infer(*given, Roi(*window))
+    fast = infer(*inputs, Roi(*window))
 
-    assert made.mr.shape == (3, 1, SIZE, SIZE)
-    assert torch.allclose(made.mr[inside], network(*given).mr[inside], rtol=0, atol=2e-5)
+    assert fast.mr.shape == (3, 1, SIZE, SIZE)
+    assert torch.allclose(fast.mr[inside], network(*inputs).mr[inside], rtol=0, atol=2e-5)
     if kind != "instance norm":
-        outside = made.mr.clone()
+        outside = fast.mr.clone()
         outside[inside] = 0
         assert not outside.any()
     assert torch.equal(
-        infer(*given).mr, optimize_for_inference(network, CPU, bfloat16=False)(*given).mr
+        infer(*inputs).mr, optimize_for_inference(network, CPU, bfloat16=False)(*inputs).mr
     )
 
 
@@ -170,12 +172,12 @@ def test_black_around_a_head_changes_nothing(kind, box):
     seen[2, -1, top : top + 1, left:right] = 1  # of 3D: seen in the neighbour alone
     plain = network(us * seen, *place).mr
 
-    made = optimize_for_inference(network, CPU, bfloat16=False)(us * seen, *place).mr
+    fast = optimize_for_inference(network, CPU, bfloat16=False)(us * seen, *place).mr
 
-    assert torch.allclose(made, plain, rtol=0, atol=2e-5)
+    assert torch.allclose(fast, plain, rtol=0, atol=2e-5)
 
 
-def test_window_holds_all_heads():
+def test_region_holds_all_heads():
     heads = torch.zeros(3, SIZE, SIZE, dtype=torch.bool)
     heads[0, 17, 30:33] = True
     heads[2, 40:49, 31] = True
@@ -186,24 +188,24 @@ def test_window_holds_all_heads():
 
 
 def test_input_is_left_as_it_was():
-    network, given = generator(), batch()
-    kept = given[0].clone()
+    network, inputs = generator(), batch()
+    before = inputs[0].clone()
 
-    optimize_for_inference(network, CPU, bfloat16=False)(*given)
+    optimize_for_inference(network, CPU, bfloat16=False)(*inputs)
 
-    assert torch.equal(given[0], kept)
+    assert torch.equal(inputs[0], before)
 
 
 @pytest.mark.parametrize("make", [Copy, lambda: Atlas.empty(4, SIZE, SIZE)], ids=["copy", "atlas"])
 def test_untrained_models_stay_exact(make):
-    model, given = make(), batch()
+    model, inputs = make(), batch()
     if isinstance(model, Atlas):
         model.images.copy_(torch.rand(4, SIZE, SIZE))
         model.plane.copy_(torch.tensor([0, 1, 2, 2]))
 
-    made = optimize_for_inference(model, CPU, bfloat16=False)(*given)
+    fast = optimize_for_inference(model, CPU, bfloat16=False)(*inputs)
 
-    assert torch.equal(made.mr, model(*given).mr)
+    assert torch.equal(fast.mr, model(*inputs).mr)
 
 
 @pytest.fixture
@@ -216,22 +218,22 @@ def amx(monkeypatch):
 def test_bfloat16_stays_near(amx, kind):
     """On these phantoms above 40 dB; positions, of bfloat16 features, within a slice of 160."""
     network = NETWORKS[kind]()
-    given = batch(network.channels)
-    plain = network(*given)
+    inputs = batch(network.channels)
+    plain = network(*inputs)
 
-    made = optimize_for_inference(network, CPU, bfloat16=True)(*given)
+    fast = optimize_for_inference(network, CPU, bfloat16=True)(*inputs)
 
-    assert made.mr.dtype == torch.float32
-    assert 0 < (made.mr - plain.mr).square().mean() < 1e-4
+    assert fast.mr.dtype == torch.float32
+    assert 0 < (fast.mr - plain.mr).square().mean() < 1e-4
     if plain.position is not None:
-        assert made.position.dtype == torch.float32
-        assert (made.position - plain.position).abs().max() < 1 / 159
+        assert fast.position.dtype == torch.float32
+        assert (fast.position - plain.position).abs().max() < 1 / 159
 
 
 def test_bfloat16_is_left_alone_where_nothing_computes_with_it(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    network, given = generator(), batch()
+    network, inputs = generator(), batch()
 
-    made = optimize_for_inference(network, CPU, bfloat16=True)(*given)
+    fast = optimize_for_inference(network, CPU, bfloat16=True)(*inputs)
 
-    assert torch.allclose(made.mr, network(*given).mr, rtol=0, atol=1e-5)
+    assert torch.allclose(fast.mr, network(*inputs).mr, rtol=0, atol=1e-5)

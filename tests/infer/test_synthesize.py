@@ -16,7 +16,9 @@ from ssus2mri.errors import InputError
 from ssus2mri.infer.optimize import optimize_for_inference
 from ssus2mri.infer.synthesize import assemble, recut, run_synthesize, synthesize
 from ssus2mri.learn.model_file import read_model
+from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.learn.train import run_train
+from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.generator import Synthesis
 
 CPU = torch.device("cpu")
@@ -36,40 +38,40 @@ def through(infer, us, neighbours=0, batch_size=3):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Give a folder a model of a run; each is trained once."""
-    known = {}
+    paths = {}
 
     def model(folder, run):
-        if run not in known:
-            made = tmp_path_factory.mktemp(run)
-            known[run] = made / "model.safetensors"
+        if run not in paths:
+            work = tmp_path_factory.mktemp(run)
+            paths[run] = work / "model.safetensors"
             run_train(
-                write_cohort(made),
+                write_cohort(work),
                 run=run,
-                out=known[run],
-                checkpoints=made / "checkpoints",
+                out=paths[run],
+                checkpoints=work / "checkpoints",
                 settings=settings(run, epochs=1, steps_per_epoch=1),
                 threads=1,
             )
         folder.mkdir(exist_ok=True)
-        return Path(shutil.copy(known[run], folder / "model.safetensors"))
+        return Path(shutil.copy(paths[run], folder / "model.safetensors"))
 
     return model
 
 
 def run(model, paths, out, name="some-run", **changes):
     values = {"batch_size": 3, "gpu_batch_size": 3, "mixed_precision": False, "fuse": False}
-    given = SynthesizeSettings(**(values | changes))
-    run_synthesize(model, paths, run=name, out=out, settings=given, threads=1)
+    section = SynthesizeSettings(**(values | changes))
+    run_synthesize(model, paths, run=name, out=out, settings=section, threads=1)
 
 
 def test_head_and_range():
     us = some_slices("us-t", split="test", pathology="cyst")
-    made = through(constant(1.7), us)
-    assert np.array_equal(made.image, us.head.astype(np.float16))
-    header = (made.header.run, made.header.modality, made.header.pathology)
+    synthetic = through(constant(1.7), us)
+    assert np.array_equal(synthetic.image, us.head.astype(np.float16))
+    header = (synthetic.header.run, synthetic.header.modality, synthetic.header.pathology)
     assert header == ("some-run", "mr", "cyst")
-    assert made.predicted_position is None
-    assert (made.header.volume, made.header.origin_mm) == ("us-t", (-5.0, -6.0, -7.0))
+    assert synthetic.predicted_position is None
+    assert (synthetic.header.volume, synthetic.header.origin_mm) == ("us-t", (-5.0, -6.0, -7.0))
     assert not through(constant(-1.0), us, batch_size=9).image.any()
 
 
@@ -83,12 +85,12 @@ def test_neighbours_come_as_channels_and_positions_go_into_the_file(tmp_path):
         position = torch.stack([plane / 2 + 0.1, index / (SIZE - 1)], dim=1)
         return Synthesis(images[:, 1:2], position)
 
-    made = through(infer, us, neighbours=1, batch_size=4)
+    synthetic = through(infer, us, neighbours=1, batch_size=4)
     shown = torch.cat(seen)
     order = [[0, 0, 3], [1, 1, 4], [2, 2, 5], [0, 3, 3], [1, 4, 4], [2, 5, 5]]
     assert torch.equal(shown, torch.from_numpy(us.image[order]).float())
-    assert np.array_equal(made.image, us.image)
-    slices.write(made, tmp_path / "made.h5")
+    assert np.array_equal(synthetic.image, us.image)
+    slices.write(synthetic, tmp_path / "made.h5")
     stored = slices.read(tmp_path / "made.h5").predicted_position
     assert stored.dtype == np.float32
     assert stored[:, 0].tolist() == [0, 1, 2, 0, 1, 2]
@@ -99,10 +101,10 @@ def test_slices_return_to_their_place():
     """Voxels where planes cross get their mean."""
     us = some_slices("us-t", split="test", count=6)
     values = np.arange(1, 7, dtype=np.float16)[:, None, None] / 8
-    made = slices.Slices(
+    synthetic = slices.Slices(
         us.header, np.broadcast_to(values, us.image.shape), us.plane, us.index, us.head
     )
-    image = assemble(made)
+    image = assemble(synthetic)
     array = sitk.GetArrayFromImage(image)
     assert image.GetSize() == (SIZE,) * 3
     assert image.GetSpacing() == (1.5,) * 3
@@ -119,8 +121,8 @@ def test_recut_slices_agree_where_planes_cross():
     us = some_slices("us-t", split="test", count=6)
     values = np.arange(1, 7, dtype=np.float16)[:, None, None] / 8
     image = (np.broadcast_to(values, us.image.shape) * us.head).astype(np.float16)
-    made = slices.Slices(us.header, image, us.plane, us.index, us.head)
-    fused = recut(made, assemble(made))
+    synthetic = slices.Slices(us.header, image, us.plane, us.index, us.head)
+    fused = recut(synthetic, assemble(synthetic))
     assert fused.image[0, 30, 31] == np.float16((1 + 2 + 6) / 24)  # axial 30 at y 30, x 31
     assert fused.image[1, 30, 31] == fused.image[0, 30, 31]  # coronal 30 at z 30, x 31
     assert fused.image[5, 30, 30] == fused.image[0, 30, 31]  # sagittal 31 at z 30, y 30
@@ -139,7 +141,7 @@ def test_fusing_changes_the_slices_only_where_it_is_asked_for(tmp_path, trained,
     network = read_model(tmp_path / "ours" / "model.safetensors").network
     alone = through(optimize_for_inference(network, CPU, bfloat16=False), us).image
     assert np.array_equal(image, alone) != fuse
-    plain = through(lambda *given: network(*given[:4]), us).image
+    plain = through(lambda *inputs: network(*inputs[:4]), us).image
     assert np.abs(alone.astype(np.float32) - plain).max() < 1e-3  # both are stored as float16
     assert np.array_equal(slices.read(tmp_path / "copy" / "us-t.h5").image, us.image)
 
@@ -168,26 +170,26 @@ def test_every_method_writes_the_same_layout(tmp_path, trained, method):
     us = some_slices("us-t", split="test")
     slices.write(us, tmp_path / "us-t.h5")
     run(model, [tmp_path / "us-t.h5"], tmp_path / "out", name=method)
-    made = slices.read(tmp_path / "out" / "us-t.h5")
-    assert made.header.run == method
-    assert made.image.shape == us.image.shape
-    assert np.isfinite(made.image).all()
-    assert made.truth is made.labels is None
-    assert (made.predicted_position is not None) == (method == "ours_3d_iii")
+    synthetic = slices.read(tmp_path / "out" / "us-t.h5")
+    assert synthetic.header.run == method
+    assert synthetic.image.shape == us.image.shape
+    assert np.isfinite(synthetic.image).all()
+    assert synthetic.truth is synthetic.labels is None
+    assert (synthetic.predicted_position is not None) == (method == "ours_3d_iii")
     if method == "copy":
-        assert np.array_equal(made.image, us.image)
+        assert np.array_equal(synthetic.image, us.image)
     if method == "atlas":
         stored = some_slices("mr-a", modality="mr", count=3)
-        assert np.array_equal(made.image, stored.image[[0, 1, 2, 0]])
+        assert np.array_equal(synthetic.image, stored.image[[0, 1, 2, 0]])
     assert sitk.ReadImage(str(tmp_path / "out" / "us-t.nii.gz")).GetSize() == (SIZE,) * 3
 
 
 def test_a_subject_trained_on_is_refused(tmp_path, trained):
     model = trained(tmp_path, "copy")
-    for known in ("person-us-a", "person-us-v", "person-mr-a"):
+    for subject in ("person-us-a", "person-us-v", "person-mr-a"):
         path = tmp_path / "scan.h5"
-        slices.write(some_slices("us-t", split="test", subject=known), path)
-        with pytest.raises(InputError, match=f"subject '{known}', which it was"):
+        slices.write(some_slices("us-t", split="test", subject=subject), path)
+        with pytest.raises(InputError, match=f"subject '{subject}', which it was"):
             run(model, [path], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -197,6 +199,18 @@ def test_mr_is_refused(tmp_path, trained):
     slices.write(some_slices("mr-t", modality="mr", split="test"), tmp_path / "mr-t.h5")
     with pytest.raises(InputError, match="expected ultrasound slices"):
         run(model, [tmp_path / "mr-t.h5"], tmp_path / "out")
+
+
+def test_a_model_is_read_without_its_discriminators(tmp_path, trained, monkeypatch):
+    model = trained(tmp_path, "ours")
+
+    def refuse(*_, **__):
+        raise AssertionError("a discriminator was made")
+
+    monkeypatch.setattr(Discriminator, "__init__", refuse)
+    with pytest.raises(AssertionError, match="a discriminator was made"):
+        make_objective(settings("ours"))
+    assert read_model(model).run == "ours"
 
 
 def rewritten(model, **changes):

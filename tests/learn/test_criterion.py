@@ -35,8 +35,8 @@ REAL = pool(smooth(0))
 
 
 def criterion(seed: int = 0, **weights) -> Criterion:
-    known = settings(criterion=weights).criterion
-    return Criterion(known, REAL, REAL.plane, REAL.index, HEAD, seed=seed)
+    chosen = settings(criterion=weights).criterion
+    return Criterion(chosen, REAL, REAL.plane, REAL.index, HEAD, seed=seed)
 
 
 def test_texture_of_the_same_slices_is_zero():
@@ -56,17 +56,17 @@ def test_texture_is_in_grey_levels():
     # The mean of |x| of a Gaussian is 0.8 of its deviation, whatever the direction; of the sizes
     # 64, 32 and 16 only the last sees a constant.
     black, bright = torch.zeros(COUNT, SIZE, SIZE), torch.full((COUNT, SIZE, SIZE), 0.3)
-    known = settings(criterion={"directions": 2000}).criterion
+    chosen = settings(criterion={"directions": 2000}).criterion
     mr = pool(black)
-    found = Criterion(known, mr, mr.plane, mr.index, HEAD, seed=0).texture(bright)
-    assert 0.6 * 0.8 * 0.3 / 3 < found < 0.8 * 0.3 / 3  # less, as patches reach over the border
+    texture = Criterion(chosen, mr, mr.plane, mr.index, HEAD, seed=0).texture(bright)
+    assert 0.6 * 0.8 * 0.3 / 3 < texture < 0.8 * 0.3 / 3  # less, as patches reach over the border
 
 
 def test_judging_again_gives_the_same_and_weights_count():
-    made, us = smooth(2)[:, None], smooth(3)[:, None]
-    one = criterion(texture=2.0, content=3.0).judge(made, us, None)
-    assert one == criterion(texture=2.0, content=3.0).judge(made, us, None)
-    assert one["criterion"] == pytest.approx(2 * one["texture"] + 3 * one["content"])
+    synthetic, us = smooth(2)[:, None], smooth(3)[:, None]
+    parts = criterion(texture=2.0, content=3.0).judge(synthetic, us, None)
+    assert parts == criterion(texture=2.0, content=3.0).judge(synthetic, us, None)
+    assert parts["criterion"] == pytest.approx(2 * parts["texture"] + 3 * parts["content"])
 
 
 def test_anatomy_is_the_difference_to_matched_mr_within_the_head():
@@ -74,10 +74,10 @@ def test_anatomy_is_the_difference_to_matched_mr_within_the_head():
     judge = criterion(texture=2.0, content=3.0, anatomy=4.0)
     judge.head = HEAD.clone()
     judge.head[:, :, 20:] = False
-    made = (matched + 0.125 * judge.head + 0.5 * ~judge.head)[:, None]
-    one, without = (judge.judge(made, smooth(3)[:, None], m) for m in (matched, None))
-    assert one["anatomy"] == pytest.approx(0.125, abs=1e-6)
-    assert one["criterion"] == pytest.approx(without["criterion"] + 4 * 0.125, abs=1e-5)
+    synthetic = (matched + 0.125 * judge.head + 0.5 * ~judge.head)[:, None]
+    parts, without = (judge.judge(synthetic, smooth(3)[:, None], m) for m in (matched, None))
+    assert parts["anatomy"] == pytest.approx(0.125, abs=1e-6)
+    assert parts["criterion"] == pytest.approx(without["criterion"] + 4 * 0.125, abs=1e-5)
     assert "anatomy" not in without
 
 
@@ -108,13 +108,13 @@ def test_self_similarity_of_an_edge():
 
 def test_pyramid_adds_up_and_ends_at_16_pixels():
     levels = pyramid(smooth(5))
-    assert [one.shape[-1] for one in levels] == [64, 32, 16]
+    assert [level.shape[-1] for level in levels] == [64, 32, 16]
     image = levels[-1][:, None]
     for level in levels[-2::-1]:
         size = level.shape[-2:]
         image = torch.nn.functional.interpolate(image, size, mode="bilinear") + level[:, None]
     torch.testing.assert_close(image[:, 0], smooth(5), atol=1e-5, rtol=0)
-    assert [one.shape[-1] for one in pyramid(torch.zeros(1, 160, 160))] == [160, 80, 40, 20]
+    assert [level.shape[-1] for level in pyramid(torch.zeros(1, 160, 160))] == [160, 80, 40, 20]
 
 
 def test_nearest_is_of_the_same_plane():
@@ -127,11 +127,11 @@ def test_likeness_is_that_of_the_evaluation():
     from ssus2mri.config.evaluate import CompareSettings
     from ssus2mri.evaluate.ssim import psnr, ssim
 
-    known = load_section(CompareSettings, "config/config.yaml", "compare")
+    chosen = load_section(CompareSettings, "config/config.yaml", "compare")
     one, two = smooth(6)[0].numpy(), smooth(7)[0].numpy()
     head = (smooth(8)[0] > 0.5).numpy()
     one, two = one * head, two * head
     found = likeness(one, two, head)
-    assert found[0] == pytest.approx(ssim(one, two, head, settings=known.ssim), abs=1e-5)
-    assert found[1] == pytest.approx(psnr(one, two, head, cap_db=known.psnr_cap_db), abs=1e-4)
+    assert found[0] == pytest.approx(ssim(one, two, head, settings=chosen.ssim), abs=1e-5)
+    assert found[1] == pytest.approx(psnr(one, two, head, cap_db=chosen.psnr_cap_db), abs=1e-4)
     assert likeness(one, one, head) == pytest.approx((1.0, 100.0))

@@ -16,7 +16,7 @@ from ssus2mri.learn.objectives.make import make_objective
 WORLD = World(torch.device("cpu"))
 
 
-def made(tmp_path, **changes):
+def prepared(tmp_path, **changes):
     """Give settings, their objective and its batches."""
     chosen = settings(batch_size=4, norm_batches=2, mixed_precision=False, **changes)
     data = load(write_cohort(tmp_path))
@@ -32,23 +32,23 @@ def states(objective) -> dict[str, torch.Tensor]:
 
 
 def test_weights_are_averaged_as_torch_does_it(tmp_path):
-    _, objective, _ = made(tmp_path)
+    _, objective, _ = prepared(tmp_path)
     network, decay = objective.generator, 0.9
     average = copy.deepcopy(network)
     witness = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
     random = torch.Generator().manual_seed(0)
     for step in range(3):
         with torch.no_grad():
-            for one in network.parameters():
-                one.add_(torch.randn(one.shape, generator=random))
+            for weight in network.parameters():
+                weight.add_(torch.randn(weight.shape, generator=random))
         update_ema(average, network, decay if step else 0.0)
         witness.update_parameters(network)
     pairs = zip(average.parameters(), witness.parameters(), strict=True)
-    assert all(torch.equal(one, other) for one, other in pairs)
+    assert all(torch.equal(weight, expected) for weight, expected in pairs)
 
 
-def test_settled_weights_give_at_inference_what_they_gave_in_training(tmp_path):
-    chosen, objective, batches = made(tmp_path)
+def test_average_weights_give_the_same_in_inference_as_in_training(tmp_path):
+    chosen, objective, batches = prepared(tmp_path)
     average = copy.deepcopy(objective.generator)
     for layer in average.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -75,25 +75,27 @@ def test_settled_weights_give_at_inference_what_they_gave_in_training(tmp_path):
 
 
 def test_the_rate_of_the_running_statistics_is_put_back(tmp_path):
-    chosen, objective, batches = made(tmp_path)
+    chosen, objective, batches = prepared(tmp_path)
     recompute_batchnorm(objective, copy.deepcopy(objective.generator), batches, chosen)
-    momenta = {one.momentum for one in objective.generator.modules() if hasattr(one, "momentum")}
+    momenta = {
+        layer.momentum for layer in objective.generator.modules() if hasattr(layer, "momentum")
+    }
     assert momenta == {0.1}
     assert objective.generator.training
 
 
 def test_without_batch_normalisation_nothing_is_run(tmp_path, monkeypatch):
-    chosen, objective, batches = made(tmp_path, network={"norm": "instance"})
+    chosen, objective, batches = prepared(tmp_path, network={"norm": "instance"})
     monkeypatch.setattr(objective, "generator_terms", lambda batch: 1 / 0)
     recompute_batchnorm(objective, copy.deepcopy(objective.generator), batches, chosen)
 
 
-def test_lent_weights_are_given_back(tmp_path):
-    _, objective, _ = made(tmp_path)
+def test_swapped_weights_are_restored(tmp_path):
+    _, objective, _ = prepared(tmp_path)
     average = copy.deepcopy(objective.generator)
     with torch.no_grad():
-        for one in average.parameters():
-            one.add_(1.0)
+        for weight in average.parameters():
+            weight.add_(1.0)
     before = states(objective)
     with swapped_weights(objective, average):
         assert not objective.generator.training

@@ -38,14 +38,14 @@ def test_unknown_form():
 
 
 def test_the_side_of_a_single_sagittal_slice_is_forgiven():
-    found = torch.tensor([[0.0, 0.1], [1.0, 0.1], [1.0, 0.5]])
+    predicted = torch.tensor([[0.0, 0.1], [1.0, 0.1], [1.0, 0.5]])
     place = torch.tensor([[0.0, 0.8], [1.0, 0.8], [0.5, 0.4]])
     either_side = torch.tensor([False, True, True])
     # planes are off by 0, 0, 0.5; indices by 0.7, by 0.1 from the other side's 0.2, by 0.1
     expected = (0.5 / 3 + 0.9 / 3) / 2
-    assert losses.position_loss(found, place, either_side).item() == pytest.approx(expected)
-    strict = losses.position_loss(found, place, torch.zeros(3, dtype=torch.bool)).item()
-    assert strict == pytest.approx(losses.reconstruction_loss(found, place).item())
+    assert losses.position_loss(predicted, place, either_side).item() == pytest.approx(expected)
+    strict = losses.position_loss(predicted, place, torch.zeros(3, dtype=torch.bool)).item()
+    assert strict == pytest.approx(losses.reconstruction_loss(predicted, place).item())
 
 
 def test_reconstruction_by_hand():
@@ -75,9 +75,9 @@ def unit(*shape: int) -> torch.Tensor:
 def test_patch_contrast_by_hand():
     query = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
     key = torch.tensor([[[0.6, 0.8], [0.0, 1.0]]])
-    found = losses.patch_nce(query, key, 0.5).item()
+    loss = losses.patch_nce(query, key, 0.5).item()
     first, second = math.log(1 + math.exp(-1.2)), math.log(1 + math.exp((0.8 - 1) / 0.5))
-    assert found == pytest.approx((first + second) / 2)
+    assert loss == pytest.approx((first + second) / 2)
 
 
 def test_patch_contrast_tells_its_own_patch_from_others():
@@ -91,5 +91,5 @@ def test_patch_contrast_tells_its_own_patch_from_others():
 
 def test_patch_contrast_stays_within_an_image():
     query = unit(1, 4, 8).expand(3, 4, 8)
-    one = losses.patch_nce(query[:1], query[:1], 0.07)
-    torch.testing.assert_close(losses.patch_nce(query, query, 0.07), one)
+    single = losses.patch_nce(query[:1], query[:1], 0.07)
+    torch.testing.assert_close(losses.patch_nce(query, query, 0.07), single)

@@ -28,17 +28,17 @@ def cohort(folder: Path) -> tuple[list[Path], Path]:
     """Slice files, and a folder of MR matched to the ultrasound among them."""
     paths, matched = write_cohort(folder), folder / "match"
     for path in paths:
-        one = slices.read(path)
-        if one.header.modality == "us":
-            slices.write(replace(one, image=one.image / 2), matched / path.name)
+        us = slices.read(path)
+        if us.header.modality == "us":
+            slices.write(replace(us, image=us.image / 2), matched / path.name)
     return paths, matched
 
 
 def test_training_data_come_with_their_match(tmp_path):
     paths, matched = cohort(tmp_path)
     data = load(paths, matched=matched)
-    for known in (data.us, data.val_us):
-        torch.testing.assert_close(known.matched, known.image / 2)
+    for us in (data.us, data.val_us):
+        torch.testing.assert_close(us.matched, us.image / 2)
     assert data.mr.matched is None
     assert load(paths).us.matched is None
 
@@ -54,37 +54,37 @@ def test_a_match_of_other_slices_is_refused(tmp_path):
 
 
 def test_the_match_moves_with_its_slice():
-    known = settings("ours_match", augment={"rotation_deg": 10.0, "shift": 0.1})
-    one = some_slices("us-a", count=6)
-    us_pool = replace(pool([one]), matched=torch.from_numpy(one.image) / 2)
+    chosen = settings("ours_match", augment={"rotation_deg": 10.0, "shift": 0.1})
+    us = some_slices("us-a", count=6)
+    us_pool = replace(pool([us]), matched=torch.from_numpy(us.image) / 2)
     data = Data(us_pool, pool([some_slices("mr-a", modality="mr")]), us_pool, pool([]), ())
-    batches = Batches(data, known, ALONE.device, ALONE, truth=False)
-    drawn = draw_epoch(data, 3, 2, torch.Generator().manual_seed(0))
-    made, rows = batches.augmented(drawn, 2), drawn.us[2]
-    plane, given = us_pool.plane[rows], us_pool.images(rows)
-    expected = move(given / 2, plane, drawn.us_draws[2], known.augment)
-    torch.testing.assert_close(made.matched, expected, atol=1e-3, rtol=0)
-    plain = batches.plain(batches.us, rows, batches.mr, drawn.mr[2]).matched
-    torch.testing.assert_close(plain, given / 2, atol=1e-3, rtol=0)
+    batches = Batches(data, chosen, ALONE.device, ALONE, truth=False)
+    draws = draw_epoch(data, 3, 2, torch.Generator().manual_seed(0))
+    augmented, rows = batches.augmented(draws, 2), draws.us[2]
+    plane, images = us_pool.plane[rows], us_pool.images(rows)
+    expected = move(images / 2, plane, draws.us_draws[2], chosen.augment)
+    torch.testing.assert_close(augmented.matched, expected, atol=1e-3, rtol=0)
+    plain = batches.plain(batches.us, rows, batches.mr, draws.mr[2]).matched
+    torch.testing.assert_close(plain, images / 2, atol=1e-3, rtol=0)
 
 
 def test_the_term_pulls_the_synthesis_to_the_match():
-    made, one = make_objective(settings("ours_match")), batch()
-    term = made.generator_terms(one)[0]["match"]
-    synthetic = made.generator.translate(one.us, reconstruct=True).mr
-    assert term.item() == pytest.approx((synthetic - one.matched).abs().mean().item())
+    objective, inputs = make_objective(settings("ours_match")), batch()
+    term = objective.generator_terms(inputs)[0]["match"]
+    synthetic = objective.generator.translate(inputs.us, reconstruct=True).mr
+    assert term.item() == pytest.approx((synthetic - inputs.matched).abs().mean().item())
     term.backward()
-    assert made.generator.decoder_c.blocks[-1][2].weight.grad.abs().sum() > 0
-    assert made.generator.encoder_a.blocks[0][0][0].weight.grad.abs().sum() > 0
+    assert objective.generator.decoder_c.blocks[-1][2].weight.grad.abs().sum() > 0
+    assert objective.generator.encoder_a.blocks[0][0][0].weight.grad.abs().sum() > 0
 
 
 def test_without_the_term_nothing_changes():
     """Ours is the source's: it does not see the match."""
-    made = make_objective(settings())
-    again = make_objective(settings())
-    found = made.generator_terms(batch())
+    objective = make_objective(settings())
+    other = make_objective(settings())
+    outcome = objective.generator_terms(batch())
     torch.testing.assert_close(
-        found, again.generator_terms(replace(batch(), matched=None)), atol=0, rtol=0
+        outcome, other.generator_terms(replace(batch(), matched=None)), atol=0, rtol=0
     )
 
 
@@ -98,8 +98,8 @@ def test_a_run_trains_on_the_match_and_on_others_anew(tmp_path):
     paths, matched = cohort(tmp_path)
     first = train(tmp_path / "a", paths, "ours_match", matched=matched)
     for path in matched.glob("*.h5"):
-        one = slices.read(path)
-        slices.write(replace(one, image=one.image * 0), path)
+        us = slices.read(path)
+        slices.write(replace(us, image=us.image * 0), path)
     second = train(tmp_path / "b", paths, "ours_match", matched=matched)
     assert first[1] != second[1]
     assert b"val_match" in first[1]
@@ -112,7 +112,7 @@ def test_matched_offers_the_match_itself(tmp_path):
     test = some_slices("us-t", split="test")
     slices.write(test, tmp_path / "us-t.h5")
     slices.write(replace(test, image=test.image / 4), matched / "us-t.h5")
-    given = {
+    options = {
         "run": "matched",
         "out": tmp_path / "made",
         "settings": SynthesizeSettings(
@@ -121,11 +121,11 @@ def test_matched_offers_the_match_itself(tmp_path):
         "threads": 1,
     }
     model = tmp_path / "out" / "model.safetensors"
-    run_synthesize(model, [tmp_path / "us-t.h5"], **given, matched=matched)
-    found = slices.read(tmp_path / "made" / "us-t.h5").image
-    np.testing.assert_array_equal(found, (test.image / 4) * test.head)
+    run_synthesize(model, [tmp_path / "us-t.h5"], **options, matched=matched)
+    image = slices.read(tmp_path / "made" / "us-t.h5").image
+    np.testing.assert_array_equal(image, (test.image / 4) * test.head)
     with pytest.raises(InputError, match="folder of matched MR"):
-        run_synthesize(model, [tmp_path / "us-t.h5"], **given)
+        run_synthesize(model, [tmp_path / "us-t.h5"], **options)
 
 
 def test_only_runs_that_need_the_match_wait_for_it():
@@ -139,11 +139,11 @@ def test_only_runs_that_need_the_match_wait_for_it():
     row = Row(volume="m", subject="m", modality="mr", image="m.mha", ga_weeks=23, split="train")
     table = Manifest({"m": row})
 
-    def grounds(of: dict, run: str) -> str:
-        return plan.training_inputs(of, plan.project.load(of)[0], table, run)
+    def inputs(config: dict, run: str) -> str:
+        return plan.training_inputs(config, plan.project.load(config)[0], table, run)
 
-    assert grounds(values, "ours") == grounds(edited, "ours")
-    assert grounds(values, "ours_match") != grounds(edited, "ours_match")
+    assert inputs(values, "ours") == inputs(edited, "ours")
+    assert inputs(values, "ours_match") != inputs(edited, "ours_match")
 
 
 def test_runs_that_need_the_match_need_mr_volumes():

@@ -41,7 +41,7 @@ FORMULAS |= {"no_att": FORMULAS["ours"], "ours_3d_i": FORMULAS["ours"]}
 FORMULAS |= {"ours_3d_iii": FORMULAS["ours_3d_ii"]}
 
 
-def given(run: str, **changes):
+def make_batch(run: str, **changes):
     return batch(channels=1 + 2 * settings(run).network.neighbours, **changes)
 
 
@@ -53,23 +53,23 @@ def test_every_run_has_its_terms_here():
 @pytest.mark.parametrize("run", TRAINED_RUNS)
 def test_every_run_makes_a_step(run):
     before = torch.random.get_rng_state()
-    made = make_objective(settings(run))
-    terms, pairs = made.generator_terms(given(run))
-    judged = made.discriminator_terms(pairs)
+    objective = make_objective(settings(run))
+    terms, pairs = objective.generator_terms(make_batch(run))
+    judged = objective.discriminator_terms(pairs)
     assert torch.equal(before, torch.random.get_rng_state())
     names, adversarial = FORMULAS[run]
-    assert list(terms) == list(made.weights) == names
+    assert list(terms) == list(objective.weights) == names
     assert set(judged) == {f"d_{name}" for name in adversarial}
-    assert set(made.discriminators) == set(adversarial)
+    assert set(objective.discriminators) == set(adversarial)
     assert all(torch.isfinite(value) for value in (*terms.values(), *judged.values()))
-    nothing_is_made_that_does_not_learn(made, terms, judged)
+    require_gradients(objective, terms, judged)
 
 
-def nothing_is_made_that_does_not_learn(made, terms, judged):
-    weighted_sum(terms, made.weights).backward()
+def require_gradients(objective, terms, judged):
+    weighted_sum(terms, objective.weights).backward()
     if judged:
         torch.stack(list(judged.values())).sum().backward()
-    for network in (made.generator, made.helpers, made.discriminators):
+    for network in (objective.generator, objective.helpers, objective.discriminators):
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name
             assert torch.isfinite(parameter.grad).all(), name
@@ -77,43 +77,43 @@ def nothing_is_made_that_does_not_learn(made, terms, judged):
 
 @pytest.mark.parametrize("run", TRAINED_RUNS)
 def test_every_run_gives_mr_of_the_same_size(run):
-    one = given(run)
-    made = make_objective(settings(run)).generator.eval()
+    inputs = make_batch(run)
+    generator = make_objective(settings(run)).generator.eval()
     with torch.no_grad():
-        found = made(one.us, one.plane, one.index, one.index)
-    assert made.channels == one.us.shape[1]
-    assert found.mr.shape == one.mr.shape
-    assert found.mr.min() >= 0
-    assert found.mr.max() <= 1
-    assert (found.position is None) == ("index" not in FORMULAS[run][0])
-    again = restore(settings(run), made.state_dict())
-    assert torch.equal(again(one.us, one.plane, one.index, one.index).mr, found.mr)
+        synthesis = generator(inputs.us, inputs.plane, inputs.index, inputs.index)
+    assert generator.channels == inputs.us.shape[1]
+    assert synthesis.mr.shape == inputs.mr.shape
+    assert synthesis.mr.min() >= 0
+    assert synthesis.mr.max() <= 1
+    assert (synthesis.position is None) == ("index" not in FORMULAS[run][0])
+    again = restore(settings(run), generator.state_dict())
+    assert torch.equal(again(inputs.us, inputs.plane, inputs.index, inputs.index).mr, synthesis.mr)
 
 
 @pytest.mark.parametrize("run", ["ours_3d_iii", "cyclegan", "cut"])
 def test_a_weight_of_0_skips_term_and_network(run):
     terms = settings(run).traits.terms
     for term in terms:
-        made = make_objective(settings(run, weights={"match": 1.0} | {term: 0.0}))
-        computed, pairs = made.generator_terms(given(run))
+        objective = make_objective(settings(run, weights={"match": 1.0} | {term: 0.0}))
+        computed, pairs = objective.generator_terms(make_batch(run))
         assert list(computed) == [name for name in terms if name != term]
         assert term not in pairs
-        assert term not in made.discriminators
-        nothing_is_made_that_does_not_learn(made, computed, made.discriminator_terms(pairs))
+        assert term not in objective.discriminators
+        require_gradients(objective, computed, objective.discriminator_terms(pairs))
 
 
 @pytest.mark.parametrize("run", ["cyclegan", "cut"])
 def test_a_peer_with_an_adversary_only_has_no_helper(run):
     weights = {name: 0.0 for name in settings(run).traits.terms if name != "app"}
-    made = make_objective(settings(run, weights=weights))
-    assert list(made.generator_terms(given(run))[0]) == ["app"]
-    assert not made.helpers
+    objective = make_objective(settings(run, weights=weights))
+    assert list(objective.generator_terms(make_batch(run))[0]) == ["app"]
+    assert not objective.helpers
 
 
-def test_identity_needs_no_way_back():
-    made = make_objective(settings("cyclegan", weights={"back_app": 0.0, "cycle": 0.0}))
-    assert list(made.generator_terms(given("cyclegan"))[0]) == ["app", "identity"]
-    assert not made.helpers
+def test_identity_needs_no_generator_back():
+    objective = make_objective(settings("cyclegan", weights={"back_app": 0.0, "cycle": 0.0}))
+    assert list(objective.generator_terms(make_batch("cyclegan"))[0]) == ["app", "identity"]
+    assert not objective.helpers
 
 
 def test_a_run_without_any_term_is_refused():
@@ -132,46 +132,46 @@ def test_networks_without_a_use_are_not_made():
     assert len(paired.decoder_b.blocks) == 3  # what the attention reads on the input of dec4
 
 
-def test_latents_alone_need_no_ultrasound_of_the_way_back():
+def test_latents_alone_need_no_decoder_e():
     latents = make_objective(settings("ours", weights={"proj": 0.0, "back_app": 0.0}))
     assert latents.generator.encoder_d is not None
     assert latents.generator.decoder_e is None
-    terms, pairs = latents.generator_terms(given("ours"))
+    terms, pairs = latents.generator_terms(make_batch("ours"))
     assert list(terms) == ["lat", "app", "stru", "bi"]
-    nothing_is_made_that_does_not_learn(latents, terms, latents.discriminator_terms(pairs))
+    require_gradients(latents, terms, latents.discriminator_terms(pairs))
 
 
 @pytest.mark.parametrize(("run", "strict"), [("ours_3d_ii", False), ("ours_3d_iii", True)])
 def test_only_neighbouring_slices_tell_the_side(run, strict):
-    made, one = make_objective(settings(run)), given(run)
-    one = replace(one, plane=torch.full_like(one.plane, 2))
-    mirrored = replace(one, index=63 - one.index)
-    loss = [made.generator_terms(each)[0]["index"].item() for each in (one, mirrored)]
+    objective, inputs = make_objective(settings(run)), make_batch(run)
+    inputs = replace(inputs, plane=torch.full_like(inputs.plane, 2))
+    mirrored = replace(inputs, index=63 - inputs.index)
+    loss = [objective.generator_terms(each)[0]["index"].item() for each in (inputs, mirrored)]
     assert (loss[0] != pytest.approx(loss[1])) == strict
 
 
 def test_each_term_is_the_loss_of_its_own_images():
-    made, one = make_objective(settings("ours_3d_iii")), given("ours_3d_iii")
-    generator, judge = made.generator, made.discriminators
-    forward = generator.translate(one.us, reconstruct=True)
+    objective, inputs = make_objective(settings("ours_3d_iii")), make_batch("ours_3d_iii")
+    generator, judge = objective.generator, objective.discriminators
+    forward = generator.translate(inputs.us, reconstruct=True)
     back, latent = generator.infer_back(forward.mr)
-    terms, pairs = made.generator_terms(one)
+    terms, pairs = objective.generator_terms(inputs)
     expected = {
-        "lat": (forward.us - one.us[:, 1:2]).abs().mean(),
+        "lat": (forward.us - inputs.us[:, 1:2]).abs().mean(),
         "app": ((judge["app"](forward.mr) - 1) ** 2).mean(),
-        "stru": ((judge["stru"](made.edges(forward.mr)) - 1) ** 2).mean(),
-        "proj": (back - one.us[:, 1:2]).abs().mean(),
+        "stru": ((judge["stru"](objective.edges(forward.mr)) - 1) ** 2).mean(),
+        "proj": (back - inputs.us[:, 1:2]).abs().mean(),
         "back_app": ((judge["back_app"](back) - 1) ** 2).mean(),
         "bi": ((judge["bi"](latent) - 1) ** 2).mean(),
-        "index": (forward.position - scale(one.plane, one.index, 64)).abs().mean(),
+        "index": (forward.position - scale(inputs.plane, inputs.index, 64)).abs().mean(),
     }
     assert {n: v.item() for n, v in terms.items()} == pytest.approx(
         {n: v.item() for n, v in expected.items()}
     )
     for name, (real, fake) in {
-        "app": (one.mr, forward.mr),
-        "stru": (made.edges(one.mr), made.edges(forward.mr)),
-        "back_app": (one.us[:, 1:2], back),
+        "app": (inputs.mr, forward.mr),
+        "stru": (objective.edges(inputs.mr), objective.edges(forward.mr)),
+        "back_app": (inputs.us[:, 1:2], back),
         "bi": (forward.latent, latent),
     }.items():
         torch.testing.assert_close(pairs[name][0], real)
@@ -180,112 +180,118 @@ def test_each_term_is_the_loss_of_its_own_images():
 
 @pytest.mark.parametrize("term", ["app", "stru", "proj", "back_app", "bi"])
 def test_the_gradient_of_every_term_reaches_the_synthesis(term):
-    made = make_objective(settings())
-    made.generator_terms(given("ours"))[0][term].backward()
-    assert made.generator.decoder_c.blocks[-1][2].weight.grad.abs().sum() > 0
-    assert made.generator.encoder_a.blocks[0][0][0].weight.grad.abs().sum() > 0
-    assert all(p.grad is None for p in made.discriminators.parameters())
+    objective = make_objective(settings())
+    objective.generator_terms(make_batch("ours"))[0][term].backward()
+    assert objective.generator.decoder_c.blocks[-1][2].weight.grad.abs().sum() > 0
+    assert objective.generator.encoder_a.blocks[0][0][0].weight.grad.abs().sum() > 0
+    assert all(p.grad is None for p in objective.discriminators.parameters())
 
 
 def test_the_gradient_of_a_discriminator_stays_in_it():
-    made = make_objective(settings())
-    made.discriminator_terms(made.generator_terms(given("ours"))[1])["d_stru"].backward()
-    assert all(p.grad is not None for p in made.discriminators["stru"].parameters())
-    assert all(p.grad is None for p in made.discriminators["app"].parameters())
-    assert all(p.grad is None for p in made.generator.parameters())
+    objective = make_objective(settings())
+    _, pairs = objective.generator_terms(make_batch("ours"))
+    objective.discriminator_terms(pairs)["d_stru"].backward()
+    assert all(p.grad is not None for p in objective.discriminators["stru"].parameters())
+    assert all(p.grad is None for p in objective.discriminators["app"].parameters())
+    assert all(p.grad is None for p in objective.generator.parameters())
 
 
 def test_autoencoder_sees_both_modalities():
-    made, one = make_objective(settings("ae", network={"norm": "none"})), given("ae")
-    terms, pairs = made.generator_terms(one)
-    both = [(made.generator.reconstruct(x) - x).abs().mean().item() for x in (one.us, one.mr)]
+    objective, inputs = make_objective(settings("ae", network={"norm": "none"})), make_batch("ae")
+    terms, pairs = objective.generator_terms(inputs)
+    both = [
+        (objective.generator.reconstruct(x) - x).abs().mean().item() for x in (inputs.us, inputs.mr)
+    ]
     assert terms["lat"].item() == pytest.approx(sum(both) / 2)
     assert not pairs
 
 
 def test_paired_sees_the_truth():
-    made, one = make_objective(settings("paired", network={"norm": "none"})), given("paired")
-    wrong = (made.generator(one.us, *[one.us] * 3).mr - one.truth).abs().mean()
-    torch.testing.assert_close(made.generator_terms(one)[0]["truth"], wrong)
+    objective = make_objective(settings("paired", network={"norm": "none"}))
+    inputs = make_batch("paired")
+    wrong = (objective.generator(inputs.us, *[inputs.us] * 3).mr - inputs.truth).abs().mean()
+    torch.testing.assert_close(objective.generator_terms(inputs)[0]["truth"], wrong)
     with pytest.raises(InputError, match="whose true MR is known"):
-        made.generator_terms(replace(one, truth=None))
+        objective.generator_terms(replace(inputs, truth=None))
 
 
 def test_cyclegan_terms_are_those_of_its_paper():
-    made, one = make_objective(settings("cyclegan")), given("cyclegan")
-    us, mr = 2 * one.us - 1, 2 * one.mr - 1
-    there, back, judge = made.generator.translate, made.back.translate, made.discriminators
+    objective, inputs = make_objective(settings("cyclegan")), make_batch("cyclegan")
+    us, mr = 2 * inputs.us - 1, 2 * inputs.mr - 1
+    to_mr, to_us = objective.generator.translate, objective.back.translate
+    judge = objective.discriminators
     expected = {
-        "app": ((judge["app"](there(us)) - 1) ** 2).mean(),
-        "back_app": ((judge["back_app"](back(mr)) - 1) ** 2).mean(),
-        "cycle": l1_loss(back(there(us)), us) + l1_loss(there(back(mr)), mr),
-        "identity": l1_loss(there(mr), mr) + l1_loss(back(us), us),
+        "app": ((judge["app"](to_mr(us)) - 1) ** 2).mean(),
+        "back_app": ((judge["back_app"](to_us(mr)) - 1) ** 2).mean(),
+        "cycle": l1_loss(to_us(to_mr(us)), us) + l1_loss(to_mr(to_us(mr)), mr),
+        "identity": l1_loss(to_mr(mr), mr) + l1_loss(to_us(us), us),
     }
-    terms, pairs = made.generator_terms(one)
+    terms, pairs = objective.generator_terms(inputs)
     assert {n: v.item() for n, v in terms.items()} == pytest.approx(
         {n: v.item() for n, v in expected.items()}
     )
-    assert made.weights == {"app": 1, "back_app": 1, "cycle": 10, "identity": 5}
-    torch.testing.assert_close(pairs["app"], (mr, there(us)))
-    torch.testing.assert_close(pairs["back_app"], (us, back(mr)))
+    assert objective.weights == {"app": 1, "back_app": 1, "cycle": 10, "identity": 5}
+    torch.testing.assert_close(pairs["app"], (mr, to_mr(us)))
+    torch.testing.assert_close(pairs["back_app"], (us, to_us(mr)))
     assert settings("cyclegan").adversarial == settings("cut").adversarial == "lsgan"
 
 
 def test_cyclegan_shows_its_discriminators_earlier_fakes():
-    made = make_objective(settings("cyclegan"))
-    batches = [given("cyclegan", seed=seed) for seed in range(6)]
+    objective = make_objective(settings("cyclegan"))
+    batches = [make_batch("cyclegan", seed=seed) for seed in range(6)]
     shown, fresh = [], []
-    for one in batches:
-        shown += [made.generator_terms(one)[1]["app"][1]]
-        made.memory.eval()  # as for validation
-        fresh += [made.generator_terms(one)[1]["app"][1]]
-        made.memory.train()
+    for inputs in batches:
+        shown += [objective.generator_terms(inputs)[1]["app"][1]]
+        objective.memory.eval()  # as for validation
+        fresh += [objective.generator_terms(inputs)[1]["app"][1]]
+        objective.memory.train()
     same = [torch.equal(a, b) for a, b in zip(shown, fresh, strict=True)]
     assert same[0]  # the pool of 3 is not full yet
     assert not all(same)
-    assert len(made.memory["app"].images) == 3
+    assert len(objective.memory["app"].images) == 3
 
 
 def test_the_memory_of_cyclegan_survives_a_resume():
-    one, two = make_objective(settings("cyclegan")), make_objective(settings("cyclegan"))
+    first, second = make_objective(settings("cyclegan")), make_objective(settings("cyclegan"))
     for seed in range(4):
-        one.generator_terms(given("cyclegan", seed=seed))
-    two.memory.load_state_dict(one.memory.state_dict())
-    last = given("cyclegan", seed=9)
+        first.generator_terms(make_batch("cyclegan", seed=seed))
+    second.memory.load_state_dict(first.memory.state_dict())
+    last = make_batch("cyclegan", seed=9)
     torch.testing.assert_close(
-        one.generator_terms(last)[1], two.generator_terms(last)[1], atol=0, rtol=0
+        first.generator_terms(last)[1], second.generator_terms(last)[1], atol=0, rtol=0
     )
 
 
 def test_cut_compares_the_same_places():
     """A translator that changes nothing has the least contrast; one of noise about log P."""
-    made, one = make_objective(settings("cut", network={"nce": {"features": 32}})), given("cut")
-    us = 2 * one.us - 1
-    features = made.generator.encode(us)
+    objective = make_objective(settings("cut", network={"nce": {"features": 32}}))
+    inputs = make_batch("cut")
+    us = 2 * inputs.us - 1
+    features = objective.generator.encode(us)
     random = torch.Generator().manual_seed(0)
-    low = made._contrast(us, features, random)
-    high = made._contrast(2 * one.mr - 1, features, random)
+    low = objective._contrast(us, features, random)
+    high = objective._contrast(2 * inputs.mr - 1, features, random)
     assert low < high
-    again = [made.generator_terms(one)[0]["nce"].item() for _ in range(2)]
+    again = [objective.generator_terms(inputs)[0]["nce"].item() for _ in range(2)]
     assert again[0] == again[1]
-    other = made.generator_terms(replace(one, seed=7))[0]["nce"].item()
-    assert other != again[0]
+    elsewhere = objective.generator_terms(replace(inputs, seed=7))[0]["nce"].item()
+    assert elsewhere != again[0]
 
 
 def test_the_input_of_cut_gets_no_gradient_from_its_keys():
-    made, one = make_objective(settings("cut")), given("cut")
-    us = (2 * one.us - 1).requires_grad_()
-    made._contrast(us.detach(), made.generator.encode(us), torch.Generator()).backward()
+    objective, inputs = make_objective(settings("cut")), make_batch("cut")
+    us = (2 * inputs.us - 1).requires_grad_()
+    objective._contrast(us.detach(), objective.generator.encode(us), torch.Generator()).backward()
     assert us.grad is None
 
 
 def step_gflop(run: str) -> float:
     """GFLOP an image of a step of both updates at full size, 160 px, counted without running."""
     with FakeTensorMode(), FlopCounterMode(display=False) as counter:
-        made, one = make_objective(run_settings(load_yaml(CONFIG), run)), batch(160)
-        terms, pairs = made.generator_terms(one)
-        weighted_sum(terms, made.weights).backward()
-        torch.stack(list(made.discriminator_terms(pairs).values())).sum().backward()
+        objective, inputs = make_objective(run_settings(load_yaml(CONFIG), run)), batch(160)
+        terms, pairs = objective.generator_terms(inputs)
+        weighted_sum(terms, objective.weights).backward()
+        torch.stack(list(objective.discriminator_terms(pairs).values())).sum().backward()
     return counter.get_total_flops() / 2 / 1e9
 
 

@@ -59,7 +59,7 @@ def interrupt():
 @pytest.mark.parametrize(
     "sent", [signal.SIGTERM, pytest.param(signal.SIGUSR1, marks=pytest.mark.slow)]
 )
-def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path, meddle, paths, expected, sent):
+def test_a_stopped_training_resumes_to_the_same_weights(tmp_path, meddle, paths, expected, sent):
     steps = meddle(5, lambda: os.kill(os.getpid(), sent))  # in the middle of the second epoch
     with pytest.raises(SystemExit) as stopped:
         train(tmp_path, paths, **FEW)
@@ -70,7 +70,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path, meddle, paths,
     assert signal.getsignal(sent) is signal.SIG_DFL
 
 
-def test_what_a_method_remembers_goes_on(tmp_path, meddle, paths):
+def test_the_memory_of_a_method_is_resumed(tmp_path, meddle, paths):
     expected = train(tmp_path / "whole", paths, "cyclegan", **FEW)
     meddle(5, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SystemExit):
@@ -81,7 +81,7 @@ def test_what_a_method_remembers_goes_on(tmp_path, meddle, paths):
 @pytest.mark.parametrize(
     ("minutes", "steps_again"), [(60, 1), (AT_ONCE, 0)], ids=["epochs", "minutes"]
 )
-def test_a_broken_off_training_goes_on_from_its_checkpoint(
+def test_an_aborted_training_resumes_from_its_checkpoint(
     tmp_path, meddle, paths, expected, minutes, steps_again
 ):
     changes = {**FEW, "checkpoint_minutes": minutes}
@@ -94,7 +94,7 @@ def test_a_broken_off_training_goes_on_from_its_checkpoint(
 
 
 @pytest.mark.slow
-def test_a_killed_process_goes_on_by_the_same_command(tmp_path, paths):
+def test_a_killed_process_is_resumed_by_the_same_command(tmp_path, paths):
     changes = {"steps_per_epoch": 12, "checkpoint_minutes": AT_ONCE}
     expected = train(tmp_path / "whole", paths, "gan", **changes)
     line = command(tmp_path / "parts", paths, "gan", **changes)
@@ -119,7 +119,7 @@ def _step(path):
     return state["epoch"], state["step"]
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(tmp_path):
+def test_a_full_disk_leaves_the_previous_checkpoint(tmp_path):
     big = {"weights": torch.zeros(100_000)}
     checkpoint.write_checkpoint(tmp_path, {"step": 1}, "id")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -164,7 +164,7 @@ def test_a_disk_that_fills_up_beside_the_checkpoint_is_one_message(
     assert same(train(tmp_path, paths, **FEW), expected)
 
 
-def test_what_a_kill_left_half_written_goes_with_the_checkpoint(tmp_path):
+def test_partial_files_of_a_killed_process_are_removed(tmp_path):
     checkpoint.write_checkpoint(tmp_path / "run", {"step": 1}, "id")
     (tmp_path / "run" / ".partial-7-latest.pt").write_bytes(b"PK")
     checkpoint.remove_checkpoint(tmp_path / "run")
@@ -178,8 +178,8 @@ def test_checkpoints_of_another_training_are_refused(tmp_path, paths, monkeypatc
     train(tmp_path, paths, run="ae", checkpoint_minutes=3, device_share=0.1)
     with pytest.raises(InputError, match=r"other settings.*Delete"):
         train(tmp_path, paths, run="ae", seed=7)
-    made = some_slices("us-a")
-    slices.write(replace(made, image=made.image[::-1].copy()), tmp_path / "changed.h5")
+    volume = some_slices("us-a")
+    slices.write(replace(volume, image=volume.image[::-1].copy()), tmp_path / "changed.h5")
     with pytest.raises(InputError, match=r"other settings.*Delete"):
         train(tmp_path, [tmp_path / "changed.h5", *paths[1:]], run="ae")
     (tmp_path / "checkpoints" / "latest.pt").write_bytes(b"PK\3\4 truncated")

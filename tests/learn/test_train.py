@@ -13,10 +13,12 @@ from safetensors.torch import load_file
 
 from ssus2mri import slices
 from ssus2mri.errors import InputError
+from ssus2mri.learn.checkpoint import get_state, set_state
 from ssus2mri.learn.data import dataset
 from ssus2mri.learn.hardware.compiled import compile_parts
 from ssus2mri.learn.hardware.parallel import World
 from ssus2mri.learn.loop import Loop, Request, learning_rate
+from ssus2mri.learn.model_file import read_model
 from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.learn.progress import duration
 from ssus2mri.learn.summary import losses_csv
@@ -61,20 +63,20 @@ def test_outputs(tmp_path):
 def test_same_seed_same_bytes(tmp_path):
     paths = write_cohort(tmp_path)
     before = torch.random.get_rng_state()
-    one = train(tmp_path / "one", paths, epochs=1)
-    two = train(tmp_path / "two", paths[::-1], epochs=1)
-    other = train(tmp_path / "other", paths, epochs=1, seed=1)
+    first = train(tmp_path / "one", paths, epochs=1)
+    again = train(tmp_path / "two", paths[::-1], epochs=1)
+    other_seed = train(tmp_path / "other", paths, epochs=1, seed=1)
     assert torch.equal(before, torch.random.get_rng_state())
-    assert same(one, two)
-    assert not same(one, other)
+    assert same(first, again)
+    assert not same(first, other_seed)
 
 
 def test_a_nan_stops_and_leaves_no_model(tmp_path, monkeypatch):
     paths = write_cohort(tmp_path)
-    made = some_slices("us-a")
-    image = made.image.copy()
+    volume = some_slices("us-a")
+    image = volume.image.copy()
     image[:, 32, 32] = float("nan")
-    slices.write(replace(made, image=image), paths[0])
+    slices.write(replace(volume, image=image), paths[0])
     with pytest.raises(InputError, match=r"loss `lat, app.* at step \d") as error:
         train(tmp_path, paths)
     assert not (tmp_path / "model.safetensors").exists()
@@ -106,8 +108,8 @@ def test_reference_rows_train_in_no_step(tmp_path, run):
 
 def test_an_epoch_without_a_number_of_steps_shows_every_slice(tmp_path):
     data = dataset.load(write_cohort(tmp_path))
-    known = settings(steps_per_epoch=0, batch_size=3)
-    assert Loop(make_objective(known), data, known, ALONE).steps == 3
+    chosen = settings(steps_per_epoch=0, batch_size=3)
+    assert Loop(make_objective(chosen), data, chosen, ALONE).steps == 3
 
 
 def test_losses_csv_has_no_noise():
@@ -130,10 +132,10 @@ def judged(monkeypatch):
 
     def as_if(values):
         numbers = iter(values)
-        given = {"texture": 0.0, "content": 0.0}
+        parts = {"texture": 0.0, "content": 0.0}
         monkeypatch.setattr(
             "ssus2mri.learn.criterion.Criterion.judge",
-            lambda self, made, us, matched: {**given, "criterion": next(numbers)},
+            lambda self, synthetic, us, matched: {**parts, "criterion": next(numbers)},
         )
 
     return as_if
@@ -164,8 +166,8 @@ def test_patience_ends_a_training(tmp_path, judged):
 
 def test_the_truth_of_simulated_scans_is_written_beside_the_criterion(tmp_path):
     paths = write_cohort(tmp_path)
-    made = some_slices("us-v", split="val")
-    slices.write(replace(made, truth=made.image), paths[3])
+    volume = some_slices("us-v", split="val")
+    slices.write(replace(volume, truth=volume.image), paths[3])
     _, csv = train(tmp_path, paths, "gan", epochs=1)
     assert csv.decode().splitlines()[0].split(",")[-3:] == [
         "val_criterion",
@@ -190,11 +192,11 @@ def test_tensorboard_that_is_not_there(tmp_path, monkeypatch):
 def test_tensorboard_gets_every_epoch(tmp_path):
     events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     _, csv = train(tmp_path, write_cohort(tmp_path), "gan", tensorboard=True)
-    found = events.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    assert [point.step for point in found.Scalars("train/app")] == [1, 2]
+    curves = events.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [point.step for point in curves.Scalars("train/app")] == [1, 2]
     names, *rows = (line.split(",") for line in csv.decode().splitlines())
     value = float(rows[1][names.index("val_criterion")])
-    assert found.Scalars("val/criterion")[1].value == pytest.approx(value)
+    assert curves.Scalars("val/criterion")[1].value == pytest.approx(value)
 
 
 def test_compiling_without_a_compiler(monkeypatch):
@@ -206,14 +208,14 @@ def test_compiling_without_a_compiler(monkeypatch):
 @pytest.fixture
 def compiled(monkeypatch):
     """The compiler itself takes minutes; this follows the code as it does, and runs it as it is."""
-    made = []
+    graphs = []
 
     def follow(graph, _):
-        made.append(graph)
+        graphs.append(graph)
         return graph.forward
 
     monkeypatch.setattr("torch.compile", partial(torch.compile, backend=follow))
-    yield made
+    yield graphs
     torch.compiler.reset()
 
 
@@ -234,8 +236,8 @@ def test_compiling_changes_neither_names_nor_values(tmp_path, compiled, run):
 def test_nothing_is_compiled_after_the_first_step(tmp_path, compiled):
     """Whatever changes: random numbers, weights that are lent for validation, the mode."""
     data = dataset.load(write_cohort(tmp_path))
-    known = settings(compile=True)
-    loop, counts = Loop(make_objective(known), data, known, ALONE), []
+    chosen = settings(compile=True)
+    loop, counts = Loop(make_objective(chosen), data, chosen, ALONE), []
     loop.run(
         request=lambda: Request.CONTINUE,
         on_step=lambda _: counts.append(len(compiled)),
@@ -244,7 +246,8 @@ def test_nothing_is_compiled_after_the_first_step(tmp_path, compiled):
     )
     assert len(set(counts)) == 1
     assert counts[0] > 0
-    restore(Loop(make_objective(settings()), data, settings(), ALONE), state(loop))  # names fit
+    plain = Loop(make_objective(settings()), data, settings(), ALONE)
+    set_state(plain, get_state(loop))  # names fit
 
 
 @pytest.mark.slow
@@ -253,10 +256,10 @@ def test_parts_of_the_same_layers_share_what_is_compiled(compiled):
     compile_parts(network)
     image = batch().us
     network.translate(image, reconstruct=True)
-    known = len(compiled)
-    assert known == 4  # encoder, decoder before and behind the attention, attention
+    count = len(compiled)
+    assert count == 4  # encoder, decoder before and behind the attention, attention
     network.infer_back(image)
-    assert len(compiled) == known
+    assert len(compiled) == count
 
 
 @pytest.mark.slow
@@ -270,8 +273,8 @@ def test_bfloat16_stays_finite_and_near(tmp_path, monkeypatch):
     monkeypatch.setattr("ssus2mri.learn.loop.mixed_precision", always)
     monkeypatch.setattr("ssus2mri.learn.validate.mixed_precision", always)
     train(tmp_path / "half", paths, mixed_precision=True, **few)
-    one, two = (pd.read_csv(tmp_path / name / "losses.csv") for name in ("single", "half"))
-    assert list(one) == list(two)
-    assert np.isfinite(two.to_numpy()).all()
-    assert not one.equals(two)
-    np.testing.assert_allclose(two["val_criterion"], one["val_criterion"], rtol=0.05)
+    single, half = (pd.read_csv(tmp_path / name / "losses.csv") for name in ("single", "half"))
+    assert list(single) == list(half)
+    assert np.isfinite(half.to_numpy()).all()
+    assert not single.equals(half)
+    np.testing.assert_allclose(half["val_criterion"], single["val_criterion"], rtol=0.05)

@@ -1,4 +1,4 @@
-"""The layers that all networks are made of."""
+"""The layers that all networks share."""
 
 import pytest
 import torch
@@ -38,8 +38,8 @@ def test_an_image_and_what_is_joined_with_it_lie_channels_last(channels):
     laid = widened(image)
     assert torch.equal(laid, image)
     whole = join(torch.rand(2, 6, 8, 8).to(memory_format=torch.channels_last), laid)
-    for one, width in ((laid, channels), (whole, 6 + channels)):
-        assert one.stride() == (64 * width, 1, 8 * width, width)
+    for features, width in ((laid, channels), (whole, 6 + channels)):
+        assert features.stride() == (64 * width, 1, 8 * width, width)
 
 
 @pytest.mark.parametrize("channels", [2, 3 + GROUP])

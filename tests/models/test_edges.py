@@ -49,21 +49,21 @@ def test_a_step_gives_a_line_at_the_step():
 
 
 def test_a_disc_gives_the_ring_that_canny_finds():
-    found = network()(disc())[0, 0].numpy() > 0
+    detected = network()(disc())[0, 0].numpy() > 0
     expected = canny(disc()[0, 0].numpy(), sigma=1.0, low_threshold=0.05, high_threshold=0.1)
     y, x = np.mgrid[:64, :64] - 31.5
-    assert np.abs(np.hypot(y, x)[found] - 20).max() < 1.5
-    assert found.sum() < 2 * expected.sum()
-    assert found[expected].mean() > 0.7
+    assert np.abs(np.hypot(y, x)[detected] - 20).max() < 1.5
+    assert detected.sum() < 2 * expected.sum()
+    assert detected[expected].mean() > 0.7
 
 
 def test_thresholds_continue_an_edge_and_leave_a_faint_one_out():
     image = torch.zeros(1, 1, 32, 32)
     image[:, :, :10, 16:], image[:, :, 10:12, 16:], image[:, :, 20:, 16:] = 1.0, 0.3, 0.3
-    found = network(low=0.05, high=0.25)(image)[0, 0, :, 15:17].amax(dim=1) > 0
-    assert found[:9].all()
-    assert found[10]
-    assert not found[24:].any()
+    detected = network(low=0.05, high=0.25)(image)[0, 0, :, 15:17].amax(dim=1) > 0
+    assert detected[:9].all()
+    assert detected[10]
+    assert not detected[24:].any()
 
 
 def test_it_is_frozen_and_passes_the_gradient():
@@ -86,10 +86,10 @@ def slices_of(image: sitk.Image, mask: sitk.Image) -> NDArray[np.float32]:
     return cut(unit, chosen(inside, EXTRACT)[::9])
 
 
-def f_score(found: NDArray[np.bool_], expected: NDArray[np.bool_]) -> float:
+def f_score(detected: NDArray[np.bool_], expected: NDArray[np.bool_]) -> float:
     """Agreement of edges, one pixel off allowed."""
-    precise = found[ndimage.binary_dilation(expected, AROUND)].sum() / found.sum()
-    complete = expected[ndimage.binary_dilation(found, AROUND)].sum() / expected.sum()
+    precise = detected[ndimage.binary_dilation(expected, AROUND)].sum() / detected.sum()
+    complete = expected[ndimage.binary_dilation(detected, AROUND)].sum() / expected.sum()
     return float(2 * precise * complete / (precise + complete))
 
 
@@ -99,18 +99,20 @@ def agreement(slices: NDArray[np.float32]) -> list[float]:
     Scikit-image's Sobel filter gives a ramp of slope 1 a magnitude of 8.
     """
     edges = settings().network.edges
-    made = EdgeNet(**edges.model_dump())(torch.from_numpy(slices)[:, None])[:, 0].numpy() > 0
-    expected = [
+    detected = EdgeNet(**edges.model_dump())(torch.from_numpy(slices)[:, None])[:, 0].numpy() > 0
+    references = [
         canny(
-            one,
+            image,
             sigma=edges.sigma,
             low_threshold=8 * edges.low,
             high_threshold=8 * edges.high,
             mode="nearest",
         )
-        for one in slices
+        for image in slices
     ]
-    return [f_score(one, other) for one, other in zip(made, expected, strict=True)]
+    return [
+        f_score(image, reference) for image, reference in zip(detected, references, strict=True)
+    ]
 
 
 def test_f_score_by_hand():
@@ -138,10 +140,10 @@ def test_edges_of_real_mr_are_those_of_canny(name):
     mask = sitk.ReadImage(str(DATA / "mr_atlases" / f"{name}_mask.nii.gz"))
     centre = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
     grid, still = geometry.grid(160, 0.6, centre), sitk.TranslationTransform(3)
-    found = agreement(
+    scores = agreement(
         slices_of(
             geometry.resample(image, grid, still),
             geometry.resample(mask, grid, still, nearest=True),
         )
     )
-    assert np.min(found) >= 0.8  # unlike `min` it does not pass over nan
+    assert np.min(scores) >= 0.8  # unlike `min` it does not pass over nan

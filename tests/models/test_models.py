@@ -31,7 +31,7 @@ def layers(network):
 
 
 def generator(shape=TABLE_1, level=4, **changes):
-    given = {
+    inputs = {
         "neighbours": 0,
         "attention_channels": 72,
         "locator_channels": (),
@@ -39,7 +39,7 @@ def generator(shape=TABLE_1, level=4, **changes):
         "encode_back": True,
         "infer_back": True,
     }
-    return Generator(shape, attention_level=level, **(given | changes))
+    return Generator(shape, attention_level=level, **(inputs | changes))
 
 
 def test_encoder_has_the_layers_of_table_1():
@@ -86,8 +86,8 @@ def test_generator_adds_up():
     assert count_parameters(lean) == encoder + decoder
     assert count_parameters(generator(level=0, infer_back=False)) == 2 * encoder + 2 * decoder
     locator = 20784 + (48 * 32 * 9 + 32) + (32 * 16 * 9 + 16) + (16 * 4 * 9 + 4) + 34
-    found = generator(level=0, locator_channels=(48, 32, 16, 4))
-    assert count_parameters(found) == 2 * encoder + 3 * decoder + locator
+    result = generator(level=0, locator_channels=(48, 32, 16, 4))
+    assert count_parameters(result) == 2 * encoder + 3 * decoder + locator
     # Two more images for enc1 of A, and for dec6 of B and C, which read the same input.
     wide = count_parameters(generator(neighbours=1)) - count_parameters(generator())
     assert wide == 2 * 9 * 48 + 2 * (2 * 9 * 64)
@@ -128,9 +128,9 @@ def test_a_position_is_read_as_it_was_scaled():
     place = scale(plane, index, 160)
     assert place[:, 0].tolist() == [0, 0.5, 1, 1]
     assert place[2, 1] == 1
-    found = read(place, 160)
-    assert torch.equal(found[0], plane)
-    torch.testing.assert_close(found[1], index.float())
+    result = read(place, 160)
+    assert torch.equal(result[0], plane)
+    torch.testing.assert_close(result[1], index.float())
     rough = read(torch.tensor([[-0.3, 1.2], [0.74, 0.5]]), 160)
     assert rough[0].tolist() == [0, 1]
     assert rough[1].tolist() == [159, 79.5]
@@ -141,10 +141,10 @@ def test_neighbours_are_read_and_the_middle_slice_is_given():
     draw_weights(network, torch.Generator().manual_seed(0))
     assert network.channels == 3
     us = torch.rand(1, 3, 64, 64, requires_grad=True)
-    made = network(us, *[torch.zeros(1)] * 3)
-    assert made.mr.shape == (1, 1, 64, 64)
-    assert made.position.shape == (1, 2)
-    made.mr.sum().backward()
+    output = network(us, *[torch.zeros(1)] * 3)
+    assert output.mr.shape == (1, 1, 64, 64)
+    assert output.position.shape == (1, 2)
+    output.mr.sum().backward()
     assert all(us.grad[0, number].abs().sum() > 0 for number in range(3))
     assert generator(SMALL)(us[:, 1:2], *[us] * 3).position is None
     assert torch.equal(middle(us), us[:, 1:2])
@@ -153,10 +153,10 @@ def test_neighbours_are_read_and_the_middle_slice_is_given():
 @pytest.mark.parametrize("size", [160, 96, 64])
 def test_output_shapes(size):
     network = generator(SMALL, attention_channels=3)
-    made = network.translate(torch.rand(2, 1, size, size), reconstruct=True)
-    back, latent = network.infer_back(made.mr)
-    assert made.mr.shape == made.us.shape == back.shape == (2, 1, size, size)
-    assert made.latent.shape == latent.shape == (2, 2, size // 32, size // 32)
+    output = network.translate(torch.rand(2, 1, size, size), reconstruct=True)
+    back, latent = network.infer_back(output.mr)
+    assert output.mr.shape == output.us.shape == back.shape == (2, 1, size, size)
+    assert output.latent.shape == latent.shape == (2, 2, size // 32, size // 32)
 
 
 @pytest.mark.parametrize("level", [3, 4, 5])
@@ -201,7 +201,9 @@ def test_the_attention_reads_the_level_it_is_told(level, edge):
     with torch.device("meta"):
         network = generator(level=level, reconstruct=False, encode_back=False, infer_back=False)
         seen = []
-        network.attention.register_forward_hook(lambda _, given, made: seen.append(given[0].shape))
+        network.attention.register_forward_hook(
+            lambda _, inputs, output: seen.append(inputs[0].shape)
+        )
         network(torch.zeros(1, 1, 160, 160), *[torch.zeros(1)] * 3)
     assert seen == [(1, 144, edge, edge)]
 
@@ -221,18 +223,20 @@ def test_discriminator_takes_small_latents(size):
 
 
 def test_backward_path_must_exist():
-    with pytest.raises(ValueError, match="without a backward path"):
+    with pytest.raises(ValueError, match="no backward path"):
         generator(SMALL, encode_back=False).infer_back(torch.zeros(1, 1, 64, 64))
 
 
 def test_weights_come_from_the_generator_alone():
     before = torch.random.get_rng_state()
-    one, two = Encoder(1, SMALL), Encoder(1, SMALL)
+    first, second = Encoder(1, SMALL), Encoder(1, SMALL)
     torch.random.set_rng_state(before)
-    for network in (one, two):
+    for network in (first, second):
         draw_weights(network, torch.Generator().manual_seed(3))
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
+    )
 
 
 def atlas():
@@ -246,14 +250,14 @@ def atlas():
 
 
 @pytest.mark.parametrize(
-    ("plane", "index", "ga_weeks", "found"),
+    ("plane", "index", "ga_weeks", "value"),
     [(0, 10, 22.1, 0), (0, 19, 20.0, 1), (1, 99, 30.0, 2), (0, 10, 23.9, 3), (0, 20.5, 24.0, 4)],
 )
-def test_atlas_gives_the_slice_at_the_same_place(plane, index, ga_weeks, found):
+def test_atlas_gives_the_slice_at_the_same_place(plane, index, ga_weeks, value):
     us = torch.zeros(1, 1, 2, 2)
-    made = atlas()(us, torch.tensor([plane]), torch.tensor([index]), torch.tensor([ga_weeks]))
-    assert made.mr.shape == us.shape
-    assert made.mr.unique().tolist() == [found]
+    output = atlas()(us, torch.tensor([plane]), torch.tensor([index]), torch.tensor([ga_weeks]))
+    assert output.mr.shape == us.shape
+    assert output.mr.unique().tolist() == [value]
 
 
 def test_atlas_lacks_a_plane():

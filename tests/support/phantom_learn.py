@@ -59,7 +59,7 @@ def some_slices(
     rng = np.random.default_rng(sum(volume.encode()))
     y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
     head = np.repeat(((y**2 + x**2) < 24**2)[None], count, axis=0)
-    known = {"subject": f"person-{volume}", "ga_weeks": 23.0, "origin_mm": (-5.0, -6.0, -7.0)}
+    defaults = {"subject": f"person-{volume}", "ga_weeks": 23.0, "origin_mm": (-5.0, -6.0, -7.0)}
     return Slices(
         header=Header(
             volume=volume,
@@ -69,7 +69,7 @@ def some_slices(
             size=SIZE,
             low=0.0,
             high=255.0,
-            **(known | header),
+            **(defaults | header),
         ),
         image=(rng.random(head.shape) * head).astype(np.float16),
         plane=np.arange(count, dtype=np.uint8) % 3,
@@ -80,12 +80,12 @@ def some_slices(
 
 def write_cohort(folder: Path) -> list[Path]:
     """Write three training volumes and one to validate on."""
-    made = [
+    cohort = [
         some_slices("us-a"),
         some_slices("us-b"),
         some_slices("mr-a", modality="mr", count=3),
         some_slices("us-v", split="val"),
     ]
-    for one in made:
-        slices.write(one, folder / f"{one.header.volume}.h5")
-    return [folder / f"{one.header.volume}.h5" for one in made]
+    for volume in cohort:
+        slices.write(volume, folder / f"{volume.header.volume}.h5")
+    return [folder / f"{volume.header.volume}.h5" for volume in cohort]

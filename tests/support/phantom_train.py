@@ -43,10 +43,10 @@ def outcome(folder: Path) -> Outcome:
     return load_file(folder / "model.safetensors"), (folder / "losses.csv").read_bytes()
 
 
-def same(one: Outcome, two: Outcome) -> bool:
+def same(first: Outcome, second: Outcome) -> bool:
     """Whether weights and losses are equal, bit by bit."""
     return (
-        one[1] == two[1]
-        and one[0].keys() == two[0].keys()
-        and all(torch.equal(one[0][name], two[0][name]) for name in one[0])
+        first[1] == second[1]
+        and first[0].keys() == second[0].keys()
+        and all(torch.equal(first[0][name], second[0][name]) for name in first[0])
     )

@@ -60,10 +60,10 @@ def test_draws_decide_alone() -> None:
     settings = AugmentSettings(mirror=True, rotation_deg=10.0, scale=0.1, shift=0.1, gamma=0.0)
     plane = torch.tensor([0, 1, 2, 0])
     state = torch.random.get_rng_state()
-    one = move(image, plane, draws, settings)
-    assert torch.equal(one, move(image, plane, draws, settings))
+    moved = move(image, plane, draws, settings)
+    assert torch.equal(moved, move(image, plane, draws, settings))
     assert torch.equal(state, torch.random.get_rng_state())
-    assert not torch.equal(one, image)
+    assert not torch.equal(moved, image)
 
 
 def test_channels_of_a_slice_move_alike() -> None:

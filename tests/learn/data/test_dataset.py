@@ -1,4 +1,4 @@
-"""Slice files in, batches out."""
+"""Slices in memory, and the batches drawn from them."""
 
 import os
 from dataclasses import fields, replace
@@ -20,16 +20,16 @@ ALONE = World(torch.device("cpu"))
 
 def with_truth(volume: str, **header) -> slices.Slices:
     """Slices whose truth is the slice, upside down."""
-    made = some_slices(volume, **header)
-    return replace(made, truth=made.image[:, ::-1].copy())
+    volume_slices = some_slices(volume, **header)
+    return replace(volume_slices, truth=volume_slices.image[:, ::-1].copy())
 
 
 def run_of_slices() -> dataset.Pool:
     """Axial 10, 11, 12 out of order, coronal 50 at 11, then another volume's axial 99 at 12."""
-    made = some_slices("us-a", count=4)
-    image = np.ones_like(made.image) * np.array([12, 10, 11, 50], np.float16)[:, None, None]
+    volume = some_slices("us-a", count=4)
+    image = np.ones_like(volume.image) * np.array([12, 10, 11, 50], np.float16)[:, None, None]
     first = replace(
-        made,
+        volume,
         image=image,
         plane=np.array([0, 0, 0, 1], np.uint8),
         index=np.array([12, 10, 11, 11], np.int16),
@@ -41,10 +41,10 @@ def run_of_slices() -> dataset.Pool:
 
 def test_neighbours_are_of_the_same_volume_and_plane_and_edges_are_repeated():
     pool = run_of_slices()
-    found = pool.images(torch.arange(5), neighbours=1)
-    assert found.shape == (5, 3, 64, 64)
-    assert found.dtype == torch.float32
-    assert found[:, :, 0, 0].tolist() == [
+    images = pool.images(torch.arange(5), neighbours=1)
+    assert images.shape == (5, 3, 64, 64)
+    assert images.dtype == torch.float32
+    assert images[:, :, 0, 0].tolist() == [
         [11, 12, 12],
         [10, 10, 11],
         [10, 11, 12],
@@ -56,12 +56,12 @@ def test_neighbours_are_of_the_same_volume_and_plane_and_edges_are_repeated():
 
 
 def test_truth_is_kept_where_asked_for_and_for_validation(tmp_path):
-    for one in (
+    for volume in (
         with_truth("us-a"),
         with_truth("us-v", split="val"),
         some_slices("mr-a", modality="mr"),
     ):
-        slices.write(one, tmp_path / f"{one.header.volume}.h5")
+        slices.write(volume, tmp_path / f"{volume.header.volume}.h5")
     paths = sorted(tmp_path.glob("*.h5"))
     data = dataset.load(paths)
     assert data.us.truth is None
@@ -70,55 +70,55 @@ def test_truth_is_kept_where_asked_for_and_for_validation(tmp_path):
     assert torch.equal(
         data.val_us.head.flatten(1).sum(1), torch.full((4,), data.val_us.head[0].sum())
     )
-    known = settings("paired", augment={"rotation_deg": 10.0, "gamma": 0.5})
+    chosen = settings("paired", augment={"rotation_deg": 10.0, "gamma": 0.5})
     data = dataset.load(paths, truth=True)
-    batches = Batches(data, known, torch.device("cpu"), ALONE, truth=True)
-    drawn = draw_epoch(data, 2, 2, torch.Generator().manual_seed(0))
-    batch = batches.augmented(drawn, 1)
-    rows, draws = drawn.us[1], drawn.us_draws[1]
+    batches = Batches(data, chosen, torch.device("cpu"), ALONE, truth=True)
+    draws = draw_epoch(data, 2, 2, torch.Generator().manual_seed(0))
+    batch = batches.augmented(draws, 1)
+    rows, us_draws = draws.us[1], draws.us_draws[1]
     unchanged = data.us.truth[rows][:, None].float()
     torch.testing.assert_close(
-        batch.truth, move(unchanged, data.us.plane[rows], draws, known.augment)
+        batch.truth, move(unchanged, data.us.plane[rows], us_draws, chosen.augment)
     )
 
 
-def test_a_batch_is_what_the_plan_says(tmp_path):
+def test_a_batch_is_made_of_the_drawn_rows(tmp_path):
     data = dataset.load(write_cohort(tmp_path))
     still = {"mirror": False, "rotation_deg": 0.0, "scale": 0.0, "shift": 0.0}
-    known = settings("ours_3d_i", augment=still)
-    batches = Batches(data, known, torch.device("cpu"), ALONE, truth=False)
-    drawn = draw_epoch(data, 3, 2, torch.Generator().manual_seed(0))
-    batch = batches.augmented(drawn, 2)
-    rows = drawn.us[2]
+    chosen = settings("ours_3d_i", augment=still)
+    batches = Batches(data, chosen, torch.device("cpu"), ALONE, truth=False)
+    draws = draw_epoch(data, 3, 2, torch.Generator().manual_seed(0))
+    batch = batches.augmented(draws, 2)
+    rows = draws.us[2]
     torch.testing.assert_close(batch.us, data.us.images(rows, 1), atol=1e-4, rtol=0)
     torch.testing.assert_close(batch.slice, data.us.images(rows), atol=1e-4, rtol=0)
-    torch.testing.assert_close(batch.mr, data.mr.images(drawn.mr[2]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(batch.mr, data.mr.images(draws.mr[2]), atol=1e-4, rtol=0)
     assert batch.plane.tolist() == data.us.plane[rows].tolist()
     assert batch.index.tolist() == data.us.index[rows].tolist()
-    assert (batch.truth, batch.seed) == (None, int(drawn.seeds[2]))
-    assert len(set(drawn.seeds.tolist())) == 3
+    assert (batch.truth, batch.seed) == (None, int(draws.seeds[2]))
+    assert len(set(draws.seeds.tolist())) == 3
 
 
 def test_slices_that_do_not_fit_stay_outside_and_give_the_same_batches(tmp_path, monkeypatch):
     data = dataset.load(write_cohort(tmp_path))
-    known, device = settings(augment={"gamma": 0.5}), torch.device("cpu")
-    inside = Batches(data, known, device, ALONE, truth=False)
-    needed = sum(one.bytes() for one in (data.us, data.mr, data.val_us, data.val_mr))
+    chosen, device = settings(augment={"gamma": 0.5}), torch.device("cpu")
+    inside = Batches(data, chosen, device, ALONE, truth=False)
+    needed = sum(pool.bytes() for pool in (data.us, data.mr, data.val_us, data.val_mr))
     assert needed == 64 * 64 * (2 * (8 + 3 + 4) + 4) + 15 * (1 + 2 + 4 + 16)
     monkeypatch.setattr("ssus2mri.learn.data.batches.free_memory", lambda device: 1.9 * needed)
-    outside = Batches(data, known, device, ALONE, truth=False)
+    outside = Batches(data, chosen, device, ALONE, truth=False)
     assert (inside.resident, outside.resident) == (True, False)
-    drawn = draw_epoch(data, 2, 2, torch.Generator().manual_seed(0))
-    one, two = inside.augmented(drawn, 1), outside.augmented(drawn, 1)
+    draws = draw_epoch(data, 2, 2, torch.Generator().manual_seed(0))
+    resident, copied = inside.augmented(draws, 1), outside.augmented(draws, 1)
     for name in ("us", "mr", "plane", "index"):
-        assert torch.equal(getattr(one, name), getattr(two, name))
+        assert torch.equal(getattr(resident, name), getattr(copied, name))
 
 
 def test_processes_share_a_batch(tmp_path):
     data = dataset.load(write_cohort(tmp_path))
-    drawn = draw_epoch(data, 2, 4, torch.Generator().manual_seed(0))
+    draws = draw_epoch(data, 2, 4, torch.Generator().manual_seed(0))
     whole, first, second = (
-        Batches(data, settings(), world.device, world, truth=False).augmented(drawn, 1)
+        Batches(data, settings(), world.device, world, truth=False).augmented(draws, 1)
         for world in (ALONE, World(ALONE.device, 0, 2), World(ALONE.device, 1, 2))
     )
     assert torch.equal(whole.us, torch.cat([first.us, second.us]))
@@ -171,8 +171,8 @@ def test_unfit_slice_files(tmp_path, volume, changes, message):
 
 def test_slices_of_two_sizes(tmp_path):
     paths = write_cohort(tmp_path)
-    made = some_slices("us-a")
-    small = replace(made, image=made.image[:, :32, :32], head=made.head[:, :32, :32])
+    volume = some_slices("us-a")
+    small = replace(volume, image=volume.image[:, :32, :32], head=volume.head[:, :32, :32])
     slices.write(small, paths[0])
     with pytest.raises(InputError, match=r"slices of one size.*\(32, 32\) and \(64, 64\)"):
         dataset.load(paths)

@@ -59,12 +59,12 @@ def test_synced_normalisation_of_one_process_is_the_usual_one(tmp_path, momentum
         synced = SyncedBatchNorm(3, momentum=momentum)
         value = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0)) * 2 + 1
         for _ in range(2):
-            given = [value.clone().requires_grad_() for _ in range(2)]
+            inputs = [value.clone().requires_grad_() for _ in range(2)]
             weight = torch.linspace(-1, 1, value.numel()).view_as(value)
-            for norm, one in zip((usual, synced), given, strict=True):
+            for norm, images in zip((usual, synced), inputs, strict=True):
                 norm.zero_grad()
-                (norm(one) * weight).sum().backward()
-            torch.testing.assert_close(given[0].grad, given[1].grad)
+                (norm(images) * weight).sum().backward()
+            torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
         torch.testing.assert_close(usual.state_dict(), synced.state_dict())
         torch.testing.assert_close(usual.weight.grad, synced.weight.grad)
         torch.testing.assert_close(usual.eval()(value), synced.eval()(value))
@@ -80,11 +80,11 @@ def network() -> nn.Sequential:
     return layers.append(nn.BatchNorm2d(1)).double()
 
 
-def gradients(made: nn.Sequential, images: torch.Tensor, world: World) -> list[torch.Tensor]:
-    parallel.synchronise(made, world)
-    made(images).pow(3).mean().backward()
-    world.average_gradients(made.parameters())
-    return [one.grad for one in made.parameters()]
+def gradients(layers: nn.Sequential, images: torch.Tensor, world: World) -> list[torch.Tensor]:
+    parallel.synchronise(layers, world)
+    layers(images).pow(3).mean().backward()
+    world.average_gradients(layers.parameters())
+    return [weight.grad for weight in layers.parameters()]
 
 
 IMAGES = torch.linspace(-1, 2, 4 * 8 * 8, dtype=torch.float64).sin().view(4, 1, 8, 8)
@@ -95,25 +95,25 @@ def one_of_two(rank: int, folder: str) -> None:
     meet = f"file://{folder}/meet"
     dist.init_process_group("gloo", init_method=meet, rank=rank, world_size=2)
     world = World(CPU, rank, 2)
-    made = network()
-    found = gradients(made, IMAGES[world.part(4)], world)
+    layers = network()
+    own = gradients(layers, IMAGES[world.part(4)], world)
     assert world.agree(rank) == 1
     assert world.gather(str(rank)) == ["0", "1"]
     assert world.mean(torch.tensor([rank, 2.0])).tolist() == [0.5, 2.0]
-    torch.save({"gradients": found, "state": made.state_dict()}, f"{folder}/{rank}.pt")
+    torch.save({"gradients": own, "state": layers.state_dict()}, f"{folder}/{rank}.pt")
     parallel.leave()
 
 
 @pytest.mark.slow
 def test_gradients_of_two_processes_are_those_of_one(tmp_path):
     spawn.spawn(one_of_two, args=(str(tmp_path),), nprocs=2)
-    made = network()
-    expected = gradients(made, IMAGES, World(CPU))
+    layers = network()
+    expected = gradients(layers, IMAGES, World(CPU))
     for rank in (0, 1):
-        found = torch.load(tmp_path / f"{rank}.pt")
-        for one, two in zip(expected, found["gradients"], strict=True):
-            torch.testing.assert_close(two, one, rtol=1e-9, atol=1e-12)
-        torch.testing.assert_close(found["state"], made.state_dict(), rtol=1e-9, atol=1e-12)
+        saved = torch.load(tmp_path / f"{rank}.pt")
+        for gradient, shared in zip(expected, saved["gradients"], strict=True):
+            torch.testing.assert_close(shared, gradient, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(saved["state"], layers.state_dict(), rtol=1e-9, atol=1e-12)
 
 
 @pytest.fixture
@@ -145,14 +145,16 @@ def test_two_processes_give_what_one_gives(tmp_path, exact, norm, epochs):
     done = subprocess.run([*line, "--processes=2"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count(f"epoch {epochs} of {epochs}") == 1  # only one of them speaks
-    one, two = (pd.read_csv(tmp_path / name / "losses.csv") for name in ("one", "two"))
-    assert list(one) == list(two)
-    terms = [name for name in one if norm == "none" or not name.startswith("val_")]
-    np.testing.assert_allclose(two[terms], one[terms], rtol=1e-5)
-    weights, others = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
-    assert weights.keys() == others.keys()
-    for name in weights if norm == "none" else ():
-        torch.testing.assert_close(others[name], weights[name], rtol=1e-3, atol=1e-5)
+    single, double = (pd.read_csv(tmp_path / name / "losses.csv") for name in ("one", "two"))
+    assert list(single) == list(double)
+    terms = [name for name in single if norm == "none" or not name.startswith("val_")]
+    np.testing.assert_allclose(double[terms], single[terms], rtol=1e-5)
+    single_weights, double_weights = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("one", "two")
+    )
+    assert single_weights.keys() == double_weights.keys()
+    for name in single_weights if norm == "none" else ():
+        torch.testing.assert_close(double_weights[name], single_weights[name], rtol=1e-3, atol=1e-5)
     assert not list(tmp_path.glob("two/checkpoints"))
 
 
