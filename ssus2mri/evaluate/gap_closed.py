@@ -2,7 +2,7 @@
 
 A likeness says little by itself: the MR of other subjects at the same place is already similar, and
 no ultrasound shows all that an MR shows. On a scale from the lower bound (0, the method ``atlas``)
-to the upper bound (1, see `ssus2mri.roles`) a run that learned nothing about the subject is at 0,
+to the upper bound (1, see `ssus2mri.methods`) a run that learned nothing about the subject is at 0,
 or below. The paper has no such measure, since it has no true MR.
 """
 
@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from ssus2mri.config.evaluate import ScoreSettings
 from ssus2mri.evaluate.bootstrap import bounds, resampled_means
-from ssus2mri.roles import LOWER_BOUND, ROLES
+from ssus2mri.methods import ROLES
+
+LOWER_BOUND = "atlas"
+"""The method at which the scale begins."""
 
 MEASURES = ("ssim", "psnr")
 COLUMNS = (

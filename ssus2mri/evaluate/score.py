@@ -28,7 +28,7 @@ pathology its slices deform the least to healthy training MR.
 a pathology. A row per run, pathology and measure, columns ``run, label, role, pathology, measure``,
 then as in the summary; measures are ``ssim``, ``psnr``, ``mae`` and the latter in each tissue.
 
-``role`` is that of the run's method (`ssus2mri.roles`). The standard deviation is over slices, as
+``role`` is that of the run's method (`ssus2mri.methods`). The standard deviation is over slices, as
 in the paper. An unknown number is empty.
 """
 
@@ -43,7 +43,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.evaluate import gap_closed, tables
 from ssus2mri.evaluate.bootstrap import interval
 from ssus2mri.evaluate.options import run_names
-from ssus2mri.roles import ROLES
+from ssus2mri.methods import ROLES
 from ssus2mri.slices import PLANES
 
 KINDS = ("pair", "truth")

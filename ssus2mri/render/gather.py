@@ -17,7 +17,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.pairs import Entry, entry
 from ssus2mri.evaluate.score import COUNTS, TABLES
-from ssus2mri.roles import ROLES, Role
+from ssus2mri.methods import ROLES, Role
 from ssus2mri.slices import PLANES, Header, read_header
 
 SLICE = ["volume", "plane", "index"]

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -13,14 +12,11 @@ from phantom_evaluate import score_settings
 
 from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import RenderSettings
-from ssus2mri.config.learn import TERMS, TrainSettings
 from ssus2mri.evaluate.gap_closed import COLUMNS, gaps_closed, share
-from ssus2mri.learn.methods import NEEDS_TRUTH, UNTRAINED
 from ssus2mri.render.gather import Results, gather
 from ssus2mri.render.layouts import pathology_tables, score_tables
 from ssus2mri.render.report import run_render
 from ssus2mri.render.verdict import headline, verdicts
-from ssus2mri.roles import LOWER_BOUND, ROLES
 
 METHODS = {"ours": "synthesis", "other": "cut", "low": "atlas", "us": "copy", "high": "paired"}
 
@@ -42,15 +38,6 @@ def truth(**values: dict[str, list[float]]) -> pd.DataFrame:
 def measured(rows: pd.DataFrame, *runs: str) -> pd.DataFrame:
     names = {run: run.upper() for run in runs}
     return pd.DataFrame(gaps_closed(rows, names, METHODS, score_settings()), columns=list(COLUMNS))
-
-
-def test_every_method_has_a_role():
-    assert (
-        set(ROLES) == set(TERMS) == set(get_args(TrainSettings.model_fields["method"].annotation))
-    )
-    assert {method for method, role in ROLES.items() if role == "reference"} == set(UNTRAINED)
-    assert {method for method, role in ROLES.items() if role == "upper_bound"} == set(NEEDS_TRUTH)
-    assert ROLES[LOWER_BOUND] == "reference"
 
 
 def test_share_of_the_gap_by_hand():
