@@ -28,11 +28,10 @@ check: .venv ## format, style, types, workflow and the fast tests
 	snakemake --lint
 	pytest -m "not slow" --numprocesses auto --dist worksteal
 
-fix: .venv ## format code and workflow, mend style, write the schemas
+fix: .venv ## format code and workflow, mend style
 	ruff check --fix
 	ruff format
 	snakefmt workflow
-	python -m ssus2mri.schemas
 
 clean: ## delete results and logs, keep the environment
 	rm -rf results logs .snakemake

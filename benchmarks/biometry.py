@@ -3,8 +3,8 @@
     python benchmarks/biometry.py [18 20 22 24 26 28 30]
 
 A row a week: measured on the labels, in brackets how many standard deviations from the published
-mean. Sources: `ssus2mri.simulate.standards`. The cortex's area over that with its sulci closed has
-no standard here.
+mean. Sources: `ssus2mri.simulate.growth_charts`. There is no chart of the cortex's area over that
+with its sulci closed.
 """
 
 import sys
@@ -14,7 +14,7 @@ from ssus2mri.config.base import load_section
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.simulate.anatomy import built_in
 from ssus2mri.simulate.biometry import gyrification, measure
-from ssus2mri.simulate.standards import STANDARDS
+from ssus2mri.simulate.growth_charts import CHARTS
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 WEEKS = (18, 20, 22, 24, 26, 28, 30)
@@ -22,7 +22,7 @@ WEEKS = (18, 20, 22, 24, 26, 28, 30)
 
 def main() -> None:
     settings = load_section(SimulateSettings, str(CONFIG), "simulate").anatomy
-    names = list(STANDARDS)
+    names = list(CHARTS)
     print("| weeks | " + " | ".join(name.replace("_", " ") for name in names) + " | gyrification |")
     print("|---" * (len(names) + 2) + "|")
     worst = (0.0, "")
@@ -30,8 +30,8 @@ def main() -> None:
         anatomy = built_in(weeks, settings)
         cells = []
         for name, found in measure(anatomy).items():
-            standard = STANDARDS[name]
-            score = (found - standard.mean(weeks)) / standard.sd(weeks)
+            chart = CHARTS[name]
+            score = (found - chart.mean(weeks)) / chart.sd(weeks)
             worst = max(worst, (abs(score), f"{name} at {weeks:g} weeks"))
             cells.append(f"{found:.1f} ({score:+.1f})")
         print(

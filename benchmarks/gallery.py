@@ -26,7 +26,7 @@ from ssus2mri.config.project import Project
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.render.figures import upright
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
-from ssus2mri.simulate.pathology import afflict
+from ssus2mri.simulate.pathology import add_pathology
 from ssus2mri.slices import PLANES
 from ssus2mri.tissues import Tissue
 
@@ -119,7 +119,7 @@ def subject(weeks: float, settings: SimulateSettings, pathology: Pathology | Non
     settings = settings.model_copy(update={"size": SIZE, "spacing_mm": SPACING_MM})
     anatomy = anatomy_of(weeks, None, settings_of("gallery", settings))
     if pathology is not None:
-        anatomy = afflict(anatomy, pathology)
+        anatomy = add_pathology(anatomy, pathology)
     x, y, z = anatomy.centre_mm.tolist()
     grid = geometry.grid(SIZE, SPACING_MM, (x, y, z))
     views = {}

@@ -20,10 +20,10 @@ from ssus2mri.config.base import load_yaml
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.config.project import load_files, run_settings
 from ssus2mri.evaluate.position import errors
-from ssus2mri.learn.augment import DRAWS, move
-from ssus2mri.learn.dataset import Pool, load, pool
+from ssus2mri.learn.data.augment import DRAWS, move
+from ssus2mri.learn.data.dataset import Pool, load, pool
 from ssus2mri.learn.losses import position_loss
-from ssus2mri.learn.methods import objective
+from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.models.locator import read, scale
 from ssus2mri.slices import PLANES, SAGITTAL, Slices, read_header
 from ssus2mri.slices import read as read_slices
@@ -39,7 +39,7 @@ class Placing(nn.Module):
 
     def __init__(self, settings: TrainSettings, *, activated: bool) -> None:
         super().__init__()
-        generator = objective(settings).generator
+        generator = make_objective(settings).generator
         self.encoder, self.locator = generator.encoder_a, generator.locator
         if activated:
             self.locator.layers.append(nn.LeakyReLU())

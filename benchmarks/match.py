@@ -21,11 +21,12 @@ from ssus2mri import slices
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings, MatchSettings
 from ssus2mri.formats import read_any
-from ssus2mri.learn.validate import likeness
+from ssus2mri.measures import psnr, ssim
 from ssus2mri.prepare.blend import blend
-from ssus2mri.prepare.extract import aligned, cut, scaled
+from ssus2mri.prepare.extract import read_aligned, scaled
 from ssus2mri.prepare.match import Atlas, match
 from ssus2mri.slices import Slices
+from ssus2mri.slicing import cut
 
 CONFIG = str(Path(__file__).parents[1] / "config" / "config.yaml")
 FFD: dict[str, dict[str, Any]] = {
@@ -55,68 +56,72 @@ def scan(root: Path, volume: str) -> tuple[sitk.Image, sitk.Image]:
     """Read an aligned scan and its mask."""
     stem = f"{root}/{{}}/{volume}".format
     paths = (f"{stem('align')}.nii.gz", f"{stem('crop')}_mask.nii.gz", f"{stem('align')}.tfm")
-    image, mask, _ = aligned(*map(Path, paths), plane=False)
+    image, mask, _ = read_aligned(*map(Path, paths), plane=False)
     return image, mask
 
 
-def judge(mr: sitk.Image, known: Slices) -> NDArray[np.float64]:
-    """Give mean SSIM and PSNR with the truth."""
-    pairs = list(zip(known.plane.tolist(), known.index.tolist(), strict=True))
-    made = cut(sitk.GetArrayFromImage(mr), pairs).astype(np.float32)
-    assert known.truth is not None, "only simulated scans have a truth"
-    every = zip(made[::EVERY], known.truth[::EVERY], known.head[::EVERY], strict=True)
-    found = [likeness(one, truth.astype(np.float32), head) for one, truth, head in every]
-    return np.mean(found, axis=0)
+def likeness(mr: sitk.Image, us: Slices) -> NDArray[np.float64]:
+    """Return mean SSIM and PSNR to the truth."""
+    assert us.truth is not None, "only simulated scans have a truth"
+    images = cut(sitk.GetArrayFromImage(mr), us.plane, us.index) * us.head
+    slices_used = zip(images[::EVERY], us.truth[::EVERY], us.head[::EVERY], strict=True)
+    return np.mean([(ssim(*images), psnr(*images)) for images in slices_used], axis=0)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("results", nargs="?", default="results", type=Path)
     parser.add_argument("--split", default="val")
-    given = parser.parse_args()
-    root = given.results
+    arguments = parser.parse_args()
+    root = arguments.results
     settings = load_section(MatchSettings, CONFIG, "match")
     percentiles = load_section(ExtractSettings, CONFIG, "extract").mr_percentiles
     headers = [slices.read_header(path) for path in sorted((root / "extract").glob("*.h5"))]
-    training = [one for one in headers if (one.modality, one.split) == ("mr", "train")]
-    scans = [scan(root, one.volume) for one in training]
-    template, *others = (
+    scans = [
+        scan(root, header.volume)
+        for header in headers
+        if (header.modality, header.split) == ("mr", "train")
+    ]
+    template, head, labels = (
         read_any(root / f"template/{name}.nii.gz") for name in ("mr", "head", "labels")
     )
     ideal = read_any(root / "template/us.nii.gz")
     views = [read_any(path) for path in sorted((root / "view").glob("*.nii.gz"))]
     begun = time.process_time()
     mean = blend(scans, template, percentiles=percentiles, settings=settings)
-    atlas = Atlas(views, *others, mean)
+    atlas = Atlas(views, head, labels, mean)
     print(f"blend of {len(scans)} MR: {time.process_time() - begun:.0f} CPU s")
-    arrays = [[sitk.GetArrayFromImage(one) for one in known] for known in scans]
-    units = [scaled(image, mask > 0, percentiles)[0] for image, mask in arrays]
-    plain = sitk.GetImageFromArray(np.mean(units, axis=0))
-    known = variants(settings)
-    of = dict.fromkeys(known, atlas) | {NO_SIDE: replace(atlas, us=[ideal])}
-    known[NO_SIDE] = settings
+    arrays = [
+        (sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(mask)) for image, mask in scans
+    ]
+    plain = sitk.GetImageFromArray(
+        np.mean([scaled(image, mask > 0, percentiles)[0] for image, mask in arrays], axis=0)
+    )
+    variant_settings = variants(settings) | {NO_SIDE: settings}
+    atlases = dict.fromkeys(variant_settings, atlas) | {NO_SIDE: replace(atlas, us=[ideal])}
     rows: dict[str, list[NDArray[np.float64]]] = {
-        name: [] for name in ("mean of the training MR", "blend, not deformed", *known)
+        name: [] for name in ("mean of the training MR", "blend, not deformed", *variant_settings)
     }
     spent = dict.fromkeys(rows, 0.0)
     for header in headers:
-        if (header.modality, header.split) != ("us", given.split):
+        if (header.modality, header.split) != ("us", arguments.split):
             continue
         name = header.volume
         image, mask = scan(root, name)
         truth = slices.read(root / f"extract/{name}.h5")
-        rows["mean of the training MR"].append(judge(plain, truth))
-        rows["blend, not deformed"].append(judge(mean, truth))
-        for variant, chosen in known.items():
+        rows["mean of the training MR"].append(likeness(plain, truth))
+        rows["blend, not deformed"].append(likeness(mean, truth))
+        for variant, own_settings in variant_settings.items():
             begun = time.process_time()
-            made = match(image, mask, of[variant], chosen).mr
+            matched = match(image, mask, atlases[variant], own_settings).mr
             spent[variant] += time.process_time() - begun
-            rows[variant].append(judge(made, truth))
+            rows[variant].append(likeness(matched, truth))
     print("| settings | SSIM | PSNR, dB | CPU s a scan |")
     print("|---|---|---|---|")
-    for name, found in rows.items():
-        ssim, psnr = np.mean(found, axis=0)
-        print(f"| {name} | {ssim:.3f} | {psnr:.1f} | {spent[name] / len(found):.1f} |")
+    for name, scores in rows.items():
+        mean_ssim, mean_psnr = np.mean(scores, axis=0)
+        seconds = spent[name] / len(scores)
+        print(f"| {name} | {mean_ssim:.3f} | {mean_psnr:.1f} | {seconds:.1f} |")
 
 
 if __name__ == "__main__":

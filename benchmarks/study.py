@@ -42,7 +42,7 @@ def main() -> None:
     show("Deformation", everything, ["deformation", "similarity_after"])
     show("Pseudo-pairs", pair, ["ssim_registered", "ssim", "psnr"])
     seeds(truth, ["ssim", "psnr", "mae"])
-    way(pd.read_csv(score / "way.csv"), ["ssim", "psnr"])
+    gap_closed(pd.read_csv(score / "gap_closed.csv"), ["ssim", "psnr"])
     for name, columns in SHOWN.items():
         file = pd.read_csv(score / f"{name}.csv")[columns]
         heading(name, columns)
@@ -82,13 +82,13 @@ def _cell(row: pd.Series) -> str:
     return f"{row['mean']:.{digits}f} ± {row['std']:.{digits}f} ({low} to {high})"
 
 
-def way(rows: pd.DataFrame, measures: list[str]) -> None:
-    """Print how much of the way to each ceiling the runs cover."""
-    for ceiling, shares in rows.groupby("ceiling", sort=False):
-        heading(f"Way from `{shares['floor'].iloc[0]}` to `{ceiling}`", ["run", *measures])
-        for run, known in shares.groupby("run", sort=False):
-            by = 100 * known.set_index("measure")[["share", "ci_low", "ci_high"]]
-            cells = ["{:.0f} % ({:.0f} to {:.0f})".format(*by.loc[measure]) for measure in measures]
+def gap_closed(rows: pd.DataFrame, measures: list[str]) -> None:
+    """Print the share of the gap between the bounds that the runs close."""
+    for (lower, upper), shares in rows.groupby(["lower_bound", "upper_bound"], sort=False):
+        heading(f"Gap closed between `{lower}` and `{upper}`", ["run", *measures])
+        for run, of_run in shares.groupby("run", sort=False):
+            percent = 100 * of_run.set_index("measure")[["share", "ci_low", "ci_high"]]
+            cells = ["{:.0f} % ({:.0f} to {:.0f})".format(*percent.loc[m]) for m in measures]
             print(f"| `{run}` | " + " | ".join(cells) + " |")
 
 
@@ -107,7 +107,7 @@ def seeds(rows: pd.DataFrame, measures: list[str]) -> None:
 
 
 def pathologies(rows: pd.DataFrame) -> None:
-    """Print the mean likeness to the truth of healthy and of ill subjects, a column each."""
+    """Print the mean likeness to the truth, a column per pathology."""
     for measure in ("ssim", "mae_ventricles"):
         known = rows[rows["measure"] == measure]
         table = known.pivot(index="run", columns="pathology", values="mean")

@@ -3,7 +3,7 @@
     python benchmarks/synthesize.py [--size 160] [--batch N] [--threads 2] [--seconds 60]
 
 Full size of Table I, weights as drawn, noise in a head of 23 weeks. In one run, in turns: our
-network made lean (in its window around the head and on whole slices, in bfloat16 and float32), the
+network made lean (in its region around the head and on whole slices, in bfloat16 and float32), the
 same network plain (float32, every decoder and the way back, as in a training step), and the
 generator of CycleGAN and CUT (nine residual blocks), plain and made lean by the same code.
 """
@@ -21,10 +21,10 @@ from torch import Tensor
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.project import run_settings
 from ssus2mri.growth import axial_axes_mm, head_circumference_mm
-from ssus2mri.learn import device as devices
-from ssus2mri.learn.fold import lean
-from ssus2mri.learn.methods import objective
-from ssus2mri.learn.window import Window, around
+from ssus2mri.infer.optimize import optimize_for_inference
+from ssus2mri.infer.roi import Roi, bounding_roi
+from ssus2mri.learn.hardware import device as devices
+from ssus2mri.learn.objectives.make import make_objective
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 GA_WEEKS, EDGE_MM = 23.0, 96.0
@@ -53,49 +53,49 @@ class Way:
 def ways(size: int, batch: int, device: torch.device) -> dict[str, Way]:
     values = load_yaml(CONFIG)
     ours, peer = (
-        objective(run_settings(values, run)).generator.eval().requires_grad_(False).to(device)
+        make_objective(run_settings(values, run)).generator.eval().requires_grad_(False).to(device)
         for run in ("ours", "cyclegan")
     )
     head = heads(size)
     images = (torch.rand(head.shape) * head)[:, None].to(device)
     order = torch.arange(len(head)).split(batch)
     spread = order[:: max(len(order) // BATCHES, 1)][:BATCHES]  # from end to end of every plane
-    batches = [(images[rows], around(head[rows])) for rows in spread]
+    batches = [(images[rows], bounding_roi(head[rows])) for rows in spread]
     place = torch.zeros(batch, device=device)
     with devices.mixed_precision(device, wanted=True):
         low = torch.bfloat16 if torch.is_autocast_enabled(device.type) else torch.float32
 
-    def work(infer: Callable[[Tensor, Window], object], *, all_alike: bool = False) -> Work:
+    def work(infer: Callable[[Tensor, Roi], object], *, all_alike: bool = False) -> Work:
         given = batches[:1] if all_alike else batches  # what is black costs a lean network less
 
         @torch.inference_mode()
         def run() -> int:
-            for us, window in given:
-                infer(us, window)
+            for us, roi in given:
+                infer(us, roi)
             return sum(len(us) for us, _ in given)
 
         return run
 
-    def made_lean(network: torch.nn.Module, *, bfloat16: bool, windows: bool = False) -> Way:
-        infer = lean(network, device, bfloat16=bfloat16)
+    def made_lean(network: torch.nn.Module, *, bfloat16: bool, rois: bool = False) -> Way:
+        infer = optimize_for_inference(network, device, bfloat16=bfloat16)
 
-        def call(us: Tensor, window: Window) -> object:
+        def call(us: Tensor, roi: Roi) -> object:
             here = place[: len(us)]
-            return infer(us, here, here, here, window if windows else None)
+            return infer(us, here, here, here, roi if rois else None)
 
         return Way(work(call), low if bfloat16 else torch.float32)
 
-    def all_of_it(us: Tensor, _: Window) -> object:
+    def all_of_it(us: Tensor, _: Roi) -> object:
         return ours.infer_back(ours.translate(us, reconstruct=True).mr)
 
-    def peer_alone(us: Tensor, _: Window) -> object:
+    def peer_alone(us: Tensor, _: Roi) -> object:
         here = place[: len(us)]
         return peer(us, here, here, here)
 
     return {
-        OURS: made_lean(ours, bfloat16=True, windows=True),
+        OURS: made_lean(ours, bfloat16=True, rois=True),
         "the same, whole slices": made_lean(ours, bfloat16=True),
-        "the same, float32": made_lean(ours, bfloat16=False, windows=True),
+        "the same, float32": made_lean(ours, bfloat16=False, rois=True),
         "the same, float32, whole slices": made_lean(ours, bfloat16=False),
         PLAIN: Way(work(all_of_it, all_alike=True), torch.float32),
         PEER: Way(work(peer_alone, all_alike=True), torch.float32),

@@ -8,8 +8,8 @@ generators and one of the discriminators. From the measured stretch the paper's 
 extrapolated: 28,800 slices, 100 epochs; validation and checkpoints are not in it.
 
 On a GPU beside them our method with its steps started kernel by kernel, not recorded
-(`learn/replay.py`). With ``--compile`` our method with `train.compile`, and what its first call
-took longer than the others.
+(`learn/hardware/cuda_graph.py`). With ``--compile`` our method with `train.compile`, and what its
+first call took longer than the others.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from measure import Work, count_flop, matmul_rate, measure, settle
 
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.project import run_settings
-from ssus2mri.learn import device as devices
-from ssus2mri.learn.dataset import Data, pool
-from ssus2mri.learn.feed import plan
-from ssus2mri.learn.loop import Ask, Loop
-from ssus2mri.learn.methods import objective
-from ssus2mri.learn.parallel import World
+from ssus2mri.learn.data.batches import draw_epoch
+from ssus2mri.learn.data.dataset import Data, pool
+from ssus2mri.learn.hardware import device as devices
+from ssus2mri.learn.hardware.parallel import World
+from ssus2mri.learn.loop import Loop, Request
+from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.slices import Header, Slices
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
@@ -64,15 +64,15 @@ def trainings(name: str, size: int, batch: int, device: torch.device) -> tuple[W
     )
     nothing = pool([])
     us, mr = (pool([volume(name, name, size)]) for name in ("us", "mr"))
-    made = objective(settings)
+    made = make_objective(settings)
     made.replayable &= name != WRITTEN
     loop = Loop(made, Data(us, mr, nothing, nothing, ()), settings, World(device))
-    steps = devices.look_every(device)
+    steps = devices.flush_interval(device)
 
     def some_steps() -> int:
         first = loop.step
         loop.run(
-            ask=lambda: Ask.STOP if loop.step >= first + steps else Ask.GO,
+            request=lambda: Request.STOP if loop.step >= first + steps else Request.CONTINUE,
             on_step=lambda _: None,
             on_epoch=lambda _: None,
             on_save=lambda _: None,
@@ -80,8 +80,8 @@ def trainings(name: str, size: int, batch: int, device: torch.device) -> tuple[W
         return (loop.step - first) * batch
 
     def one_step() -> int:
-        drawn = loop.feed.at_hand(plan(loop.data, 1, batch, loop.random))
-        loop._update(loop.feed.batch(drawn, 0))
+        drawn = loop.batches.transfer(draw_epoch(loop.data, 1, batch, loop.generator))
+        loop._update(loop.batches.augmented(drawn, 0))
         return batch
 
     return some_steps, one_step
@@ -107,7 +107,7 @@ def main() -> None:
         low = torch.is_autocast_enabled(device.type)
     dtype = torch.bfloat16 if low else torch.float32
     peak = matmul_rate(device, dtype)
-    rounds = max(-(-given.steps // devices.look_every(device)), 2)
+    rounds = max(-(-given.steps // devices.flush_interval(device)), 2)
     runs = [*RUNS, *[WRITTEN] * (device.type == "cuda"), *[COMPILED] * given.compile]
     made = {run: trainings(run, given.size, given.batch, device) for run in runs}
     flop = {run: count_flop(one_step) for run, (_, one_step) in made.items()}
@@ -134,7 +134,7 @@ def main() -> None:
         f" and {ours.flop / peer.flop:.2f} of its FLOP"
     )
     if given.compile:
-        later = devices.look_every(device) * given.batch / found[COMPILED].images
+        later = devices.flush_interval(device) * given.batch / found[COMPILED].images
         print(
             f"compiling took {first[COMPILED] - later:.0f} s; a compiled step takes"
             f" {ours.images / found[COMPILED].images:.2f} of the time of one that is not"

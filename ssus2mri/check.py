@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ssus2mri import flow, geometry, manifest, volume
+from ssus2mri import geometry, manifest, plan, volume
 from ssus2mri.config import project
 from ssus2mri.errors import InputError
 from ssus2mri.manifest import Manifest, Row
@@ -33,10 +33,10 @@ def run_check(config: list[Path], manifest_path: str = "") -> tuple[list[str], s
     )
     messages += more
     if table is not None:
-        messages += check_images(table) + flow.unknown_pathologies(settings, table)
-        messages += flow.unmatchable(values, table)
+        messages += check_images(table) + plan.unknown_pathologies(settings, table)
+        messages += plan.unmatchable(values, table)
         try:
-            flow.choose_atlas(settings.atlas, table)
+            plan.choose_atlas(settings.atlas, table)
         except InputError as error:
             messages.append(str(error))
     rows = len(table.rows) if table else 0

@@ -1,4 +1,4 @@
-"""Two images in, the free-form deformation that brings one to the other out; in 2D and in 3D."""
+"""Free-form deformation of one image to another, in 2D and in 3D."""
 
 import logging
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ logger = logging.getLogger(__name__)
 def deform(
     fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, settings: FfdSettings
 ) -> sitk.Transform:
-    """Deform one image to another with a cubic B-spline mesh, coarse to fine.
+    """Register one image to another with a cubic B-spline mesh, coarse to fine.
 
-    One thread and every pixel of the mask, so the same images give the same bytes. The correlation
-    is squared by the library, so inverted contrast attracts too.
+    It uses a single thread and every pixel of the mask, so the same images give the same bytes. The
+    library squares the correlation, so images with inverted contrast attract each other too.
 
     Args:
         fixed: float32, the same spacing along every axis.
@@ -43,7 +43,7 @@ def deform(
     method.SetMetricFixedMask(mask)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetShrinkFactorsPerLevel(
-        [max(1, round(wanted / spacing_mm)) for wanted in settings.resolution_mm]
+        [max(1, round(resolution / spacing_mm)) for resolution in settings.resolution_mm]
     )
     method.SetSmoothingSigmasPerLevel(settings.smooth_mm)
     method.SetOptimizerAsLBFGS2(
@@ -59,15 +59,15 @@ def deform(
 
 
 def smoothed(transform: sitk.Transform, like: sitk.Image, smooth_mm: float) -> sitk.Transform:
-    """Smooth a deformation: what it has of noise changes faster than what it has of anatomy.
+    """Smooth a deformation: its noise varies faster in space than its anatomy.
 
     Args:
         transform: of points of ``like``.
-        like: where the deformation is taken; outside it there is none afterwards.
+        like: the grid on which the deformation is sampled; outside it there is none afterwards.
         smooth_mm: standard deviation of the Gaussian.
 
     Returns:
-        The smoother deformation.
+        The smoothed deformation.
     """
     smooth = sitk.SmoothingRecursiveGaussian(displacements(transform, like), smooth_mm)
     return sitk.DisplacementFieldTransform(sitk.Cast(smooth, sitk.sitkVectorFloat64))
@@ -76,28 +76,30 @@ def smoothed(transform: sitk.Transform, like: sitk.Image, smooth_mm: float) -> s
 def deform_smoothly(
     fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, settings: MatchSettings
 ) -> sitk.Transform:
-    """Deform one image to another, smoothly.
+    """Register one image to another and smooth the deformation.
 
     Args:
-        fixed: see `deform`, as the following.
-        moving: also.
+        fixed: see `deform`.
+        moving: see `deform`.
         mask: on the grid of ``fixed``.
         settings: section ``match``.
 
     Returns:
-        Maps points of ``fixed`` to points of ``moving``. Where no deformation is found, a warning,
-        and all stays as it is.
+        Maps points of ``fixed`` to points of ``moving``; the identity, with a warning, where the
+        registration fails.
     """
     try:
-        found = deform(fixed, moving, mask, settings.ffd)
+        transform = deform(fixed, moving, mask, settings.ffd)
     except RuntimeError as error:
         logger.warning("not deformed: %s", str(error).strip().splitlines()[-1])
         return sitk.Transform(fixed.GetDimension(), sitk.sitkIdentity)
-    return smoothed(found, fixed, settings.field_smooth_mm) if settings.field_smooth_mm else found
+    if not settings.field_smooth_mm:
+        return transform
+    return smoothed(transform, fixed, settings.field_smooth_mm)
 
 
 def displacements(transform: sitk.Transform, like: sitk.Image) -> sitk.Image:
-    """Give what a deformation adds to the points of a grid: float64 vectors (x, y, z), mm."""
+    """Return the displacements at the points of a grid: float64 vectors (x, y, z), mm."""
     return sitk.TransformToDisplacementField(
         transform,
         sitk.sitkVectorFloat64,
@@ -110,10 +112,10 @@ def displacements(transform: sitk.Transform, like: sitk.Image) -> sitk.Image:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the library from warning of line-search trials that leave the image: it rejects them."""
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    """Suppress warnings about line-search trials that leave the image: the library rejects them."""
+    displayed = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
         yield
     finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+        sitk.ProcessObject.SetGlobalWarningDisplay(displayed)

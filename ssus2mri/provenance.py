@@ -1,4 +1,4 @@
-"""What a result was made from: code fingerprint per stage, hashes of settings and splits."""
+"""Provenance of results: fingerprints of code, hashes of settings and of subjects."""
 
 import ast
 import hashlib
@@ -10,7 +10,7 @@ from typing import Any
 
 PACKAGE = Path(__file__).parent
 
-# They say what is allowed and how to say it, and compute nothing: values reach a stage as settings.
+# These check and report, and compute nothing: values reach a stage as settings.
 _NO_SCIENCE = ("ssus2mri", "ssus2mri.errors", "ssus2mri.config", "ssus2mri.provenance")
 
 
@@ -26,30 +26,30 @@ def fingerprint(module: str) -> str:
     Returns:
         12 hexadecimal digits.
     """
-    found: set[str] = set()
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += imported(name)
-    digest = hashlib.sha256()
-    for name in sorted(found):
-        digest.update(f"{name}\n{_meaning(_source(name))}\n".encode())
+    modules: set[str] = set()
+    to_visit = [module]
+    while to_visit:
+        name = to_visit.pop()
+        if name not in modules:
+            modules.add(name)
+            to_visit += imported(name)
+    content = hashlib.sha256()
+    for name in sorted(modules):
+        content.update(f"{name}\n{_syntax(_source(name))}\n".encode())
     for template in sorted((_source(module).parent / "templates").glob("*")):
-        digest.update(template.read_bytes())
-    return digest.hexdigest()[:12]
+        content.update(template.read_bytes())
+    return content.hexdigest()[:12]
 
 
 @cache
 def imported(module: str) -> tuple[str, ...]:
-    """List the modules of the package that a module imports, wherever the import stands.
+    """Return the modules of the package that a module imports, at the top or inside functions.
 
     Args:
         module: dotted name.
 
     Returns:
-        Dotted names, those without science left out.
+        Dotted names, without those that compute nothing (`_NO_SCIENCE`).
     """
     names: set[str] = set()
     for node in ast.walk(ast.parse(_source(module).read_text(encoding="utf-8"))):
@@ -71,7 +71,7 @@ def imported(module: str) -> tuple[str, ...]:
 
 
 def digest(value: Any) -> str:
-    """Hash anything that JSON can hold, whatever the order of its keys.
+    """Hash a JSON-serialisable value, independent of the order of its keys.
 
     Args:
         value: settings, a split, a list of names.
@@ -84,7 +84,7 @@ def digest(value: Any) -> str:
 
 
 def certificate(subjects: Iterable[str]) -> dict[str, str]:
-    """State which subjects a model has seen, with a hash, as text for a model's metadata.
+    """Return the subjects that a model has seen, and their hash, for the model's metadata.
 
     Args:
         subjects: the subjects trained and validated on.
@@ -103,7 +103,8 @@ def _source(module: str) -> Path:
 
 
 @cache
-def _meaning(path: Path) -> str:
+def _syntax(path: Path) -> str:
+    """Return the syntax tree of a module as text, without its docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

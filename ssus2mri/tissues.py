@@ -1,10 +1,10 @@
-"""Tissue labels: the eight of the fetal atlases, then what an ultrasound meets around them."""
+"""Tissue labels: those of the fetal label atlases, then the structures ultrasound meets around."""
 
 from enum import IntEnum
 
 
 class Tissue(IntEnum):
-    """One label a voxel; 0 to 8 as in the label atlases that ``labels`` of the manifest takes."""
+    """The label of a voxel; 0 to 8 as in the label atlases of column ``labels`` of the manifest."""
 
     BACKGROUND = 0
     WHITE_MATTER = 1
@@ -48,7 +48,7 @@ INTRACRANIAL = (
     Tissue.CYST,
     Tissue.BLEED,
 )
-"""Inside the skull: what a brain-extracted MR shows."""
+"""Tissues inside the skull, which a brain-extracted MR shows."""
 
 HEAD = (*INTRACRANIAL, Tissue.SKULL, Tissue.SUTURE)
-"""Inside the outer border of the skull: the head of an ultrasound."""
+"""Tissues inside the outer border of the skull: the head of an ultrasound."""

@@ -10,7 +10,7 @@ from phantom_head import head
 from ssus2mri.growth import ellipse_circumference, head_circumference_mm
 from ssus2mri.simulate import biometry
 from ssus2mri.simulate.anatomy import Anatomy
-from ssus2mri.simulate.standards import STANDARDS
+from ssus2mri.simulate.growth_charts import CHARTS
 from ssus2mri.tissues import Tissue
 
 WEEKS = (18, 20, 22, 24, 26, 28, 30)
@@ -40,26 +40,26 @@ def folding(ga_weeks: float) -> float:
         ("cavum", 28, 6.0, 1.645, 7.0),
     ],
 )
-def test_standards_are_those_of_the_tables(name, ga_weeks, median, z, value):
-    standard = STANDARDS[name]
-    assert standard.mean(ga_weeks) == pytest.approx(median, abs=0.06)
-    assert standard.mean(ga_weeks) + z * standard.sd(ga_weeks) == pytest.approx(value, abs=0.12)
+def test_charts_are_those_of_the_tables(name, ga_weeks, median, z, value):
+    chart = CHARTS[name]
+    assert chart.mean(ga_weeks) == pytest.approx(median, abs=0.06)
+    assert chart.mean(ga_weeks) + z * chart.sd(ga_weeks) == pytest.approx(value, abs=0.12)
 
 
 def test_cisterna_magna_is_log_normal():
     # Table, 24 weeks: median 5.37, third centile 3.39, 1.881 deviations of the logarithm apart.
-    standard = STANDARDS["cisterna_magna"]
-    assert standard.mean(24) == pytest.approx(5.37, abs=0.01)
+    chart = CHARTS["cisterna_magna"]
+    assert chart.mean(24) == pytest.approx(5.37, abs=0.01)
     lower = 5.37 * (3.39 / 5.37) ** (1 / 1.881)
-    assert standard.mean(24) - standard.sd(24) == pytest.approx(lower, abs=0.01)
+    assert chart.mean(24) - chart.sd(24) == pytest.approx(lower, abs=0.01)
 
 
-@pytest.mark.parametrize("name", STANDARDS)
+@pytest.mark.parametrize("name", CHARTS)
 @pytest.mark.parametrize("ga_weeks", WEEKS)
 def test_built_in_head_is_within_one_standard_deviation(ga_weeks, name):
     measured = biometry.measure(head(ga_weeks))[name]
-    standard = STANDARDS[name]
-    assert abs(measured - standard.mean(ga_weeks)) <= standard.sd(ga_weeks)
+    chart = CHARTS[name]
+    assert abs(measured - chart.mean(ga_weeks)) <= chart.sd(ga_weeks)
 
 
 @pytest.mark.parametrize("ga_weeks", WEEKS)

@@ -51,7 +51,15 @@ def test_whole_run_leaves_what_the_design_promises(project):
         "render/report.html",
         *(
             f"score/{table}.csv"
-            for table in ("table2", "table4", "table5", "position", "way", "summary", "pathology")
+            for table in (
+                "table2",
+                "table4",
+                "table5",
+                "position",
+                "gap_closed",
+                "summary",
+                "pathology",
+            )
         ),
         *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy", "matched")),
         *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy", "matched")),
@@ -129,8 +137,8 @@ CODE = {
     "deform.py": {"blend": 1, "match": 1, "synthesize": 1, **EVALUATE},
     "models/generator.py": TRAIN,
     "learn/train.py": TRAIN,
-    "learn/synthesize.py": SYNTHESIZE,
-    "learn/window.py": SYNTHESIZE,
+    "infer/synthesize.py": SYNTHESIZE,
+    "infer/roi.py": SYNTHESIZE,
     "evaluate/register.py": {"register": RUNS, **REPORT},
     "evaluate/compare.py": {"compare": RUNS, **REPORT},
     "evaluate/position.py": {"compare": RUNS, **REPORT},

@@ -29,7 +29,7 @@ def train(
 ) -> None:
     """Train one run; the same command resumes it."""
     from ssus2mri.config.learn import TrainSettings
-    from ssus2mri.learn.parallel import launch, launched
+    from ssus2mri.learn.hardware.parallel import launch, launched
     from ssus2mri.learn.train import run_train
 
     if processes > 1 and not launched():
@@ -57,7 +57,7 @@ def synthesize(
 ) -> None:
     """Synthesise MR for every slice of every US file."""
     from ssus2mri.config.learn import SynthesizeSettings
-    from ssus2mri.learn.synthesize import run_synthesize
+    from ssus2mri.infer.synthesize import run_synthesize
 
     run_synthesize(
         model,
@@ -119,7 +119,7 @@ def score(
     out: Annotated[
         Path,
         typer.Option(
-            help="Folder: table2, table4, table5, position, way, summary, pathology .csv."
+            help="Folder: table2, table4, table5, position, gap_closed, summary, pathology .csv."
         ),
     ],
     settings: Settings = DEFAULT,

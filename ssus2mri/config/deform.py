@@ -1,4 +1,4 @@
-"""Settings of free-form deformation, wherever it is used."""
+"""Settings of free-form deformation, shared by all sections that use it."""
 
 from pydantic import Field, model_validator
 
@@ -6,17 +6,17 @@ from ssus2mri.config.base import Section
 
 
 class FfdSettings(Section):
-    """A section ``ffd``: the free-form deformation; lists have one entry a pyramid level."""
+    """A section ``ffd``: the free-form deformation; lists have an entry per pyramid level."""
 
     mesh_mm: list[float] = Field(
-        min_length=1, description="cell of the B-spline mesh, mm; each a whole part of the first"
+        min_length=1, description="cell of the B-spline mesh, mm; each a divisor of the first"
     )
-    resolution_mm: list[float] = Field(description="pixels are shrunk to about this, mm")
+    resolution_mm: list[float] = Field(description="approximate pixel size after shrinking, mm")
     smooth_mm: list[float] = Field(description="standard deviation of the smoothing, mm")
-    iterations: int = Field(ge=1, description="most LBFGS2 iterations a level")
-    line_search: int = Field(ge=1, description="most evaluations a line search")
+    iterations: int = Field(ge=1, description="maximum LBFGS2 iterations per level")
+    line_search: int = Field(ge=1, description="maximum evaluations per line search")
     tolerance: float = Field(
-        gt=0, description="gradient at which a level ends, of the parameters' norm"
+        gt=0, description="gradient norm at which a level ends, relative to that of the parameters"
     )
 
     @model_validator(mode="after")
@@ -28,5 +28,5 @@ class FfdSettings(Section):
             raise ValueError("mesh_mm and resolution_mm above 0, smooth_mm at least 0")
         growth = [self.mesh_mm[0] / cell for cell in self.mesh_mm]
         if any(abs(factor - round(factor)) > 1e-6 or factor < 1 for factor in growth):
-            raise ValueError("cells in mesh_mm that are whole parts of its first")
+            raise ValueError("cells in mesh_mm that are divisors of the first")
         return self

@@ -1,4 +1,4 @@
-"""Settings of the stages that evaluate: register, compare, score, render."""
+"""Settings of the evaluation stages: register, compare, score, render."""
 
 from pydantic import Field
 
@@ -11,16 +11,16 @@ class RegisterSettings(Section):
 
     slices_per_volume: int = Field(ge=1, description="slices registered per test volume")
     index_tolerance_mm: float = Field(
-        ge=0, description="farthest real slice taken where the very index is missing, mm"
+        ge=0, description="farthest real slice used where the exact index is missing, mm"
     )
     deformation_scale: float = Field(
         gt=0, description="mean |log det J| at which the score is 1 - 1/e"
     )
     min_determinant: float = Field(
-        gt=0, lt=1, description="what a folded or collapsed point counts as"
+        gt=0, lt=1, description="smallest determinant counted, also for folded points"
     )
     min_similarity: float = Field(
-        ge=-1, lt=1, description="correlation after registration from which there is a match"
+        ge=-1, lt=1, description="correlation after registration above which the slices match"
     )
     ffd: FfdSettings
 
@@ -40,11 +40,11 @@ class CompareSettings(Section):
         ge=1, description="slices registered to the pseudo-pair per test volume"
     )
     index_tolerance_mm: float = Field(
-        ge=0, description="farthest real slice taken where the very index is missing, mm"
+        ge=0, description="farthest real slice used where the exact index is missing, mm"
     )
-    psnr_cap_db: float = Field(gt=0, description="largest PSNR given: that of equal images, dB")
+    psnr_cap_db: float = Field(gt=0, description="largest PSNR, that of identical images, dB")
     position_tolerance: float = Field(
-        ge=0, lt=1, description="error of a predicted index that is right, of the index range"
+        ge=0, lt=1, description="largest error of an index that counts as right, share of the range"
     )
     ssim: SsimSettings
     ffd: FfdSettings
@@ -53,9 +53,9 @@ class CompareSettings(Section):
 class ScoreSettings(Section):
     """Section ``score``."""
 
-    confidence: float = Field(gt=0, lt=1, description="level of the intervals")
-    bootstrap_samples: int = Field(ge=100, description="resamples of the volumes")
-    seed: int = Field(ge=0, description="of the resampling")
+    confidence: float = Field(gt=0, lt=1, description="confidence level of the intervals")
+    bootstrap_samples: int = Field(ge=100, description="number of resamples of the volumes")
+    seed: int = Field(ge=0, description="seed of the resampling")
 
 
 class RenderSettings(Section):
@@ -63,7 +63,11 @@ class RenderSettings(Section):
 
     title: str = Field(description="heading of the report")
     examples_per_plane: int = Field(ge=1, description="slices shown per test volume and plane")
-    example_rows: int = Field(ge=1, description="rows of pictures; fewer volumes are shown then")
+    example_rows: int = Field(
+        ge=1, description="maximum rows of pictures; volumes are left out to keep to it"
+    )
     edge_sigma_px: float = Field(gt=0, description="smoothing before outlines are drawn, pixels")
-    alignment_pictures: int = Field(ge=0, description="alignment pictures, the worst first")
+    alignment_pictures: int = Field(
+        ge=0, description="number of alignment pictures, the least similar first"
+    )
     alignment_px: int = Field(ge=64, description="longest edge of an alignment picture, pixels")

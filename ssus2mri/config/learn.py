@@ -1,29 +1,21 @@
-"""Settings of train and of the runs; a run is `train` with its differences laid over it."""
+"""Settings of training, of each run, and of synthesis.
+
+A run has the settings of section `train` with its own differences laid over them.
+"""
 
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from ssus2mri.config.base import Section
-
-TERMS: dict[str, tuple[str, ...]] = {
-    "synthesis": ("lat", "app", "stru", "proj", "back_app", "bi", "index", "match"),
-    "autoencoder": ("lat",),
-    "cyclegan": ("app", "back_app", "cycle", "identity"),
-    "cut": ("app", "nce", "nce_identity"),
-    "paired": ("truth",),
-    "copy": (),
-    "atlas": (),
-    "matched": (),
-}
-"""The loss terms of every method: of `WeightSettings` it takes those of its own terms."""
+from ssus2mri.methods import METHODS, Method, MethodName
 
 MACHINE = ("device_share", "checkpoint_minutes", "tensorboard")
-"""Keys of `TrainSettings` that are the machine's: no weight depends on them."""
+"""Keys of `TrainSettings` on which no weight depends: they suit the machine."""
 
 
 class EdgeSettings(Section):
-    """EdgeNet, which imitates Canny's detector."""
+    """Settings of EdgeNet, which imitates Canny's detector."""
 
     sigma: float = Field(gt=0, description="standard deviation of the Gaussian, pixels")
     low: float = Field(ge=0, description="gradient at which an edge continues, 1 / pixel")
@@ -31,19 +23,19 @@ class EdgeSettings(Section):
 
 
 class ResnetSettings(Section):
-    """Generator and discriminator of the methods ``cyclegan`` and ``cut``."""
+    """Settings of the networks of the methods ``cyclegan`` and ``cut``."""
 
     channels: int = Field(ge=1, description="channels of the generator's first layer")
     blocks: int = Field(ge=2, description="residual blocks")
     patch_channels: int = Field(ge=1, description="channels of the discriminator's first layer")
-    initial_std: float = Field(gt=0, description="standard deviation of the first weights")
+    initial_std: float = Field(gt=0, description="standard deviation of the initial weights")
     image_pool: int = Field(
         ge=0, description="past fakes that a discriminator of `cyclegan` is shown as well"
     )
 
 
 class NceSettings(Section):
-    """Contrast of patches, of the method ``cut``."""
+    """Settings of the contrastive terms of the method ``cut``."""
 
     patches: int = Field(ge=2, description="places of an image that are told apart")
     features: int = Field(ge=1, description="width of both layers of the projection")
@@ -51,7 +43,7 @@ class NceSettings(Section):
 
 
 class NetworkSettings(Section):
-    """The networks of Table I, and those of the peers."""
+    """Settings of the networks: those of Table I, and those of the compared methods."""
 
     neighbours: Literal[0, 1] = Field(
         description="slices on either side that encoder A sees as well"
@@ -73,22 +65,22 @@ class NetworkSettings(Section):
         description="normalisation of the discriminators of images and edges"
     )
     activation: Literal["relu", "leaky_relu", "elu"] = Field(description="activation")
-    output: Literal["none", "sigmoid"] = Field(description="activation of the images put out")
+    output: Literal["none", "sigmoid"] = Field(description="activation of the output images")
     edges: EdgeSettings
     resnet: ResnetSettings
     nce: NceSettings
 
 
 class WeightSettings(Section):
-    """One weight per named loss term; 0 skips the term and its network.
+    """Weight of every loss term; 0 skips the term and its network.
 
-    A method takes those of its own terms (`TERMS`).
+    A method uses the weights of its own terms (`ssus2mri.methods.METHODS`).
     """
 
-    lat: float = Field(ge=0, description="L1 of reconstructed and given US (Eq. 3)")
+    lat: float = Field(ge=0, description="L1 of reconstructed and input US (Eq. 3)")
     app: float = Field(ge=0, description="adversarial, MR images (Eq. 4)")
     stru: float = Field(ge=0, description="adversarial, edges of MR (Eq. 5)")
-    proj: float = Field(ge=0, description="L1 of back-inferred and given US (Eq. 7)")
+    proj: float = Field(ge=0, description="L1 of back-inferred and input US (Eq. 7)")
     back_app: float = Field(ge=0, description="adversarial, US images (Eq. 8)")
     bi: float = Field(ge=0, description="adversarial, latents of both encoders (Eq. 9)")
     index: float = Field(ge=0, description="L1 of plane and index of the slice (Sec. III-D)")
@@ -101,10 +93,10 @@ class WeightSettings(Section):
 
 
 class AugmentSettings(Section):
-    """Random changes of training slices."""
+    """Settings of the random changes of training slices."""
 
     mirror: bool = Field(description="left-right, half of the axial and coronal slices at random")
-    rotation_deg: float = Field(ge=0, le=45, description="largest turn within the plane, degrees")
+    rotation_deg: float = Field(ge=0, le=45, description="largest rotation in the plane, degrees")
     scale: float = Field(ge=0, lt=0.5, description="largest change of size, as a fraction")
     shift: float = Field(ge=0, lt=0.5, description="largest shift, as a fraction of the edge")
     gamma: float = Field(
@@ -113,7 +105,7 @@ class AugmentSettings(Section):
 
 
 class CriterionSettings(Section):
-    """What an epoch is judged by on the validation slices, without pairs: a weighted sum."""
+    """Settings of the criterion by which epochs are compared without pairs: a weighted sum."""
 
     texture: float = Field(
         ge=0, description="weight of the distance of textures between synthetic and training MR"
@@ -129,13 +121,13 @@ class CriterionSettings(Section):
 
 
 class TrainSettings(Section):
-    """Section ``train``, and every entry of ``runs`` once its differences are laid over it."""
+    """Section ``train``; every run has these settings, with its differences laid over them."""
 
     label: str = Field(description="the run's name in tables and figures")
-    method: Literal[
-        "synthesis", "autoencoder", "cyclegan", "cut", "paired", "copy", "atlas", "matched"
-    ] = Field(description="what is trained; copy, atlas and matched have nothing to learn")
-    seed: int = Field(ge=0, description="of the first weights and of the batches")
+    method: MethodName = Field(
+        description="what is trained; copy, atlas and matched have nothing to learn"
+    )
+    seed: int = Field(ge=0, description="of the initial weights and of the batches")
     network: NetworkSettings
     weights: WeightSettings
     augment: AugmentSettings
@@ -143,7 +135,7 @@ class TrainSettings(Section):
     batch_size: int = Field(ge=1, description="US slices, and MR slices, of a step")
     epochs: int = Field(ge=1, description="after each: losses, validation, checkpoint")
     steps_per_epoch: int = Field(ge=0, description="0: one pass over the US slices")
-    learning_rate: float = Field(gt=0, description="of the first epoch")
+    learning_rate: float = Field(gt=0, description="in the first epoch")
     halve_every: int = Field(ge=1, description="epochs after which the learning rate halves")
     adam_betas: list[float] = Field(
         min_length=2, max_length=2, description="decay of Adam's two moments"
@@ -170,36 +162,36 @@ class TrainSettings(Section):
     device_share: float = Field(
         gt=0,
         lt=1,
-        description="of the free GPU memory that slices may take; else they stay outside",
+        description="share of the free GPU memory that slices may take; larger data stay in RAM",
     )
     checkpoint_minutes: float = Field(gt=0, description="between checkpoints within an epoch")
     tensorboard: bool = Field(description="curves for TensorBoard beside the model")
 
-    def grounds(self) -> dict[str, Any]:
-        """All values that the weights can depend on: without the name and the machine's."""
+    def training_inputs(self) -> dict[str, Any]:
+        """Return all values that weights can depend on: without the label and `MACHINE`."""
         return self.model_dump(exclude={"label", *MACHINE})
 
     @property
+    def traits(self) -> Method:
+        """The method's entry in `METHODS`."""
+        return METHODS[self.method]
+
+    @property
     def terms(self) -> dict[str, float]:
-        """The method's terms whose weight is not 0, with their weights, in the order of `TERMS`."""
+        """Weights of the method's terms, in its order; terms of weight 0 are left out."""
         weights = self.weights.model_dump()
-        return {name: weights[name] for name in TERMS[self.method] if weights[name] > 0}
+        return {term: weights[term] for term in self.traits.terms if weights[term] > 0}
 
     @property
     def learns_from_match(self) -> bool:
         """Whether training needs MR matched to the ultrasound of train and val."""
         return "match" in self.terms
 
-    @property
-    def shown_match(self) -> bool:
-        """Whether the model is shown MR matched to the ultrasound instead of the ultrasound."""
-        return self.method == "matched"
-
     @model_validator(mode="after")
-    def _learns_something(self) -> "TrainSettings":
-        if TERMS[self.method] and not self.terms:
-            names = ", ".join(TERMS[self.method])
-            raise ValueError(f"for method {self.method} a weight above 0 out of {names}")
+    def _has_a_term(self) -> "TrainSettings":
+        if self.traits.learns and not self.terms:
+            terms = ", ".join(self.traits.terms)
+            raise ValueError(f"for method {self.method} a weight above 0 out of {terms}")
         return self
 
 
@@ -211,4 +203,4 @@ class SynthesizeSettings(Section):
     mixed_precision: bool = Field(
         description="networks in bfloat16 where the hardware computes with it"
     )
-    fuse: bool = Field(description="cut the slices anew from the volume that all planes make")
+    fuse: bool = Field(description="cut the slices again from the volume assembled of all planes")

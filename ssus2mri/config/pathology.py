@@ -1,4 +1,4 @@
-"""Section ``pathologies``: what a simulated test subject can have."""
+"""Section ``pathologies``: the pathologies of simulated test subjects."""
 
 import json
 from typing import Annotated, Literal
@@ -10,17 +10,17 @@ from ssus2mri.errors import InputError
 
 
 class Ventriculomegaly(Section):
-    """Wide lateral ventricles."""
+    """Enlarged lateral ventricles."""
 
     kind: Literal["ventriculomegaly"] = Field(description="which pathology")
     atrium_mm: float = Field(gt=0, le=25, description="width of both atria, mm")
     reach_mm: float = Field(
-        gt=0, le=20, description="how far what lies around is pushed along, std, mm"
+        gt=0, le=20, description="reach of the displacement around it, standard deviation, mm"
     )
 
 
 class AbsentCavum(Section):
-    """No cavum septi pellucidi: the frontal horns are one."""
+    """No cavum septi pellucidi: the frontal horns are joined."""
 
     kind: Literal["absent_cavum"] = Field(description="which pathology")
 
@@ -31,13 +31,15 @@ class AbsentCorpusCallosum(Section):
     kind: Literal["absent_corpus_callosum"] = Field(description="which pathology")
     atrium_mm: float = Field(gt=0, le=25, description="width of both atria (colpocephaly), mm")
     reach_mm: float = Field(
-        gt=0, le=20, description="how far what lies around is pushed along, std, mm"
+        gt=0, le=20, description="reach of the displacement around it, standard deviation, mm"
     )
     apart_mm: float = Field(
-        ge=0, le=8, description="how far the ventricles' bodies lie farther from the midline, mm"
+        ge=0, le=8, description="extra distance of the ventricles' bodies from the midline, mm"
     )
     fissure_mm: float = Field(ge=0, description="half width of the fissure's fluid, mm")
-    cortex_mm: float = Field(ge=0, description="from the midline to where its cortex ends, mm")
+    cortex_mm: float = Field(
+        ge=0, description="distance from the midline at which the fissure's cortex ends, mm"
+    )
     ventricle_mm: float = Field(ge=0, description="half width of the high third ventricle, mm")
 
 
@@ -47,18 +49,18 @@ class LargeCisternaMagna(Section):
     kind: Literal["large_cisterna_magna"] = Field(description="which pathology")
     depth_mm: float = Field(gt=0, le=20, description="vermis to occipital bone, mm")
     reach_mm: float = Field(
-        gt=0, le=20, description="how far what lies around is pushed along, std, mm"
+        gt=0, le=20, description="reach of the displacement around it, standard deviation, mm"
     )
 
 
 class Lesion(Section):
-    """A ball of fluid or of blood in place of what was there."""
+    """A ball of fluid or blood that replaces the tissue there."""
 
     kind: Literal["cyst", "bleed"] = Field(description="which pathology")
     centre_mm: tuple[float, float, float] = Field(
         description="from the head's centre: x right to left, y front to back, z upwards, mm"
     )
-    diameter_mm: float = Field(gt=0, le=40, description="mm; cut off at the skull")
+    diameter_mm: float = Field(gt=0, le=40, description="mm; clipped at the skull")
 
 
 Pathology = Annotated[
@@ -68,7 +70,7 @@ Pathology = Annotated[
 
 
 def load_pathology(text: str) -> Pathology:
-    """Read a pathology from a command line.
+    """Parse a pathology given on the command line.
 
     Args:
         text: JSON of an entry of ``pathologies``.
@@ -77,7 +79,7 @@ def load_pathology(text: str) -> Pathology:
         The pathology.
 
     Raises:
-        InputError: not JSON, or wrong values.
+        InputError: not JSON, or invalid values.
     """
     adapter: TypeAdapter[Pathology] = TypeAdapter(Pathology)
     try:

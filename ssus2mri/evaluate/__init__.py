@@ -1,1 +1,1 @@
-"""How far to trust synthetic MR; knows no model, reads slice files whoever made them."""
+"""Evaluation of synthetic MR: knows no model and reads slice files, whoever wrote them."""

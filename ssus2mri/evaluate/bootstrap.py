@@ -1,8 +1,8 @@
-"""Intervals of means over slices, by resampling whole volumes.
+"""Confidence intervals of means over slices, by resampling whole volumes (cluster bootstrap).
 
-Slices of one volume are not independent: resampling slices would give intervals far too narrow.
-Every call draws the same, so runs scored on the same volumes are resampled alike. With few volumes
-an interval is still too narrow, as every bootstrap's.
+Slices of one volume are not independent: resampling slices would make the intervals far too narrow.
+Every call draws the same resamples, so runs scored on the same volumes are resampled alike. With
+few volumes an interval is still too narrow, as with every bootstrap.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ from ssus2mri.config.evaluate import ScoreSettings
 def resampled_means(
     values: NDArray[np.floating], volumes: NDArray[np.str_], *, settings: ScoreSettings
 ) -> NDArray[np.float64] | None:
-    """Draw volumes with replacement, again and again, and give the means over their slices.
+    """Resample volumes with replacement and return the mean over the slices of every resample.
 
     Args:
-        values: ``(n, k)``, k numbers a slice.
+        values: ``(n, k)``, k numbers per slice.
         volumes: ``(n,)``, the volume of each.
         settings: section ``score``.
 
@@ -36,7 +36,7 @@ def resampled_means(
 
 
 def bounds(values: NDArray[np.floating], *, settings: ScoreSettings) -> tuple[float, float]:
-    """Give the quantiles between which lie ``settings.confidence`` of the values ``(n,)``."""
+    """Return the quantiles that enclose ``settings.confidence`` of the values ``(n,)``."""
     tail = (1 - settings.confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
@@ -45,10 +45,10 @@ def bounds(values: NDArray[np.floating], *, settings: ScoreSettings) -> tuple[fl
 def interval(
     values: NDArray[np.floating], volumes: NDArray[np.str_], *, settings: ScoreSettings
 ) -> tuple[float, float] | None:
-    """Bootstrap the mean.
+    """Return the bootstrap interval of a mean.
 
     Args:
-        values: ``(n,)``, a number a slice.
+        values: ``(n,)``, a number per slice.
         volumes: ``(n,)``, the volume of each.
         settings: section ``score``.
 

@@ -1,11 +1,11 @@
-"""Synthetic slices and what the MR truly looks like in, their likeness out.
+"""Stage `compare`: how similar synthetic MR slices are to the real MR.
 
-Two kinds of reference: ``truth``, the MR of the very anatomy at the very place, known for simulated
-scans; ``pair``, the MR of the same test subject, aligned by itself, so near but never exact. All
-is compared within the scan's head, to which the real slice is cut as the synthetic one is.
+There are two kinds of reference: ``truth``, the MR of the same anatomy at the same place, known for
+simulated scans; ``pair``, the MR of the same test subject, aligned separately, so near but never
+exact. All are compared within the scan's head, to which both slices are masked.
 
-A row of kind ``position`` compares no images: it says how far off the run is about the slice's
-place, where the run predicts it.
+A row of kind ``position`` compares no images: it holds the error of the slice's position, where the
+run predicts it.
 """
 
 import logging
@@ -24,12 +24,12 @@ from ssus2mri.evaluate.pairs import (
     entry,
     keys,
     load,
-    nearest,
+    pair_nearest,
     require_same_grid,
     synthetic_entries,
 )
 from ssus2mri.evaluate.position import errors
-from ssus2mri.evaluate.ssim import mae, psnr, ssim
+from ssus2mri.measures import Mask, Slice, mae, psnr, ssim
 from ssus2mri.slices import read
 from ssus2mri.tissues import INTRACRANIAL
 
@@ -39,9 +39,9 @@ COLUMNS = (*tables.COMPARE, *(f"mae_{tissue.name.lower()}" for tissue in INTRACR
 
 
 def likeness(
-    synthetic: ffd.Slice, real: ffd.Slice, head: ffd.Mask, *, settings: CompareSettings
+    synthetic: Slice, real: Slice, head: Mask, *, settings: CompareSettings
 ) -> dict[str, float | None]:
-    """Compare two slices as they are.
+    """Compare two slices without registration.
 
     Args:
         synthetic: ``(H, W)`` in [0, 1].
@@ -53,24 +53,24 @@ def likeness(
         ``ssim``, ``psnr`` (dB) and ``mae``.
     """
     return {
-        "ssim": ssim(synthetic, real, head, settings=settings.ssim),
+        "ssim": ssim(synthetic, real, head, **settings.ssim.model_dump()),
         "psnr": psnr(synthetic, real, head, cap_db=settings.psnr_cap_db),
         "mae": mae(synthetic, real, head),
     }
 
 
 def registered_ssim(
-    synthetic: ffd.Slice,
-    real: ffd.Slice,
-    head: ffd.Mask,
+    synthetic: Slice,
+    real: Slice,
+    head: Mask,
     *,
     spacing_mm: float,
     settings: CompareSettings,
 ) -> float:
-    """SSIM after the synthetic slice is deformed to the real one.
+    """Compute the SSIM after deforming the synthetic slice to the real one.
 
-    It flatters whatever registers easily, so it stands beside the SSIM before. A slice that cannot
-    be registered stays as it is.
+    It flatters whatever registers easily, so the SSIM before registration is reported beside it. A
+    slice that cannot be registered is compared as it is.
 
     Source: TMI 2020, Sec. IV-E, Table IV.
 
@@ -84,19 +84,20 @@ def registered_ssim(
     Returns:
         At most 1.
     """
-    found = ffd.register(synthetic, real, head, spacing_mm=spacing_mm, settings=settings.ffd)
-    return ssim(synthetic if found is None else found.warped, real, head, settings=settings.ssim)
+    registration = ffd.register(synthetic, real, head, spacing_mm=spacing_mm, settings=settings.ffd)
+    warped = synthetic if registration is None else registration.warped
+    return ssim(warped, real, head, **settings.ssim.model_dump())
 
 
 def run_compare(
     synthetic: Sequence[Path], *, extracts: Sequence[Path], out: Path, settings: CompareSettings
 ) -> None:
-    """Compare every synthetic file with its truth, its pseudo-pair and its place; a row a slice.
+    """Compare every synthetic file with its truth, pseudo-pair and position; write a row per slice.
 
     Args:
         synthetic: slice files of one run.
         extracts: slice files of the test scans, US and MR.
-        out: ``compare.csv``, columns `COLUMNS`; a header alone if nothing is known of any scan.
+        out: ``compare.csv``, columns `COLUMNS`; the header only if nothing is known about any scan.
         settings: section ``compare``.
 
     Raises:
@@ -104,14 +105,14 @@ def run_compare(
     """
     scans = synthetic_entries(synthetic)
     entries = [entry(path) for path in extracts]
-    sources = {one.header.volume: one for one in entries if one.header.modality == "us"}
+    sources = {us.header.volume: us for us in entries if us.header.modality == "us"}
     rows: list[dict[str, object]] = []
     for scan in scans:
         rows += _truth_rows(scan, _source(scan, sources), settings)
         mrs = [
-            one
-            for one in entries
-            if one.header.modality == "mr" and one.header.subject == scan.header.subject
+            mr
+            for mr in entries
+            if mr.header.modality == "mr" and mr.header.subject == scan.header.subject
         ]
         rows += _pair_rows(scan, mrs, settings)
         rows += _position_rows(scan, settings)
@@ -140,18 +141,18 @@ def _source(scan: Entry, sources: dict[str, Entry]) -> Entry:
 
 
 def _truth_rows(scan: Entry, source: Entry, settings: CompareSettings) -> list[dict[str, object]]:
-    slices, known = read(scan.path), read(source.path)
-    if known.truth is None:
+    slices, us = read(scan.path), read(source.path)
+    if us.truth is None:
         return []
     rows: list[dict[str, object]] = []
     for number, head in enumerate(slices.head):
         if not head.any():
             continue
-        measures = likeness(slices.image[number], known.truth[number], head, settings=settings)
-        if known.labels is not None:
+        measures = likeness(slices.image[number], us.truth[number], head, settings=settings)
+        if us.labels is not None:
             for tissue in INTRACRANIAL:
-                inside = head & (known.labels[number] == tissue)
-                error = mae(slices.image[number], known.truth[number], inside)
+                inside = head & (us.labels[number] == tissue)
+                error = mae(slices.image[number], us.truth[number], inside)
                 measures[f"mae_{tissue.name.lower()}"] = error
         pair = Pair(number, source, number)
         rows.append({**keys(scan, pair), "kind": "truth", **measures})
@@ -165,13 +166,13 @@ def _pair_rows(
     for mr in references:
         require_same_grid(scan, mr)
     slices = read(scan.path)
-    pairs = nearest(scan, references, tolerance_mm=settings.index_tolerance_mm)
+    pairs = pair_nearest(scan, references, tolerance_mm=settings.index_tolerance_mm)
     chosen = choose(pairs, scan, settings.slices_per_volume)
-    references_read = load(chosen)
+    real_slices = load(chosen)
     rows: list[dict[str, object]] = []
     for pair in chosen:
         synthetic, head = slices.image[pair.number], slices.head[pair.number]
-        real = references_read[pair.reference.path].image[pair.reference_number] * head
+        real = real_slices[pair.reference.path].image[pair.reference_number] * head
         if not head.any():
             continue
         measures = likeness(synthetic, real, head, settings=settings)
@@ -185,10 +186,11 @@ def _pair_rows(
 
 
 def _position_rows(scan: Entry, settings: CompareSettings) -> list[dict[str, object]]:
-    found = errors(read(scan.path), tolerance=settings.position_tolerance)
     rows: list[dict[str, object]] = [
         {**keys(scan, Pair(number, scan, number)), "kind": "position", **measures}
-        for number, measures in enumerate(found)
+        for number, measures in enumerate(
+            errors(read(scan.path), tolerance=settings.position_tolerance)
+        )
     ]
     if rows:
         logger.info("%s: %d positions compared", scan.header.volume, len(rows))

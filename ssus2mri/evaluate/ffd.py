@@ -1,4 +1,4 @@
-"""Two slices in, the free-form deformation that brings one to the other out.
+"""Free-form deformation of one slice to another, for the deformation score.
 
 The displacement ``u(x)`` (mm) lives on the pixels of the fixed slice: the warped slice at ``x`` is
 the moving slice at ``x + u(x)``. Arrays are ``(2, H, W)``, along rows first, then along columns.
@@ -14,19 +14,17 @@ from numpy.typing import NDArray
 from ssus2mri import geometry
 from ssus2mri.config.deform import FfdSettings
 from ssus2mri.deform import deform, displacements
+from ssus2mri.measures import Mask, Slice
 
 logger = logging.getLogger(__name__)
 
-Slice = NDArray[np.floating]
-Mask = NDArray[np.bool_]
-
-# A spread below this is no contrast: float16 itself steps by 0.0005 near 1.
+# A range below this is no contrast: float16 itself steps by 0.0005 near 1.
 _FLAT = 1e-3
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What a registration found.
+    """The result of a registration.
 
     ``displacement`` ``(2, H, W)`` float64, mm; ``warped`` ``(H, W)`` float32, the moving slice on
     the fixed one; ``similarity_before`` and ``similarity_after`` are `correlation` in the mask.
@@ -43,7 +41,7 @@ def register(
 ) -> Registration | None:
     """Deform one slice to another; see `ssus2mri.deform`.
 
-    A slice and itself give a displacement of exactly 0.
+    Between a slice and itself the displacement is exactly 0.
 
     Source: TMI 2020, Sec. IV-B ("FFD-based [42] deformable registration"). Metric, mesh, optimiser
     and stopping are not stated in the source: see section ``register.ffd`` of the configuration.
@@ -53,7 +51,7 @@ def register(
         fixed: ``(H, W)`` in [0, 1], the real MR.
         mask: ``(H, W)``, where they are compared.
         spacing_mm: edge of a pixel, mm.
-        settings: the definition.
+        settings: mesh, optimiser and stopping.
 
     Returns:
         The deformation, or None where there is nothing to register: a slice without contrast, or
@@ -80,13 +78,13 @@ def register(
 
 
 def flat(image: Slice, mask: Mask) -> bool:
-    """Whether a slice ``(H, W)`` shows nothing within the mask: empty, or one value everywhere."""
+    """Return whether a slice ``(H, W)`` has no contrast within the mask, or the mask is empty."""
     values = image[mask]
     return values.size < 2 or float(values.max()) - float(values.min()) < _FLAT
 
 
 def correlation(a: Slice, b: Slice, mask: Mask) -> float:
-    """Pearson correlation of two slices ``(H, W)`` within the mask, -1 to 1; 0 if one is flat."""
+    """Return the Pearson correlation of two slices ``(H, W)`` within the mask; 0 if one is flat."""
     if flat(a, mask) or flat(b, mask):
         return 0.0
     return float(np.corrcoef(a[mask].astype(np.float64), b[mask].astype(np.float64))[0, 1])

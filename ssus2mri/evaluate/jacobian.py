@@ -1,7 +1,7 @@
-"""A displacement in, how much it deforms out.
+"""The deformation score: how strongly a displacement field deforms.
 
 For ``T(x) = x + u(x)`` the determinant ``det J`` of the Jacobian of ``T`` is the factor by which a
-small area grows: 1 where nothing happens, 0 or less where the slice folds.
+small area grows: 1 where nothing is deformed, 0 or less where the slice folds.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Deformation:
-    """Raw parts of the deformation score, means within a mask, and the score itself in [0, 1]."""
+    """The deformation score in [0, 1] and its raw parts, means within a mask."""
 
     abs_log_det: float
     abs_det_minus_1: float
@@ -21,9 +21,10 @@ class Deformation:
 
 
 def determinant(displacement: NDArray[np.floating], spacing_mm: float) -> NDArray[np.float64]:
-    """Determinant of the Jacobian of ``T(x) = x + u(x)`` at every pixel.
+    """Return the determinant of the Jacobian of ``T(x) = x + u(x)`` at every pixel.
 
-    Central differences, one-sided at the border.
+    Central differences, one-sided at the border. SimpleITK's filter is equal elsewhere, but halves
+    the derivatives at the border and returns single precision.
 
     Args:
         displacement: ``(2, H, W)``, along rows and along columns, mm.
@@ -46,18 +47,19 @@ def measure(
     scale: float,
     min_determinant: float,
 ) -> Deformation:
-    """Sum up how much a registration had to deform.
+    """Summarise how much a registration had to deform.
 
     Source: TMI 2020, Sec. IV-B, "the average Jacobian (normalised to [0,1])", 0.00 for real MR. How
-    is not stated in the source. Ours is ``1 - exp(-mean |log det J| / scale)``: 0 for none,
-    growth and shrinkage count alike, always below 1, and no score depends on which other runs are
-    in the table (normalising by the largest would).
+    is not stated in the source. Ours is ``1 - exp(-mean |log det J| / scale)``: 0 for no
+    deformation, growth and shrinkage count alike, always below 1, and no score depends on which
+    other runs are in the table (as it would if normalised by the largest).
 
     Args:
         determinants: ``(H, W)``, `determinant`.
         mask: ``(H, W)``, the head; at least one pixel.
         scale: mean |log det J| at which the score is 1 - 1/e.
-        min_determinant: what a folded or collapsed point counts as, since log needs more than 0.
+        min_determinant: smallest determinant counted, also for folded points: log needs more than
+            0.
 
     Returns:
         The score and its parts.

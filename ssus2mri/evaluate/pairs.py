@@ -1,4 +1,4 @@
-"""Slice files in, which real slice each synthetic slice is held against out."""
+"""Pairing: which real MR slice each synthetic slice is compared with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
+from ssus2mri.nearest import Places, joined, nearest
 from ssus2mri.slices import PLANES, Header, Slices, read
 
 
@@ -20,6 +21,11 @@ class Entry:
     plane: NDArray[np.uint8]
     index: NDArray[np.int16]
 
+    @property
+    def places(self) -> Places:
+        """Where the slices lie, and the subject's age."""
+        return Places(self.plane, self.index, np.full(len(self.plane), self.header.ga_weeks))
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -31,43 +37,44 @@ class Pair:
 
 
 def entry(path: Path) -> Entry:
-    """Read what a slice file says of its slices; see `read`."""
-    slices = read(path)
+    """Read a slice file, but keep no images; see `read`."""
+    return entry_of(path, read(path))
+
+
+def entry_of(path: Path, slices: Slices) -> Entry:
+    """Return the entry of a slice file that is read already."""
     return Entry(path, slices.header, slices.plane, slices.index)
 
 
-def nearest(scan: Entry, references: Sequence[Entry], *, tolerance_mm: float) -> list[Pair]:
-    """Pair every slice of a scan with real MR of the same plane.
+def pair_nearest(
+    scan: Entry, references: Sequence[Entry], *, tolerance_mm: float = np.inf
+) -> list[Pair]:
+    """Pair every slice of a scan with the nearest real MR slice; see `ssus2mri.nearest`.
 
-    Of the references that have the plane, those nearest in gestational age; of their slices the
-    nearest index; of several equals the first by name. This is the choice of the model ``atlas``,
-    which therefore deforms by 0 by construction.
-
-    Source: TMI 2020, Sec. IV-B, "a real MR at a similar imaging plane"; which is not stated.
+    It is the choice of the model ``atlas`` too, which therefore deforms by 0 by construction.
 
     Args:
         scan: the synthetic slices.
-        references: real MR.
+        references: real MR; of equally near ones the first by name counts.
         tolerance_mm: a real slice farther away is not taken.
 
     Returns:
         Pairs in order of the scan's slices; those without a real slice are left out.
     """
-    by_name = sorted(references, key=lambda one: one.header.volume)
-    found = []
-    for number, (plane, index) in enumerate(zip(scan.plane, scan.index, strict=True)):
-        same = [reference for reference in by_name if np.any(reference.plane == plane)]
-        if not same:
-            continue
-        ages = [_apart_weeks(reference, scan) for reference in same]
-        closest = [r for r, age in zip(same, ages, strict=True) if age == min(ages)]
-        distance, pair = min(
-            (_nearest_slice(number, int(plane), int(index), reference) for reference in closest),
-            key=lambda item: item[0],
-        )
-        if distance * scan.header.spacing_mm <= tolerance_mm:
-            found.append(pair)
-    return found
+    if not references:
+        return []
+    by_name = sorted(references, key=lambda reference: reference.header.volume)
+    rows = [(mr, row) for mr in by_name for row in range(len(mr.plane))]
+    nearest_rows = nearest(scan.places, joined([mr.places for mr in by_name]))
+    pairs = [
+        Pair(number, *rows[row]) for number, row in enumerate(nearest_rows.tolist()) if row >= 0
+    ]
+    return [pair for pair in pairs if _apart_mm(scan, pair) <= tolerance_mm]
+
+
+def _apart_mm(scan: Entry, pair: Pair) -> float:
+    index = int(pair.reference.index[pair.reference_number])
+    return abs(index - int(scan.index[pair.number])) * scan.header.spacing_mm
 
 
 def choose(pairs: Sequence[Pair], scan: Entry, count: int) -> list[Pair]:
@@ -76,30 +83,30 @@ def choose(pairs: Sequence[Pair], scan: Entry, count: int) -> list[Pair]:
     Args:
         pairs: candidates.
         scan: the scan that they are of.
-        count: how many to choose; a plane with fewer than its share gives all it has.
+        count: how many to choose; a plane with fewer than its share contributes all it has.
 
     Returns:
-        The chosen ones, by plane and index.
+        The chosen pairs, by plane and index.
     """
     planes = np.unique(scan.plane)
     chosen = []
     for place, plane in enumerate(planes):
-        own = sorted(
+        candidates = sorted(
             (pair for pair in pairs if scan.plane[pair.number] == plane),
             key=lambda pair: int(scan.index[pair.number]),
         )
-        share = min(len(own), count // len(planes) + (place < count % len(planes)))
-        chosen += [own[int((i + 0.5) * len(own) / share)] for i in range(share)]
+        share = min(len(candidates), count // len(planes) + (place < count % len(planes)))
+        chosen += [candidates[int((i + 0.5) * len(candidates) / share)] for i in range(share)]
     return chosen
 
 
 def load(pairs: Sequence[Pair]) -> dict[Path, Slices]:
-    """Read the references that some pairs name, each once."""
+    """Read the references of some pairs, each once."""
     return {path: read(path) for path in dict.fromkeys(pair.reference.path for pair in pairs)}
 
 
 def keys(scan: Entry, pair: Pair) -> dict[str, object]:
-    """Name a row: `tables.KEYS`."""
+    """Return the keys of a pair's row: `tables.KEYS`."""
     return {
         "run": scan.header.run,
         "volume": scan.header.volume,
@@ -112,39 +119,38 @@ def keys(scan: Entry, pair: Pair) -> dict[str, object]:
 
 
 def synthetic_entries(paths: Sequence[Path]) -> list[Entry]:
-    """Read what the synthetic files of one run say of themselves.
+    """Read the entries of the synthetic files of one run.
 
     Args:
         paths: slice files that `synthesize` wrote.
 
     Returns:
-        An entry a file.
+        An entry per file.
 
     Raises:
         InputError: a file that is not synthetic, or files of different runs.
     """
     entries = [entry(path) for path in paths]
-    for one in entries:
-        if not one.header.run or one.header.run != entries[0].header.run:
+    for scan in entries:
+        run, first = scan.header.run, entries[0].header.run
+        if not run or run != first:
             raise InputError(
-                str(one.path),
-                expected=f"synthetic slices of run {entries[0].header.run!r}"
-                if one.header.run
-                else "synthetic slices",
-                found=f"run {one.header.run!r}" if one.header.run else "slices of a real scan",
-                do="Give the files that `synthesize` wrote for one run.",
+                str(scan.path),
+                expected=f"synthetic slices of run {first!r}" if run else "synthetic slices",
+                found=f"run {run!r}" if run else "slices of a real scan",
+                do="Pass the files that `synthesize` wrote for one run.",
             )
     return entries
 
 
 def mr_entries(paths: Sequence[Path]) -> list[Entry]:
-    """Read what slice files of real MR say of themselves.
+    """Read the entries of slice files of real MR.
 
     Args:
         paths: slice files that `extract` wrote, at least one.
 
     Returns:
-        An entry a file.
+        An entry per file.
 
     Raises:
         InputError: no file, or one that is not real MR.
@@ -157,45 +163,33 @@ def mr_entries(paths: Sequence[Path]) -> list[Entry]:
             do="Put an MR into split train and run `extract`.",
         )
     entries = [entry(path) for path in paths]
-    for one in entries:
-        if one.header.modality != "mr" or one.header.run:
-            found = f"run {one.header.run!r}" if one.header.run else f"{one.header.modality!r}"
+    for mr in entries:
+        header = mr.header
+        if header.modality != "mr" or header.run:
             raise InputError(
-                str(one.path),
+                str(mr.path),
                 expected="slices of a real MR",
-                found=found,
-                do="Give the files that `extract` wrote for volumes of modality mr.",
+                found=f"run {header.run!r}" if header.run else f"{header.modality!r}",
+                do="Pass the files that `extract` wrote for volumes of modality mr.",
             )
     return entries
 
 
-def require_same_grid(one: Entry, other: Entry) -> None:
+def require_same_grid(scan: Entry, reference: Entry) -> None:
     """Refuse two slice files that are not on the same atlas grid.
 
     Args:
-        one: a file.
-        other: the file that it is held against.
+        scan: a file.
+        reference: the file that it is compared with.
 
     Raises:
         InputError: different size or spacing.
     """
-    a, b = one.header, other.header
+    a, b = scan.header, reference.header
     if a.size != b.size or abs(a.spacing_mm - b.spacing_mm) > 1e-6:
         raise InputError(
-            str(one.path),
-            expected=f"the grid of {other.path} (edge {b.size}, {b.spacing_mm:g} mm)",
+            str(scan.path),
+            expected=f"the grid of {reference.path} (edge {b.size}, {b.spacing_mm:g} mm)",
             found=f"edge {a.size}, {a.spacing_mm:g} mm",
-            do="Run `align` and all after it again with one setting of `atlas`.",
+            do="Run `align` and all later stages again with the same setting of `atlas`.",
         )
-
-
-def _apart_weeks(one: Entry, other: Entry) -> np.float32:
-    # Single precision, as the model `atlas` has it: else equal distances could differ by rounding.
-    return abs(np.float32(one.header.ga_weeks) - np.float32(other.header.ga_weeks))
-
-
-def _nearest_slice(number: int, plane: int, index: int, reference: Entry) -> tuple[int, Pair]:
-    same = np.flatnonzero(reference.plane == plane)
-    distances = np.abs(reference.index[same].astype(int) - index)
-    first = int(distances.argmin())
-    return int(distances[first]), Pair(number, reference, int(same[first]))

@@ -1,4 +1,4 @@
-"""Where a run believes its slices to be, and where they are, in; how far it is off out."""
+"""Errors of the positions (plane and index) that a run predicts for its slices."""
 
 import numpy as np
 
@@ -6,44 +6,45 @@ from ssus2mri.evaluate.tables import POSITION
 from ssus2mri.slices import SAGITTAL, Slices
 
 
-def errors(made: Slices, *, tolerance: float) -> list[dict[str, float]]:
-    """Judge the predicted position of every slice.
+def errors(slices: Slices, *, tolerance: float) -> list[dict[str, float]]:
+    """Compute the error of every predicted position.
 
-    The index error counts whatever the plane: leaving out slices taken for another plane's would
-    flatter.
+    The index error counts whatever the plane: leaving out slices taken for those of another plane
+    would flatter.
 
-    A head's left half looks like its right, and probes look from either side: a sagittal slice at
-    an index and one at its mirror image, ``size - 1 - index``, can hardly be told apart by
-    themselves. ``index_right_either_side`` forgives the side. Two limits: up to twice as many
-    answers are right there by chance, and a run that answers between the sides, as a regression
-    may, is still wrong. The mirror image takes the atlas' midline to be the grid's middle.
+    The left half of a head looks like the right, and probes scan from either side: a sagittal slice
+    at an index and one at its mirror image, ``size - 1 - index``, can hardly be told apart on their
+    own. ``index_right_either_side`` forgives the side. Two limits: up to twice as many answers are
+    right there by chance, and a run that answers between the sides, as a regression may, is still
+    wrong. The mirror image assumes that the atlas' midline is the middle of the grid.
 
     Source: TMI 2020, Sec. IV-F, "an accuracy of 86%"; when a prediction is right is not stated.
 
     Args:
-        made: synthetic slices, with ``predicted_position`` or without.
-        tolerance: how far an index may be off to be right, as a fraction of the index range.
+        slices: synthetic slices, with or without ``predicted_position``.
+        tolerance: largest error of an index that counts as right, as a fraction of the index range.
 
     Returns:
         For every slice ``plane_right`` and ``index_right`` (the plane is right and the index within
         the tolerance), 0 or 1; ``index_right_either_side``, the same, but of a sagittal slice the
-        index or its mirror image; ``index_error``, absolute, slices; ``index_error_mm``; errors are
-        those of the very index. Empty where the run predicts no positions.
+        index or its mirror image; ``index_error``, absolute, slices; ``index_error_mm``; both
+        errors are to the true index, not its mirror image. Empty where the run predicts no
+        positions.
     """
-    if made.predicted_position is None:
+    if slices.predicted_position is None:
         return []
-    plane, index = made.predicted_position.astype(np.float64).T
-    error = np.abs(index - made.index)
-    mirrored = np.abs(index - (made.header.size - 1 - made.index))
-    nearer = np.where(made.plane == SAGITTAL, np.minimum(error, mirrored), error)
-    plane_right = np.rint(plane) == made.plane
-    near_enough = tolerance * made.header.size
+    plane, index = slices.predicted_position.astype(np.float64).T
+    error = np.abs(index - slices.index)
+    mirrored = np.abs(index - (slices.header.size - 1 - slices.index))
+    nearer = np.where(slices.plane == SAGITTAL, np.minimum(error, mirrored), error)
+    plane_right = np.rint(plane) == slices.plane
+    near_enough = tolerance * slices.header.size
     columns = (
         plane_right,
         plane_right & (error <= near_enough),
         plane_right & (nearer <= near_enough),
         error,
-        error * made.header.spacing_mm,
+        error * slices.header.spacing_mm,
     )
     table = np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
     return [dict(zip(POSITION, row, strict=True)) for row in table.tolist()]

@@ -1,4 +1,4 @@
-"""Synthetic and real MR slices in, how far the synthetic must deform to become real out."""
+"""Stage `register`: how far synthetic MR slices must deform to become real MR."""
 
 import logging
 from collections.abc import Sequence
@@ -12,29 +12,31 @@ from ssus2mri.evaluate.pairs import (
     keys,
     load,
     mr_entries,
-    nearest,
+    pair_nearest,
     require_same_grid,
     synthetic_entries,
 )
+from ssus2mri.measures import Mask, Slice
 from ssus2mri.slices import read
 
 logger = logging.getLogger(__name__)
 
 
 def score_slice(
-    synthetic: ffd.Slice,
-    real: ffd.Slice,
-    head: ffd.Mask,
+    synthetic: Slice,
+    real: Slice,
+    head: Mask,
     *,
     spacing_mm: float,
     settings: RegisterSettings,
 ) -> dict[str, float | None]:
-    """Score one slice.
+    """Compute the deformation score of a slice.
 
-    Two cases have a deformation of 1, the worst, since a low one would reward pictures that are
+    Two cases have a deformation of 1, the worst, since a low one would reward images that are
     nothing like MR. A synthetic slice without contrast cannot be registered; its raw parts are
-    unknown. And one that stays unlike (``min_similarity``) has found no match: inverted contrast,
-    which the squared correlation takes for a good one, or a speck too far from anything to move.
+    unknown. And a slice that stays dissimilar (``min_similarity``) was not registered: its contrast
+    is inverted, which the squared correlation takes for a good match, or it is a speck too far from
+    anything to move.
 
     Source: TMI 2020, Sec. IV-B, Deformation score.
 
@@ -48,37 +50,37 @@ def score_slice(
     Returns:
         The measures among the columns of ``register.csv``; None is unknown.
     """
-    found = ffd.register(synthetic, real, head, spacing_mm=spacing_mm, settings=settings.ffd)
-    before = ffd.correlation(synthetic, real, head)
-    if found is None:
+    registration = ffd.register(synthetic, real, head, spacing_mm=spacing_mm, settings=settings.ffd)
+    if registration is None:
+        before = ffd.correlation(synthetic, real, head)
         return {"similarity_before": before, "similarity_after": before, "deformation": 1.0}
-    matched = found.similarity_after > settings.min_similarity
+    similar = registration.similarity_after > settings.min_similarity
     deformation = jacobian.measure(
-        jacobian.determinant(found.displacement, spacing_mm),
+        jacobian.determinant(registration.displacement, spacing_mm),
         head,
         scale=settings.deformation_scale,
         min_determinant=settings.min_determinant,
     )
     return {
-        "similarity_before": found.similarity_before,
-        "similarity_after": found.similarity_after,
+        "similarity_before": registration.similarity_before,
+        "similarity_after": registration.similarity_after,
         "abs_log_det": deformation.abs_log_det,
         "abs_det_minus_1": deformation.abs_det_minus_1,
         "folding_fraction": deformation.folding_fraction,
-        "deformation": deformation.score if matched else 1.0,
+        "deformation": deformation.score if similar else 1.0,
     }
 
 
 def run_register(
     synthetic: Sequence[Path], *, references: Sequence[Path], out: Path, settings: RegisterSettings
 ) -> None:
-    """Register slices of every synthetic file to real MR and write a row a slice.
+    """Register slices of every synthetic file to real MR and write a row per slice.
 
-    Both slices are cut to the scan's head, since a synthetic slice has nothing to say outside it.
+    Both slices are masked to the scan's head: a synthetic slice shows nothing outside it.
 
     Args:
         synthetic: slice files of one run.
-        references: slice files of real MR; `pairs.nearest` says which counts for a slice.
+        references: slice files of real MR; `pairs.pair_nearest` chooses among them.
         out: ``register.csv``, columns `tables.REGISTER`.
         settings: section ``register``.
 
@@ -97,7 +99,7 @@ def run_register(
 def _scan_rows(
     scan: Entry, references: Sequence[Entry], settings: RegisterSettings
 ) -> list[dict[str, object]]:
-    pairs = nearest(scan, references, tolerance_mm=settings.index_tolerance_mm)
+    pairs = pair_nearest(scan, references, tolerance_mm=settings.index_tolerance_mm)
     if len(pairs) < len(scan.plane):
         logger.info(
             "%s: %d of %d slices have no real MR within %g mm",
@@ -109,10 +111,10 @@ def _scan_rows(
     rows: list[dict[str, object]] = []
     slices = read(scan.path)
     chosen = choose(pairs, scan, settings.slices_per_volume)
-    references_read = load(chosen)
+    real_slices = load(chosen)
     for pair in chosen:
         head = slices.head[pair.number]
-        real = references_read[pair.reference.path].image[pair.reference_number] * head
+        real = real_slices[pair.reference.path].image[pair.reference_number] * head
         if ffd.flat(real, head):
             logger.warning("%s: empty real slice left out", pair.reference.header.volume)
             continue

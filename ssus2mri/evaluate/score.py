@@ -1,7 +1,8 @@
-"""Rows of slices in, the paper's tables out: a row a run, in the order given.
+"""Stage `score`: derive the paper's tables from the rows of all slices, a row per run.
 
 ``table2.csv`` (Table II, deformation): ``run, label, role, n_slices, n_volumes``, then mean, std
-and interval of ``deformation`` and of ``similarity_after``, without which a low one says little.
+and interval of ``deformation`` and of ``similarity_after``, without which a low deformation says
+little.
 
 ``table4.csv`` (Table IV): for every run a row of kind ``pair`` and one of kind ``truth``, columns
 ``run, label, role, kind, n_slices, n_volumes``, then mean, std and interval of ``ssim_registered``
@@ -11,27 +12,26 @@ and interval of ``deformation`` and of ``similarity_after``, without which a low
 the run predicts, and mean, std and interval of ``index_right`` (the paper's accuracy),
 ``plane_right``, ``index_error`` and ``index_error_mm``.
 
-``position.csv`` (not in the paper): by plane, a row a plane and one of ``all`` for every run that
-predicts positions. Columns ``run, label, role, plane, n_slices, n_volumes``, then mean, std and
-interval of those four and of ``index_right_either_side`` (see `ssus2mri.evaluate.position`).
+``position.csv`` (not in the paper): for every run that predicts positions a row per plane and one
+of ``all``. Columns ``run, label, role, plane, n_slices, n_volumes``, then mean, std and interval of
+those four and of ``index_right_either_side`` (see `ssus2mri.evaluate.position`).
 
-``way.csv`` (not in the paper): how much of the way from the atlas to the ceiling a run covers; see
-`ssus2mri.evaluate.way`.
+``gap_closed.csv`` (not in the paper): the share of the gap between lower and upper bound that a run
+closes; see `ssus2mri.evaluate.gap_closed`.
 
-``summary.csv``: everything, a number of every stage a row, over all planes and by plane.
+``summary.csv``: every measure of every stage, a row per number, over all planes and by plane.
 
-All of these are of subjects without a pathology: the paper has no others, and registered to healthy
-training MR an ill subject that was healed deforms the least.
+These tables leave out subjects with a pathology: the paper has none, and where a run erases the
+pathology its slices deform the least to healthy training MR.
 
-``pathology.csv`` (not in the paper): likeness to the truth of healthy (``none``) and of ill
-subjects. A row a run, pathology and measure, columns ``run, label, role, pathology, measure``, then
-as in the summary; measures are ``ssim``, ``psnr``, ``mae`` and that in each tissue that occurs.
+``pathology.csv`` (not in the paper): likeness to the truth of subjects without (``none``) and with
+a pathology. A row per run, pathology and measure, columns ``run, label, role, pathology, measure``,
+then as in the summary; measures are ``ssim``, ``psnr``, ``mae`` and the latter in each tissue.
 
-``role`` is that of the run's method (`ssus2mri.roles`): a ceiling is no rival. The
-standard deviation is that of the slices, as the paper's. An unknown number is empty.
+``role`` is that of the run's method (`ssus2mri.methods`). The standard deviation is over slices, as
+in the paper. An unknown number is empty.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -40,9 +40,10 @@ import pandas as pd
 
 from ssus2mri.config.evaluate import ScoreSettings
 from ssus2mri.errors import InputError
-from ssus2mri.evaluate import tables, way
+from ssus2mri.evaluate import gap_closed, tables
 from ssus2mri.evaluate.bootstrap import interval
-from ssus2mri.roles import ROLES
+from ssus2mri.evaluate.options import run_names
+from ssus2mri.methods import ROLES
 from ssus2mri.slices import PLANES
 
 KINDS = ("pair", "truth")
@@ -54,29 +55,47 @@ BY_PLANE = ("index_right", "index_right_either_side", *POSITION[1:])
 STATISTICS = ("mean", "std", "ci_low", "ci_high")
 COUNTS = ("n_slices", "n_volumes")
 
-HEAD = ("run", "label", "role")
+
+def _wide_columns(measures: Sequence[str]) -> list[str]:
+    return [f"{measure}_{name}" for measure in measures for name in STATISTICS]
+
+
+_RUN = ("run", "label", "role")
+TABLES: dict[str, tuple[str, ...]] = {
+    "table2": (*_RUN, *COUNTS, *_wide_columns(DEFORMATION)),
+    "table4": (*_RUN, "kind", *COUNTS, *_wide_columns(LIKENESS)),
+    "table5": (
+        *(*_RUN, *COUNTS, *_wide_columns(DEFORMATION)),
+        *("n_positions", *_wide_columns(POSITION)),
+    ),
+    "position": (*_RUN, "plane", *COUNTS, *_wide_columns(BY_PLANE)),
+    "gap_closed": gap_closed.COLUMNS,
+    "summary": ("run", "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS),
+    "pathology": (*_RUN, "pathology", "measure", *COUNTS, *STATISTICS),
+}
+"""The columns of every table, by its name without ``.csv``."""
 
 Numbers = dict[str, float | None]
-Heads = dict[str, dict[str, str]]  # run -> what its rows begin with
+Heads = dict[str, dict[str, str]]  # run -> the first columns of its rows
 
 
 def summarise(rows: pd.DataFrame, measure: str, settings: ScoreSettings) -> Numbers:
-    """Sum up one measure.
+    """Summarise a measure.
 
     Args:
-        rows: a row a slice, with ``volume``; unknown numbers are left out.
+        rows: a row per slice, with ``volume``; unknown numbers are left out.
         measure: a column.
         settings: section ``score``.
 
     Returns:
         ``n_slices``, ``n_volumes``, ``mean``, ``std`` (of slices, n - 1), ``ci_low``, ``ci_high``.
     """
-    known = rows[rows[measure].notna()]
-    values = known[measure].to_numpy(dtype=np.float64)
-    bounds = interval(values, known["volume"].to_numpy(dtype=str), settings=settings)
+    measured = rows[rows[measure].notna()]
+    values = measured[measure].to_numpy(dtype=np.float64)
+    bounds = interval(values, measured["volume"].to_numpy(dtype=str), settings=settings)
     return {
         "n_slices": len(values),
-        "n_volumes": known["volume"].nunique(),
+        "n_volumes": measured["volume"].nunique(),
         "mean": float(values.mean()) if len(values) else None,
         "std": float(values.std(ddof=1)) if len(values) > 1 else None,
         "ci_low": bounds[0] if bounds else None,
@@ -98,71 +117,67 @@ def run_score(
     Source: TMI 2020, Tables II, IV and V.
 
     Args:
-        register: CSVs of `register`, one a run.
-        compare: CSVs of `compare`, one a run.
+        register: CSVs of `register`, one per run.
+        compare: CSVs of `compare`, one per run.
         labels: JSON, run -> its name in tables, in their order.
         methods: JSON, run -> its method.
-        out: folder for ``table2.csv``, ``table4.csv``, ``table5.csv``, ``position.csv``,
-            ``way.csv``, ``summary.csv`` and ``pathology.csv``.
+        out: folder for the tables, `TABLES`.
         settings: section ``score``.
 
     Raises:
         InputError: a CSV is missing or of another kind, or holds a run that ``labels`` lacks, or
             a run has no known method.
     """
-    names = _object("--labels", labels, '{"ours": "Ours"}')
-    of_runs = _object("--methods", methods, '{"ours": "synthesis"}')
-    heads = _heads(names, of_runs)
+    run_labels = run_names("--labels", labels, '{"ours": "Ours"}')
+    run_methods = run_names("--methods", methods, '{"ours": "synthesis"}')
+    heads = _heads(run_labels, run_methods)
     deformation = tables.read(register, tables.REGISTER)
     likeness = tables.read(compare, tables.COMPARE)
     for frame, paths in ((deformation, register), (likeness, compare)):
-        _require_known(frame, list(heads), paths)
+        _require_labels(frame, list(heads), paths)
     pathology = _pathology(likeness, heads, settings)
-    deformation, likeness = (_of(frame, pathology="") for frame in (deformation, likeness))
+    deformation, likeness = (_where(frame, pathology="") for frame in (deformation, likeness))
+    truth = _where(likeness, kind="truth")
     table2 = [
-        {**head, **_wide(_of(deformation, run=run), DEFORMATION, settings)}
+        {**head, **_wide(_where(deformation, run=run), DEFORMATION, settings)}
         for run, head in heads.items()
     ]
-    table4 = [
-        {
-            **head,
-            "kind": kind,
-            **_wide(_of(likeness, run=run, kind=kind), LIKENESS, settings),
-        }
-        for run, head in heads.items()
-        for kind in KINDS
-    ]
-    table5 = [_auxiliary(row, likeness, settings) for row in table2]
-    positions = _positions(likeness, heads, settings)
-    summary = _summary(deformation, likeness, list(heads), settings)
-    ways = way.ways(_of(likeness, kind="truth"), names, of_runs, settings)
-    tables.write(table2, (*HEAD, *_wide_columns(DEFORMATION)), out / "table2.csv")
-    tables.write(table4, (*HEAD, "kind", *_wide_columns(LIKENESS)), out / "table4.csv")
-    columns5 = (*HEAD, *_wide_columns(DEFORMATION), "n_positions", *_columns(POSITION))
-    tables.write(table5, columns5, out / "table5.csv")
-    by_plane = (*HEAD, "plane", *_wide_columns(BY_PLANE))
-    tables.write(positions, by_plane, out / "position.csv")
-    tables.write(ways, way.COLUMNS, out / "way.csv")
-    columns = ("run", "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS)
-    tables.write(summary, columns, out / "summary.csv")
-    ill = (*HEAD, "pathology", "measure", *COUNTS, *STATISTICS)
-    tables.write(pathology, ill, out / "pathology.csv")
+    rows: dict[str, Sequence[Mapping[str, object]]] = {
+        "table2": table2,
+        "table4": [
+            {
+                **head,
+                "kind": kind,
+                **_wide(_where(likeness, run=run, kind=kind), LIKENESS, settings),
+            }
+            for run, head in heads.items()
+            for kind in KINDS
+        ],
+        "table5": [_auxiliary(row, likeness, settings) for row in table2],
+        "position": _positions(likeness, heads, settings),
+        "gap_closed": gap_closed.gaps_closed(truth, run_labels, run_methods, settings),
+        "summary": _summary(deformation, likeness, list(heads), settings),
+        "pathology": pathology,
+    }
+    for name, columns in TABLES.items():
+        tables.write(rows[name], columns, out / f"{name}.csv")
 
 
 def _pathology(
     likeness: pd.DataFrame, heads: Heads, settings: ScoreSettings
 ) -> list[dict[str, object]]:
-    """Sum up likeness to the truth by what subjects have, the healthy first."""
-    truth = _of(likeness, kind="truth")
+    """Summarise likeness to the truth by pathology, subjects without one first."""
+    truth = _where(likeness, kind="truth")
     tissues = [name for name in truth.columns if name.startswith("mae_")]
     rows: list[dict[str, object]] = []
     for run, head in heads.items():
-        for group in sorted(truth["pathology"].unique()):
-            own = _of(truth, run=run, pathology=group)
+        for pathology in sorted(truth["pathology"].unique()):
+            slices = _where(truth, run=run, pathology=pathology)
             for measure in ("ssim", "psnr", "mae", *tissues):
-                if own[measure].notna().any():
-                    key = {**head, "pathology": group or HEALTHY}
-                    rows.append({**key, "measure": measure, **summarise(own, measure, settings)})
+                if slices[measure].notna().any():
+                    key = {**head, "pathology": pathology or HEALTHY}
+                    numbers = summarise(slices, measure, settings)
+                    rows.append({**key, "measure": measure, **numbers})
     return rows
 
 
@@ -170,21 +185,20 @@ def _auxiliary(
     row: Mapping[str, object], likeness: pd.DataFrame, settings: ScoreSettings
 ) -> dict[str, object]:
     """Add the position's numbers to a run's row of Table II."""
-    rows = _of(likeness, run=str(row["run"]), kind="position")
-    return {**row, "n_positions": len(rows), **_statistics(rows, POSITION, settings)}
+    slices = _where(likeness, run=str(row["run"]), kind="position")
+    return {**row, "n_positions": len(slices), **_statistics(slices, POSITION, settings)}
 
 
 def _positions(
     likeness: pd.DataFrame, heads: Heads, settings: ScoreSettings
 ) -> list[dict[str, object]]:
-    """Sum up predicted positions by plane, of runs that predict any."""
+    """Summarise predicted positions by plane, of runs that predict any."""
     rows: list[dict[str, object]] = []
     for run, head in heads.items():
-        own = _of(likeness, run=run, kind="position")
-        for plane in (*PLANES, "all"):
-            some = own if plane == "all" else _of(own, plane=plane)
-            if len(some):
-                rows.append({**head, "plane": plane, **_wide(some, BY_PLANE, settings)})
+        positions = _where(likeness, run=run, kind="position")
+        for plane, slices in ((plane, _of_plane(positions, plane)) for plane in (*PLANES, "all")):
+            if len(slices):
+                rows.append({**head, "plane": plane, **_wide(slices, BY_PLANE, settings)})
     return rows
 
 
@@ -196,13 +210,13 @@ def _summary(
         for stage, frame in (("register", deformation), ("compare", likeness)):
             for measure in [name for name in frame.columns if name not in tables.TEXT]:
                 for kind in _kinds(stage, measure):
-                    own = _of(frame, run=run, kind=kind) if kind else _of(frame, run=run)
+                    key = {"run": run, "stage": stage, "measure": measure, "kind": kind}
+                    group = _where(frame, run=run, **({"kind": kind} if kind else {}))
                     for plane in ("all", *PLANES):
-                        some = own if plane == "all" else _of(own, plane=plane)
-                        if plane == "all" or len(some):
-                            key = {"run": run, "stage": stage, "measure": measure}
-                            numbers = summarise(some, measure, settings)
-                            rows.append({**key, "kind": kind, "plane": plane, **numbers})
+                        slices = _of_plane(group, plane)
+                        if plane == "all" or len(slices):
+                            numbers = summarise(slices, measure, settings)
+                            rows.append({**key, "plane": plane, **numbers})
     return rows
 
 
@@ -218,34 +232,30 @@ def _wide(rows: pd.DataFrame, measures: Sequence[str], settings: ScoreSettings) 
 
 
 def _statistics(rows: pd.DataFrame, measures: Sequence[str], settings: ScoreSettings) -> Numbers:
-    found: Numbers = {}
+    statistics: Numbers = {}
     for measure in measures:
         numbers = summarise(rows, measure, settings)
-        found |= {f"{measure}_{name}": numbers[name] for name in STATISTICS}
-    return found
+        statistics |= {f"{measure}_{name}": numbers[name] for name in STATISTICS}
+    return statistics
 
 
-def _wide_columns(measures: Sequence[str]) -> list[str]:
-    return [*COUNTS, *_columns(measures)]
+def _of_plane(rows: pd.DataFrame, plane: str) -> pd.DataFrame:
+    return rows if plane == "all" else _where(rows, plane=plane)
 
 
-def _columns(measures: Sequence[str]) -> list[str]:
-    return [f"{measure}_{name}" for measure in measures for name in STATISTICS]
-
-
-def _of(rows: pd.DataFrame, **values: str) -> pd.DataFrame:
+def _where(rows: pd.DataFrame, **values: str) -> pd.DataFrame:
     for column, value in values.items():
         rows = rows[rows[column] == value]
     return rows
 
 
 def _heads(labels: Mapping[str, str], methods: Mapping[str, str]) -> Heads:
-    strange = [run for run in labels if methods.get(run) not in ROLES]
-    if strange:
+    unknown = [run for run in labels if methods.get(run) not in ROLES]
+    if unknown:
         raise InputError(
             "--methods",
             expected=f"for every run one of {', '.join(ROLES)}",
-            found=", ".join(f"{run}: {methods.get(run, 'none')}" for run in strange),
+            found=", ".join(f"{run}: {methods.get(run, 'none')}" for run in unknown),
             do="Name every run's method, as in its settings.",
         )
     return {
@@ -254,30 +264,12 @@ def _heads(labels: Mapping[str, str], methods: Mapping[str, str]) -> Heads:
     }
 
 
-def _object(option: str, text: str, example: str) -> dict[str, str]:
-    """Read a JSON object of text."""
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        value, found = None, str(error)
-    else:
-        found = text[:80]
-    if not isinstance(value, dict) or not value:
-        raise InputError(
-            option,
-            expected="a JSON object, run -> text",
-            found=found,
-            do=f"For example {option}='{example}'.",
-        )
-    return {str(run): str(name) for run, name in value.items()}
-
-
-def _require_known(rows: pd.DataFrame, names: Sequence[str], paths: Sequence[Path]) -> None:
-    strange = sorted(set(rows["run"]) - set(names))
-    if strange:
+def _require_labels(rows: pd.DataFrame, runs: Sequence[str], paths: Sequence[Path]) -> None:
+    unknown = sorted(set(rows["run"]) - set(runs))
+    if unknown:
         raise InputError(
             ", ".join(str(path) for path in paths),
-            expected=f"rows of the runs {', '.join(names)}",
-            found=f"run {', '.join(strange)}",
+            expected=f"rows of the runs {', '.join(runs)}",
+            found=f"run {', '.join(unknown)}",
             do="Name every run in --labels.",
         )

@@ -1,4 +1,4 @@
-"""Tidy CSVs: rows of slices, with their keys as text and their numbers in one fixed format."""
+"""CSV files of rows: keys as text, numbers in one fixed format."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ COMPARE = (*TEXT, "ssim", "psnr", "mae", "ssim_registered", *POSITION)
 
 
 def write(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Path) -> None:
-    """Write rows as CSV: six decimals, an unknown number empty, the header even without rows.
+    """Write rows as CSV: six decimals, unknown numbers empty, a header even without rows.
 
     Args:
         rows: column -> value; None is unknown.
@@ -48,14 +48,15 @@ def read(
 
     Args:
         paths: files that `write` wrote.
-        columns: columns that each must have.
-        text: columns of text, where there are such.
+        columns: columns that each file must have.
+        text: columns to read as text, if present.
 
     Returns:
-        All rows; empty text is an empty string, all else float64 with NaN where unknown.
+        All rows; empty text is an empty string, everything else float64 with NaN where unknown.
 
     Raises:
-        InputError: a file is missing, not a CSV, without a column, or has text for a number.
+        InputError: a file is missing, not a CSV, lacks a column, or has text where a number
+            belongs.
     """
     frames = [_read(path, columns, text) for path in paths]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))
@@ -71,13 +72,13 @@ def _read(path: Path, columns: Sequence[str], text: Sequence[str]) -> pd.DataFra
         )
         numbers = [name for name in frame.columns if name not in text]
         frame = frame.astype(dict.fromkeys(numbers, float))
-        words = [name for name in frame.columns if name in text]
-        frame[words] = frame[words].fillna("")
+        keys = [name for name in frame.columns if name in text]
+        frame[keys] = frame[keys].fillna("")
     except (OSError, ValueError) as error:
-        found = " ".join(str(error).split())[:200]
-        raise InputError(str(path), expected=expected, found=found, do=do) from error
+        problem = " ".join(str(error).split())[:200]
+        raise InputError(str(path), expected=expected, found=problem, do=do) from error
     missing = [name for name in columns if name not in frame.columns]
     if missing:
-        found = f"no column {', '.join(missing)}"
-        raise InputError(str(path), expected=expected, found=found, do=do)
+        problem = f"no column {', '.join(missing)}"
+        raise InputError(str(path), expected=expected, found=problem, do=do)
     return frame

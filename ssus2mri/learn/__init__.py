@@ -1,1 +1,1 @@
-"""From slices to a model, and from a model to synthetic slices."""
+"""Training of a model on slices."""

@@ -1,148 +1,86 @@
-"""Models and checkpoints on disk. No pickled code is ever loaded."""
+"""Checkpoints of a training: its state at a step, saved so that it can be resumed bit by bit.
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+No pickled code is ever loaded.
+"""
+
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
 
-from ssus2mri import __version__, provenance
-from ssus2mri.config.base import problems
-from ssus2mri.config.learn import TrainSettings
 from ssus2mri.errors import InputError
-from ssus2mri.files import unwritable, whole
-from ssus2mri.learn.methods import restore
+from ssus2mri.learn.loop import Loop
+from ssus2mri.learn.model_file import writing
 
 LATEST = "latest.pt"
-LAST = "last.safetensors"
-"""Beside the model: the weights of the last epoch."""
 
 
-@dataclass(frozen=True)
-class Model:
-    """A trained model and what its file says of it."""
-
-    network: nn.Module
-    settings: TrainSettings
-    run: str
-    version: str
-    fingerprint: str
-    subjects: tuple[str, ...]
-
-
-def write_model(
-    path: Path,
-    tensors: Mapping[str, Tensor],
-    *,
-    run: str,
-    settings: TrainSettings,
-    subjects: tuple[str, ...],
-) -> None:
-    """Write ``model.safetensors``: weights, and in its metadata how they came about.
+def get_state(loop: Loop) -> dict[str, Any]:
+    """Return all that another loop needs to continue; all processes must call it together.
 
     Args:
-        path: the file.
-        tensors: state of the model.
-        run: name of the run.
-        settings: of the run.
-        subjects: all that were trained or validated on.
-
-    Raises:
-        InputError: it cannot be written, as on a full disk.
-    """
-    metadata = {
-        "run": run,
-        "settings": settings.model_dump_json(),
-        "version": __version__,
-        "fingerprint": provenance.fingerprint("ssus2mri.learn.train"),
-        **provenance.certificate(subjects),
-    }
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with _written(path) as partial:
-        # Not save_file, whose file only its owner may read.
-        partial.write_bytes(save(plain, metadata))
-
-
-def read_model(path: Path) -> Model:
-    """Read ``model.safetensors``.
-
-    Args:
-        path: the file.
+        loop: between two steps.
 
     Returns:
-        The model, for inference, on the CPU.
-
-    Raises:
-        InputError: missing, damaged, or not written by `train`.
+        Tensors, numbers, strings, lists and dicts of these. Random numbers are those at the start
+        of the epoch, which is drawn again and continued at its step.
     """
-    do = "Run `train` again."
-    expected = "a model written by `train`"
-    if not path.is_file():
-        raise InputError(str(path), expected=expected, found="no such file", do=do)
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        values, subjects = json.loads(metadata["settings"]), json.loads(metadata["subjects"])
-        intact = metadata["subjects_hash"] == provenance.digest(subjects)
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
-        raise InputError(str(path), expected=expected, found=str(error), do=do) from error
-    if not intact:
-        found = "a list of subjects that was changed afterwards"
-        raise InputError(str(path), expected=expected, found=found, do=do)
-    try:
-        settings = TrainSettings.model_validate(values)
-    except ValidationError as error:
-        key, _ = problems(error, "settings")[0]
-        found = f"settings of another version, see {key}"
-        raise InputError(str(path), expected=expected, found=found, do=do) from error
-    try:
-        network = restore(settings, tensors)
-    except (RuntimeError, KeyError) as error:
-        found = "weights of another version of the networks"
-        raise InputError(str(path), expected=expected, found=found, do=do) from error
-    return Model(
-        network,
-        settings,
-        run=metadata["run"],
-        version=metadata["version"],
-        fingerprint=metadata["fingerprint"],
-        subjects=tuple(subjects),
-    )
+    loop.flush_losses()
+    memory = {name: tensor.cpu() for name, tensor in loop.objective.memory.state_dict().items()}
+    return {
+        "generator": loop.objective.generator.state_dict(),
+        "helpers": loop.objective.helpers.state_dict(),
+        "discriminators": loop.objective.discriminators.state_dict(),
+        "memory": loop.world.gather(memory),
+        "average": loop.average.state_dict(),
+        "optimisers": [optimiser.state_dict()["state"] for optimiser in loop.optimisers],
+        "random": loop.random_at_start,
+        "epoch": loop.epoch,
+        "step": loop.step,
+        "sums": loop.sums,
+        "history": loop.history,
+        "best": loop.best,
+        "seconds": loop.seconds,
+        "seconds_before": loop.seconds_before,
+    }
+
+
+def set_state(loop: Loop, state: dict[str, Any]) -> None:
+    """Continue from a state of another loop.
+
+    Args:
+        loop: new, of the same settings and data. With another number of processes, each continues
+            with the memory of one of the earlier ones.
+        state: as `get_state` returned it.
+    """
+    objective, memory = loop.objective, state["memory"]
+    objective.generator.load_state_dict(state["generator"])
+    objective.helpers.load_state_dict(state["helpers"])
+    objective.discriminators.load_state_dict(state["discriminators"])
+    objective.memory.load_state_dict(memory[loop.world.rank % len(memory)])
+    loop.average.load_state_dict(state["average"])
+    for optimiser, moments in zip(loop.optimisers, state["optimisers"], strict=True):
+        optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    loop.generator.set_state(state["random"])
+    loop.random_at_start = state["random"]
+    loop.epoch, loop.step, loop.sums = state["epoch"], state["step"], state["sums"]
+    loop.history, loop.best = state["history"], state["best"]
+    loop.seconds, loop.seconds_before = state["seconds"], state["seconds_before"]
 
 
 def write_checkpoint(folder: Path, state: dict[str, Any], identity: str) -> None:
-    """Write the state of a training, whole or not at all, over the one before.
+    """Write the state of a training, whole or not at all, over the previous one.
 
     Args:
         folder: of this run's checkpoints.
-        state: tensors, numbers, strings, lists and dicts of these.
+        state: as `get_state` returned it.
         identity: hash of settings and data; another training must not continue from it.
 
     Raises:
-        InputError: it cannot be written, as on a full disk; the one before is whole.
+        InputError: it cannot be written, as on a full disk; the previous one is intact.
     """
-    path = folder / LATEST
-    with _written(path) as partial, partial.open("wb") as file:
+    with writing(folder / LATEST) as partial, partial.open("wb") as file:
         torch.save({"identity": identity, "state": state}, file)
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """Do what `files.whole` does, and tell a disk's failure that torch hides as it tells others."""
-    try:
-        with whole(path) as partial:
-            yield partial
-    except RuntimeError as error:
-        cause = error.__context__ if isinstance(error.__context__, OSError) else error
-        raise unwritable(path, cause) from error
 
 
 def read_checkpoint(folder: Path, identity: str) -> dict[str, Any] | None:
@@ -150,10 +88,10 @@ def read_checkpoint(folder: Path, identity: str) -> dict[str, Any] | None:
 
     Args:
         folder: of this run's checkpoints.
-        identity: as given to `write_checkpoint`.
+        identity: as passed to `write_checkpoint`.
 
     Returns:
-        The state, on the CPU, or None where there is none.
+        The state, on the CPU, or None if there is none.
 
     Raises:
         InputError: damaged, or of another training.
@@ -161,25 +99,28 @@ def read_checkpoint(folder: Path, identity: str) -> dict[str, Any] | None:
     path = folder / LATEST
     if not path.is_file():
         return None
-    expected, do = "a checkpoint of this training", f"Delete {folder} to start anew."
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-        known, state = loaded["identity"], loaded["state"]
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        stored_identity, state = content["identity"], content["state"]
     except Exception as error:  # torch raises many kinds for a damaged file
-        raise InputError(str(path), expected=expected, found="a damaged file", do=do) from error
-    if known != identity:
-        found = "one of other settings, data or code"
-        raise InputError(str(path), expected=expected, found=found, do=do)
+        raise _unusable(path, "a damaged file") from error
+    if stored_identity != identity:
+        raise _unusable(path, "one of other settings, data or code")
     return state
 
 
+def _unusable(path: Path, problem: str) -> InputError:
+    do = f"Delete {path.parent} to start anew."
+    return InputError(str(path), expected="a checkpoint of this training", found=problem, do=do)
+
+
 def remove_checkpoint(folder: Path) -> None:
-    """Remove the state of a training that has ended, and its folder if nothing else is in it.
+    """Remove the state of a training that has ended, and its folder if that is empty then.
 
     Args:
         folder: of this run's checkpoints; may be missing.
     """
-    for path in (folder / LATEST, *folder.glob(f".partial-*-{LATEST}")):  # what a kill left
+    for path in (folder / LATEST, *folder.glob(f".partial-*-{LATEST}")):  # the latter after a kill
         path.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

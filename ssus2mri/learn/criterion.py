@@ -1,8 +1,8 @@
-"""How good synthetic slices are, without pairs: they should look like MR and show what the US does.
+"""A criterion for synthetic slices without pairs: texture as of MR, content as of the ultrasound.
 
-Neither part alone is enough: MR of somebody else has the right texture whatever the scan shows, and
-the ultrasound itself has the right content. Where MR was matched to the scan, it tells best where
-anatomy should be. Not stated in the source.
+Neither part alone is enough: MR of another subject has the right texture whatever the scan shows,
+and the ultrasound itself has the right content. If MR was matched to the scan, it is the best guide
+to where anatomy should be. Not stated in the source.
 """
 
 import torch
@@ -10,23 +10,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ssus2mri.config.learn import CriterionSettings
-from ssus2mri.learn.dataset import Pool
+from ssus2mri.learn.data.dataset import Pool
 
 _PATCH = 7
 _SMALLEST = 16  # pixels of the coarsest level (Karras et al. 2018, Sec. 5)
 
 
 class Criterion:
-    """A weighted sum of `texture`, `content` and `anatomy`; less is better.
+    """A weighted sum of `texture`, `content` and `anatomy`; lower is better.
 
-    Random numbers are drawn once: epochs are judged by the same patches and directions.
+    Random numbers are drawn once: all epochs are judged by the same patches and directions.
 
     Args:
         settings: weights and sizes.
-        mr: slices that show what MR looks like.
-        plane: ``(N,)`` of the slices that will be judged.
-        index: ``(N,)`` of these.
-        head: ``(N, H, W)`` bool, where these are to be judged.
+        mr: slices whose texture is the target.
+        plane: ``(N,)``, of the slices to judge.
+        index: ``(N,)``, of these.
+        head: ``(N, H, W)`` bool, the region in which these are judged.
         seed: of the random numbers.
     """
 
@@ -50,45 +50,48 @@ class Criterion:
         ]
         self.real = self._projected(real)
 
-    def judge(self, made: Tensor, us: Tensor, matched: Tensor | None) -> dict[str, float]:
+    def judge(self, synthetic: Tensor, us: Tensor, matched: Tensor | None) -> dict[str, float]:
         """Judge synthetic slices.
 
         Args:
-            made: ``(N, 1, H, W)``, the synthetic MR.
-            us: ``(N, 1, H, W)``, the ultrasound it was made from.
+            synthetic: ``(N, 1, H, W)``, the synthetic MR.
+            us: ``(N, 1, H, W)``, the ultrasound that it was synthesised from.
             matched: ``(N, H, W)``, training MR deformed onto these heads; None: a run without.
 
         Returns:
             ``texture``, ``content``, with matched MR ``anatomy``, the mean absolute difference to
             it within the heads, and their sum by weight, ``criterion``.
         """
-        texture = self.texture(made[:, 0] * self.head)
-        content = content_difference(made[:, 0] * self.head, us[:, 0], self.head)
+        texture = self.texture(synthetic[:, 0] * self.head)
+        content = content_difference(synthetic[:, 0] * self.head, us[:, 0], self.head)
         parts = {"texture": texture, "content": content}
         if matched is not None:
-            parts["anatomy"] = float((made[:, 0] - matched)[self.head].abs().mean())
+            parts["anatomy"] = float((synthetic[:, 0] - matched)[self.head].abs().mean())
         total = sum(getattr(self.settings, name) * value for name, value in parts.items())
         return {**parts, "criterion": total}
 
-    def texture(self, made: Tensor) -> float:
-        """Give the sliced Wasserstein distance of patches to those of MR, averaged over the sizes.
+    def texture(self, synthetic: Tensor) -> float:
+        """Compute the sliced Wasserstein distance of patches to those of MR, averaged over sizes.
 
         Source: Karras et al., ICLR 2018, Sec. 5: patches of 7 x 7 from each level of a Laplacian
-        pyramid. Ours are not normalised: grey levels count.
+        pyramid. Here they are not normalised: grey levels count.
 
         Args:
-            made: ``(N, H, W)``.
+            synthetic: ``(N, H, W)``.
 
         Returns:
             In grey levels: 0 where the distributions are the same.
         """
-        pairs = zip(self._projected(made), self.real, strict=True)
-        return float(torch.stack([(found - real).abs().mean() for found, real in pairs]).mean())
+        levels = zip(self._projected(synthetic), self.real, strict=True)
+        return float(torch.stack([(fake - real).abs().mean() for fake, real in levels]).mean())
 
     def _projected(self, images: Tensor) -> list[Tensor]:
-        """Give the patches of each size along all directions, in the order of their values."""
+        """Project the patches of each size on all directions, and sort the values."""
         levels = zip(pyramid(images), self.places, strict=True)
-        return [(_patches(one, at) @ self.directions).sort(dim=0).values for one, at in levels]
+        return [
+            (_patches(level, places) @ self.directions).sort(dim=0).values
+            for level, places in levels
+        ]
 
 
 def nearest(mr: Pool, plane: Tensor, index: Tensor) -> Tensor:
@@ -100,13 +103,13 @@ def nearest(mr: Pool, plane: Tensor, index: Tensor) -> Tensor:
 
 
 def pyramid(images: Tensor) -> list[Tensor]:
-    """Split images into what each size shows, the finest first (Burt & Adelson 1983).
+    """Decompose images into a Laplacian pyramid, the finest level first (Burt & Adelson 1983).
 
     Args:
         images: ``(N, H, W)``.
 
     Returns:
-        Differences ``(N, H / 2^k, W / 2^k)``, the last the coarsest image itself; they add up to
+        Differences ``(N, H / 2^k, W / 2^k)``, and last the coarsest image itself; they add up to
         the image.
     """
     levels = []
@@ -119,25 +122,25 @@ def pyramid(images: Tensor) -> list[Tensor]:
     return [*levels, current[:, 0]]
 
 
-def content_difference(made: Tensor, us: Tensor, head: Tensor) -> float:
-    """Give the mean absolute difference of self-similarities, which do not depend on modality.
+def content_difference(synthetic: Tensor, us: Tensor, head: Tensor) -> float:
+    """Compute the mean absolute difference of self-similarities, which are modality-independent.
 
     Source: Heinrich et al., MedIA 2012 (MIND), here with the 4 nearest neighbours in the plane.
 
     Args:
-        made: ``(N, H, W)``, the synthetic MR.
+        synthetic: ``(N, H, W)``, the synthetic MR.
         us: ``(N, H, W)``, the ultrasound.
-        head: ``(N, H, W)`` bool, where to compare.
+        head: ``(N, H, W)`` bool, the region to compare.
 
     Returns:
         In [0, 1]: 0 for equal structure.
     """
-    apart = (self_similarity(made) - self_similarity(us)).abs().mean(dim=1)
-    return float(apart[head].mean())
+    difference = (self_similarity(synthetic) - self_similarity(us)).abs().mean(dim=1)
+    return float(difference[head].mean())
 
 
 def self_similarity(images: Tensor) -> Tensor:
-    """Compare each pixel's neighbourhood with those beside it (MIND).
+    """Compare the neighbourhood of each pixel with those beside it (MIND).
 
     Args:
         images: ``(N, H, W)``.
@@ -147,15 +150,15 @@ def self_similarity(images: Tensor) -> Tensor:
     """
     images = F.avg_pool2d(images[:, None], 3, 1, 1, count_include_pad=False)
     shifted = [images.roll(step, axis) for axis in (2, 3) for step in (-2, 2)]
-    distance = torch.cat([F.avg_pool2d((images - one) ** 2, 5, 1, 2) for one in shifted], dim=1)
+    distance = torch.cat([F.avg_pool2d((images - image) ** 2, 5, 1, 2) for image in shifted], dim=1)
     variance = distance.mean(dim=1, keepdim=True)
     similarity = torch.exp(-distance / variance.clamp_min(1e-6))
     return similarity / similarity.amax(dim=1, keepdim=True)
 
 
-def _places(head: Tensor, edge: int, count: int, random: torch.Generator) -> Tensor:
-    """Draw pixels within the heads, in images shrunk to an edge: ``(N, count)``, flat."""
-    shrunk = F.adaptive_max_pool2d(head[:, None].float(), edge).flatten(1)
+def _places(head: Tensor, size: int, count: int, random: torch.Generator) -> Tensor:
+    """Draw pixels within the heads, in images of a smaller size: ``(N, count)``, flat indices."""
+    shrunk = F.adaptive_max_pool2d(head[:, None].float(), size).flatten(1)
     return torch.multinomial(shrunk.cpu(), count, True, generator=random).to(head.device)
 
 
@@ -167,5 +170,5 @@ def _patches(images: Tensor, places: Tensor) -> Tensor:
     steps = torch.arange(_PATCH, device=images.device)
     around = (steps[:, None] * padded.shape[-1] + steps).flatten()
     first = row * padded.shape[-1] + column
-    at = (first[..., None] + around).flatten(1)
-    return padded.flatten(1).gather(1, at).view(-1, _PATCH**2)
+    pixels = (first[..., None] + around).flatten(1)
+    return padded.flatten(1).gather(1, pixels).view(-1, _PATCH**2)

@@ -1,12 +1,12 @@
-"""The training loop: an objective and slices in, weights and a history out.
+"""The training loop: alternating updates, average weights, validation after every epoch.
 
-It knows no files. Its state can be taken at any step and given to a new loop (`state.py`), which
-then ends with the same weights, bit by bit.
+It reads and writes no files. Its state can be saved at any step and restored in a new loop
+(`checkpoint.py`), which then ends with the same weights, bit by bit.
 """
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
@@ -14,29 +14,28 @@ import torch
 from torch import Tensor, nn
 
 from ssus2mri.config.learn import TrainSettings
-from ssus2mri.learn.average import follow, settle
-from ssus2mri.learn.compiled import compile_parts
-from ssus2mri.learn.dataset import Batch, Data
-from ssus2mri.learn.device import look_every, mixed_precision
-from ssus2mri.learn.feed import Feed, plan
+from ssus2mri.learn.data.batches import Batch, Batches, draw_epoch
+from ssus2mri.learn.data.dataset import Data
+from ssus2mri.learn.ema import recompute_batchnorm, update_ema
+from ssus2mri.learn.hardware.compiled import compile_parts
+from ssus2mri.learn.hardware.cuda_graph import RecordedStep
+from ssus2mri.learn.hardware.device import flush_interval, mixed_precision
+from ssus2mri.learn.hardware.parallel import World, synchronise
 from ssus2mri.learn.losses import require_finite, weighted_sum
-from ssus2mri.learn.methods import NEEDS_TRUTH
-from ssus2mri.learn.objectives import Objective
-from ssus2mri.learn.parallel import World, synchronise
-from ssus2mri.learn.replay import Replay
+from ssus2mri.learn.objectives.base import Objective
 from ssus2mri.learn.validate import Row, Validation
 
 
-class Ask(IntEnum):
-    """What the loop is asked to do between two steps; of several wishes the largest counts."""
+class Request(IntEnum):
+    """A request to the loop between two steps; of several processes the largest counts."""
 
-    GO = 0
+    CONTINUE = 0
     SAVE = 1
     STOP = 2
 
 
 def learning_rate(initial: float, epoch: int, halve_every: int) -> float:
-    """Give the learning rate of an epoch. Source: TMI 2020, Sec. IV-A (halved every 20 epochs).
+    """Return the learning rate of an epoch. Source: TMI 2020, Sec. IV-A (halved every 20 epochs).
 
     Args:
         initial: of the first epoch.
@@ -56,7 +55,7 @@ class Loop:
 
     Args:
         objective: its networks are moved to the world's device and trained.
-        data: what to learn from.
+        data: the slices to learn from.
         settings: of the run.
         world: the processes that train together.
     """
@@ -80,7 +79,7 @@ class Loop:
             [*objective.discriminators.parameters()],
         ]
         gpu = world.device.type == "cuda"
-        # A tensor, as a recorded step reads it where it lies.
+        # A tensor, since a recorded step reads it from its place in memory.
         rate = torch.tensor(settings.learning_rate, device=world.device)
         self.optimisers = [
             torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True, capturable=gpu)
@@ -88,25 +87,25 @@ class Loop:
             if parameters
         ]
         recorded = gpu and world.size == 1 and objective.replayable
-        self.update = Replay(self._update) if recorded else self._update
-        truth = settings.method in NEEDS_TRUTH
-        self.feed = Feed(data, settings, world.device, world, truth=truth)
-        self.validation = Validation(self.feed, settings)
-        self.random = torch.Generator().manual_seed(settings.seed)
-        self.at_start = self.random.get_state()
+        self.update = RecordedStep(self._update) if recorded else self._update
+        truth = settings.traits.needs_truth
+        self.batches = Batches(data, settings, world.device, world, truth=truth)
+        self.validation = Validation(self.batches, settings)
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.random_at_start = self.generator.get_state()
         self.steps = settings.steps_per_epoch or -(-len(data.us) // settings.batch_size)
         self.epoch, self.step = 0, 0
-        self.waiting: list[dict[str, Tensor]] = []
+        self.pending: list[dict[str, Tensor]] = []
         self.sums: Row = {}
         self.history: list[Row] = []
         self.best: dict[str, Any] = {}
         self.seconds: list[float] = []
-        self.spent = 0.0
+        self.seconds_before = 0.0
 
     def run(
         self,
         *,
-        ask: Callable[[], Ask],
+        request: Callable[[], Request],
         on_step: Callable[["Loop"], None],
         on_epoch: Callable[["Loop"], None],
         on_save: Callable[["Loop"], None],
@@ -114,7 +113,7 @@ class Loop:
         """Train to the end, or until asked to stop.
 
         Args:
-            ask: asked between steps; any process's STOP stops all.
+            request: called between steps; STOP in any process stops all.
             on_step: called after every step.
             on_epoch: called after every epoch, when `history` has its row.
             on_save: called when asked to save.
@@ -125,61 +124,62 @@ class Loop:
         Raises:
             InputError: a loss is not finite.
         """
-        every = look_every(self.world.device)
+        interval = flush_interval(self.world.device)
         while not self._ended():
-            started = time.perf_counter() - self.spent
-            self.at_start = self.random.get_state()
-            drawn = plan(self.data, self.steps, self.settings.batch_size, self.random)
-            drawn = self.feed.at_hand(drawn)
+            started = time.perf_counter() - self.seconds_before
+            self.random_at_start = self.generator.get_state()
+            draws = draw_epoch(self.data, self.steps, self.settings.batch_size, self.generator)
+            draws = self.batches.transfer(draws)
             rate = self._set_learning_rate()
             while self.step < self.steps:
-                if self.step % every == 0:
-                    self.look()
-                    wish = self.world.agree(ask())
-                    if wish > Ask.GO:
-                        self.spent = time.perf_counter() - started
-                    if wish == Ask.STOP:
+                if self.step % interval == 0:
+                    self.flush_losses()
+                    asked = self.world.agree(request())
+                    if asked > Request.CONTINUE:
+                        self.seconds_before = time.perf_counter() - started
+                    if asked == Request.STOP:
                         return False
-                    if wish == Ask.SAVE:
+                    if asked == Request.SAVE:
                         on_save(self)
-                self.waiting.append(self.update(self.feed.batch(drawn, self.step)))
+                self.pending.append(self.update(self.batches.augmented(draws, self.step)))
                 self.step += 1
                 on_step(self)
-            self.look()
+            self.flush_losses()
             self._finish_epoch(rate)
             self.seconds.append(time.perf_counter() - started)
             on_epoch(self)
         return True
 
-    def look(self) -> None:
-        """Look at the losses of the last steps: a GPU would have to be waited for at every step.
+    def flush_losses(self) -> None:
+        """Fetch the losses of the steps since the last call; this waits for a GPU.
 
         Raises:
             InputError: one is not finite.
         """
-        if not self.waiting:
+        if not self.pending:
             return
-        names = list(self.waiting[0])
-        values = torch.stack([torch.stack([*one.values()]).float() for one in self.waiting])
+        names = list(self.pending[0])
+        values = torch.stack([torch.stack([*terms.values()]).float() for terms in self.pending])
         rows = self.world.mean(values).tolist()
-        self.waiting = []
+        self.pending = []
         first = self.epoch * self.steps + self.step - len(rows) + 1
         for number, row in enumerate(rows, start=first):
-            found = dict(zip(names, row, strict=True))
-            require_finite(found, number)
-            self.sums = {name: self.sums.get(name, 0.0) + found[name] for name in names}
+            losses = dict(zip(names, row, strict=True))
+            require_finite(losses, number)
+            self.sums = {name: self.sums.get(name, 0.0) + losses[name] for name in names}
 
-    def kept(self) -> tuple[int, dict[str, Tensor]]:
-        """Give the chosen epoch, the best or the last, and the generator's weights of it."""
+    def chosen(self) -> tuple[int, dict[str, Tensor]]:
+        """Return the chosen epoch, the best or the last, and the generator's weights of it."""
         if self.settings.choose == "best" and self.best:
             return self.best["epoch"], self.best["weights"]
         return self.epoch, self.average.state_dict()
 
     def _ended(self) -> bool:
-        """Tell whether to end; all processes give the same answer."""
+        """Return whether to end; the same in all processes."""
         patience = self.settings.patience
-        tired = patience and self.best and self.epoch - self.best["epoch"] >= patience
-        return self.epoch >= self.settings.epochs or bool(self.world.agree(int(bool(tired))))
+        out_of_patience = patience and self.best and self.epoch - self.best["epoch"] >= patience
+        ended = self.world.agree(int(bool(out_of_patience)))
+        return self.epoch >= self.settings.epochs or bool(ended)
 
     def _set_learning_rate(self) -> float:
         settings = self.settings
@@ -190,35 +190,35 @@ class Loop:
         return rate
 
     def _finish_epoch(self, rate: float) -> None:
-        """Sum up an epoch: means of all terms, then the same on the validation slices."""
-        settle(self.objective, self.average, self.feed, self.settings)
-        found = self.validation(self.objective, self.average)
+        """Add a row to the history: means of all terms, then the same on validation slices."""
+        recompute_batchnorm(self.objective, self.average, self.batches, self.settings)
+        validated = self.validation(self.objective, self.average)
         self.epoch += 1
         row = {
             "epoch": self.epoch,
             "step": self.epoch * self.steps,
             "learning_rate": rate,
             **{name: value / self.steps for name, value in self.sums.items()},
-            **{f"val_{name}": value for name, value in found.items()},
+            **{f"val_{name}": value for name, value in validated.items()},
         }
         self.history.append(row)
-        value = found.get("criterion", float("inf"))
-        if value < self.best.get("criterion", float("inf")):
+        criterion = validated.get("criterion", float("inf"))
+        if criterion < self.best.get("criterion", float("inf")):
             weights = copy.deepcopy(self.average.state_dict())
-            self.best = {"criterion": value, "epoch": self.epoch, "weights": weights}
-        self.step, self.sums, self.spent = 0, {}, 0.0
-        self.at_start = self.random.get_state()
+            self.best = {"criterion": criterion, "epoch": self.epoch, "weights": weights}
+        self.step, self.sums, self.seconds_before = 0, {}, 0.0
+        self.random_at_start = self.generator.get_state()
 
     def _update(self, batch: Batch) -> dict[str, Tensor]:
-        """Make one step; return every term."""
-        precision = self.settings.mixed_precision
-        with mixed_precision(self.world.device, wanted=precision):
+        """Take one step; return every term."""
+        wanted = self.settings.mixed_precision
+        with mixed_precision(self.world.device, wanted=wanted):
             terms, pairs = self.objective.generator_terms(batch)
         self._descend(0, weighted_sum(terms, self.objective.weights))
-        # First weights, which know nothing, are not averaged.
+        # The initial weights are not part of the average.
         decay = self.settings.average if self.epoch or self.step else 0.0
-        follow(self.average, self.objective.generator, decay)
-        with mixed_precision(self.world.device, wanted=precision):
+        update_ema(self.average, self.objective.generator, decay)
+        with mixed_precision(self.world.device, wanted=wanted):
             judged = self.objective.discriminator_terms(pairs)
         if judged:
             self._descend(1, torch.stack(list(judged.values())).sum())
@@ -228,9 +228,6 @@ class Loop:
         optimiser = self.optimisers[number]
         optimiser.zero_grad()
         loss.backward()
-        self.world.average_gradients(self._parameters(optimiser))
+        weights = (weight for group in optimiser.param_groups for weight in group["params"])
+        self.world.average_gradients(weights)
         optimiser.step()
-
-    @staticmethod
-    def _parameters(optimiser: torch.optim.Optimizer) -> Iterator[nn.Parameter]:
-        return (one for group in optimiser.param_groups for one in group["params"])

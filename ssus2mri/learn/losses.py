@@ -1,14 +1,14 @@
-"""The loss terms, by name: images and scores in, numbers out.
+"""The loss terms, by name.
 
 | name | source | what it compares |
 |---|---|---|
 | `lat` | TMI 2020, Eq. 3 | reconstructed US with the US, L1 |
 | `app` | Eq. 4 | synthetic with real MR, adversarial |
 | `stru` | Eq. 5 | edges of synthetic with edges of real MR, adversarial |
-| `proj` | Eq. 7 | US inferred back with the US, L1 |
-| `back_app` | Eq. 8 | US inferred back with real US, adversarial |
+| `proj` | Eq. 7 | back-inferred US with the US, L1 |
+| `back_app` | Eq. 8 | back-inferred US with real US, adversarial |
 | `bi` | Eq. 9 | latent of encoder D with latent of encoder A, adversarial |
-| `index` | Sec. III-D | predicted with true position, L1; a lone sagittal slice: either side |
+| `index` | Sec. III-D | predicted with true position, L1; a single sagittal slice: either side |
 | `match` | none | synthetic with training MR deformed onto the head, L1 |
 | `cycle` | Zhu et al. 2017, Eq. 2 | images translated there and back with themselves, L1 |
 | `identity` | Zhu et al. 2017, Sec. 5.2 | images translated to their own modality, the same, L1 |
@@ -16,8 +16,8 @@
 | `nce_identity` | Park et al. 2020, Eq. 4 | patches of MR translated to MR with its own, contrast |
 | `truth` | none | synthetic with true MR, L1 |
 
-An adversarial form judges the discriminator's map place by place and averages: for the linear part
-of a loss that is the mean score of Table I, and every place of the image gives a gradient.
+An adversarial loss is computed for each place of the discriminator's map and averaged: for the
+linear part of a loss that is the mean score of Table I, and every place has a gradient.
 """
 
 from collections.abc import Callable, Mapping
@@ -52,10 +52,10 @@ _JUDGE: dict[str, Callable[[Tensor, bool], Tensor]] = {
 
 
 def discriminator_loss(form: str, real: Tensor, fake: Tensor) -> Tensor:
-    """Give the loss of a discriminator: real should score high, fake low.
+    """Compute the loss of a discriminator: real should score high, fake low.
 
     Source: TMI 2020, Sec. III-C.1, whose form is `bce`. Eqs. 4, 5, 8 and 9 print the first term
-    without its logarithm; Sec. III-C.1 has it, and so have we. The mean of both halves is taken.
+    without its logarithm, which Sec. III-C.1 has, as here. The mean of both halves is taken.
 
     Args:
         form: ``lsgan``, ``bce`` or ``hinge``.
@@ -70,7 +70,7 @@ def discriminator_loss(form: str, real: Tensor, fake: Tensor) -> Tensor:
 
 
 def generator_loss(form: str, fake: Tensor) -> Tensor:
-    """Give the adversarial loss of the generator: its fakes should score high.
+    """Compute the adversarial loss of the generator: its fakes should score high.
 
     Source: TMI 2020, Eqs. 4, 5, 8, 9. The source minimises log(1 - D); `bce` maximises log D
     instead (non-saturating: same fixed point, a gradient from the first step).
@@ -87,7 +87,7 @@ def generator_loss(form: str, fake: Tensor) -> Tensor:
 
 
 def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
-    """Give the mean absolute difference. Source: TMI 2020, Eqs. 3 and 7.
+    """Compute the mean absolute difference. Source: TMI 2020, Eqs. 3 and 7.
 
     Args:
         output: ``(N, 1, H, W)``.
@@ -99,44 +99,44 @@ def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(output, target)
 
 
-def position_loss(found: Tensor, place: Tensor, either_side: Tensor) -> Tensor:
-    """Give the mean absolute difference of predicted and true positions.
+def position_loss(predicted: Tensor, place: Tensor, either_side: Tensor) -> Tensor:
+    """Compute the mean absolute difference of predicted and true positions.
 
-    Source: TMI 2020, Sec. III-D. A single sagittal slice looks like the one as far on the other
-    side of the midline: asked for its very index, an L1 loss is content anywhere between the two.
-    There the nearer of both counts; not stated in the source.
+    Source: TMI 2020, Sec. III-D. A single sagittal slice looks like its mirror image on the other
+    side of the midline: an L1 loss of its index is least anywhere between the two. For such slices
+    the nearer of both counts; not stated in the source.
 
     Args:
-        found: ``(N, 2)``, plane and index as `locator.scale` gives them.
+        predicted: ``(N, 2)``, plane and index, scaled by `locator.scale`.
         place: the same, true.
-        either_side: ``(N,)`` bool, whose side cannot be told.
+        either_side: ``(N,)`` bool, true for slices whose side is ambiguous.
 
     Returns:
         A number.
     """
-    miss = (found - place).abs()
-    mirrored = (found[:, 1] - (1 - place[:, 1])).abs()
+    miss = (predicted - place).abs()
+    mirrored = (predicted[:, 1] - (1 - place[:, 1])).abs()
     nearer = torch.where(either_side, torch.minimum(miss[:, 1], mirrored), miss[:, 1])
     return (miss[:, 0].mean() + nearer.mean()) / 2
 
 
 def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
-    """Give the cross-entropy of finding, for every query, its key among all of the same image.
+    """Compute the cross-entropy of identifying the key of every query among all of its image.
 
     Source: Park et al., ECCV 2020, Eqs. 2 and 3; the mean over places and images is taken.
 
     Args:
-        query: ``(N, P, F)``, features of length 1 of the output at P places.
-        key: the same of the input at the same places.
+        query: ``(N, P, F)``, unit-length features of the output at P places.
+        key: features of the input at the same places.
         temperature: of the softmax.
 
     Returns:
         A number: 0 where every query has its own key only, log P where all keys are alike.
     """
     with torch.autocast(query.device.type, enabled=False):  # the softmax magnifies rounding
-        likeness = query.float() @ key.float().mT / temperature  # (N, P, P)
+        similarity = query.float() @ key.float().mT / temperature  # (N, P, P)
     own = torch.arange(query.shape[1], device=query.device).expand(len(query), -1)
-    return F.cross_entropy(likeness.flatten(0, 1), own.flatten())
+    return F.cross_entropy(similarity.flatten(0, 1), own.flatten())
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

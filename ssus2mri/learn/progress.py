@@ -1,4 +1,4 @@
-"""Progress of a training: a bar where a terminal is attached, one plain line an epoch elsewhere."""
+"""Progress of a training: a bar on a terminal, and one line an epoch, there or in a log."""
 
 import logging
 import sys
@@ -14,19 +14,19 @@ logger = logging.getLogger(__name__)
 
 
 class Progress:
-    """Say how far a run is; a context manager.
+    """Reports the progress of a run; a context manager.
 
     Args:
-        run: its name.
-        wanted: False: say nothing.
+        run: name of the run.
+        enabled: False: report nothing.
     """
 
-    def __init__(self, run: str, *, wanted: bool) -> None:
-        self.run, self.wanted = run, wanted
+    def __init__(self, run: str, *, enabled: bool) -> None:
+        self.run, self.enabled = run, enabled
         self.bar: Bar | None = None
 
     def __enter__(self) -> "Progress":
-        if self.wanted and sys.stderr.isatty():
+        if self.enabled and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import Progress as Bar
 
@@ -45,14 +45,14 @@ class Progress:
             self.bar.stop()
 
     def step(self, loop: Loop) -> None:
-        """Move the bar."""
+        """Advance the bar."""
         if self.bar is not None:
             done = loop.epoch * loop.steps + loop.step
             self.bar.update(self.task, completed=done, total=loop.settings.epochs * loop.steps)
 
     def epoch(self, loop: Loop) -> None:
-        """Write a line: training terms, the criterion, and the time that is left."""
-        if not self.wanted:
+        """Write a line: training terms, the criterion, and the remaining time."""
+        if not self.enabled:
             return
         row = loop.history[-1]
         parts = [", ".join(f"{name} {row[name]:.3f}" for name in loop.objective.weights)]
@@ -60,17 +60,17 @@ class Progress:
             best = " (best)" if loop.best.get("epoch") == loop.epoch else ""
             parts.append(f"criterion {row['val_criterion']:.4f}{best}")
         epochs = loop.settings.epochs
-        left = sum(loop.seconds) / len(loop.seconds) * (epochs - loop.epoch)
-        parts.append(f"{duration(left)} left")
+        remaining = sum(loop.seconds) / len(loop.seconds) * (epochs - loop.epoch)
+        parts.append(f"{duration(remaining)} left")
         line = f"{self.run}: epoch {loop.epoch} of {epochs}: {'; '.join(parts)}"
         if self.bar is not None:
-            self.bar.console.print(line, highlight=False)  # above the bar, which stays whole
+            self.bar.console.print(line, highlight=False)  # above the bar
         else:
             logger.info("%s", line)
 
 
 def duration(seconds: float) -> str:
-    """Give a duration as a person would: ``45 s``, ``12 min``, ``3.5 h``."""
+    """Format a duration: ``45 s``, ``12 min``, ``3.5 h``."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""What a training leaves beside its weights: losses.csv and train.json."""
+"""The summary of a training, written beside its weights: losses.csv and train.json."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ssus2mri import __version__
 from ssus2mri.config.learn import TrainSettings
-from ssus2mri.learn import device as devices
-from ssus2mri.learn.dataset import Data
+from ssus2mri.learn.data.dataset import Data
+from ssus2mri.learn.hardware import device as devices
 from ssus2mri.learn.loop import Loop
 from ssus2mri.learn.validate import Row
 from ssus2mri.models.blocks import count_parameters
@@ -17,25 +17,25 @@ from ssus2mri.models.blocks import count_parameters
 
 @dataclass(frozen=True)
 class Trained:
-    """What is left of a training; without one, the defaults."""
+    """The outcome of a training; the defaults are of a method that learns nothing."""
 
     last: dict[str, Tensor]
-    kept: dict[str, Tensor]
+    chosen: dict[str, Tensor]
     history: list[Row] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     parameters: dict[str, int] = field(default_factory=dict)
     steps: int = 0
-    kept_epoch: int | None = None
+    chosen_epoch: int | None = None
     processes: int = 1
     resident: bool = True
 
     @classmethod
-    def by(cls, loop: Loop) -> "Trained":
-        """Take it from a loop."""
-        epoch, weights = loop.kept()
+    def from_loop(cls, loop: Loop) -> "Trained":
+        """Return the outcome of a loop that has ended."""
+        epoch, weights = loop.chosen()
         return cls(
             last=loop.average.state_dict(),
-            kept=weights,
+            chosen=weights,
             history=loop.history,
             seconds=loop.seconds,
             parameters={
@@ -44,17 +44,17 @@ class Trained:
                 "discriminators": count_parameters(loop.objective.discriminators),
             },
             steps=loop.steps,
-            kept_epoch=epoch,
+            chosen_epoch=epoch,
             processes=loop.world.size,
-            resident=loop.feed.resident,
+            resident=loop.batches.resident,
         )
 
 
 def losses_csv(history: list[Row]) -> str:
-    """Give the history as CSV: no times, so that the same seed gives the same bytes.
+    """Format the history as CSV, without times, so that the same seed gives the same bytes.
 
     Args:
-        history: a row an epoch, as `Loop` makes it.
+        history: a row an epoch, of a `Loop`.
 
     Returns:
         Header and rows; without an epoch the three columns that every run has.
@@ -67,17 +67,17 @@ def losses_csv(history: list[Row]) -> str:
 def facts(
     run: str, settings: TrainSettings, data: Data, device: torch.device, trained: Trained
 ) -> dict[str, Any]:
-    """Gather what train.json says.
+    """Return the content of train.json.
 
     Args:
         run: its name.
         settings: of the run.
-        data: what it learnt from.
-        device: where.
-        trained: what is left of it.
+        data: the slices that it learned from.
+        device: where it was trained.
+        trained: its outcome.
 
     Returns:
-        What JSON can hold; ``seconds`` are of all epochs, validation included.
+        A JSON-serialisable dict; ``seconds`` are of all epochs, validation included.
     """
     seconds, epochs = sum(trained.seconds), len(trained.seconds)
     return {
@@ -98,7 +98,7 @@ def facts(
         "slices_on_device": trained.resident,
         "parameters": trained.parameters,
         "epochs": epochs,
-        "kept_epoch": trained.kept_epoch,
+        "kept_epoch": trained.chosen_epoch,
         "steps": epochs * trained.steps,
         "seconds": round(seconds, 2),
         "seconds_per_epoch": [round(value, 3) for value in trained.seconds],

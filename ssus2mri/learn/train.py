@@ -1,4 +1,4 @@
-"""Train one run: slice files and settings in, a model, its losses and its circumstances out."""
+"""Train one run on slice files; write its model, its losses and a summary."""
 
 import hashlib
 import json
@@ -15,22 +15,23 @@ from ssus2mri import provenance
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
-from ssus2mri.learn import device as devices
-from ssus2mri.learn.board import Board
 from ssus2mri.learn.checkpoint import (
-    LAST,
+    get_state,
     read_checkpoint,
     remove_checkpoint,
+    set_state,
     write_checkpoint,
-    write_model,
 )
-from ssus2mri.learn.dataset import Data, lacks_match, load
-from ssus2mri.learn.loop import Ask, Loop
-from ssus2mri.learn.methods import NEEDS_TRUTH, UNTRAINED, objective
-from ssus2mri.learn.parallel import join, leave
+from ssus2mri.learn.data.dataset import Data, load, missing_match
+from ssus2mri.learn.generators import make_reference
+from ssus2mri.learn.hardware import device as devices
+from ssus2mri.learn.hardware.parallel import join, leave
+from ssus2mri.learn.loop import Loop, Request
+from ssus2mri.learn.model_file import LAST, write_model
+from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.learn.progress import Progress
-from ssus2mri.learn.state import restore, state
 from ssus2mri.learn.summary import Trained, facts, losses_csv
+from ssus2mri.learn.tensorboard import TensorBoard
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +46,12 @@ def run_train(
     threads: int,
     matched: Path | None = None,
 ) -> None:
-    """Train one run, or go on with it where it was interrupted.
+    """Train one run, or resume it where it was interrupted.
 
-    Beside the model stand ``last.safetensors``, which the model is too unless an earlier epoch was
-    better, ``losses.csv``, a row an epoch, and ``train.json``. SIGTERM and SIGUSR1 save a
-    checkpoint and end with exit code 128 + signal. Of several processes (see `parallel`) the first
-    one writes.
+    Written beside the model: ``last.safetensors``, the weights of the last epoch, which the model
+    has too unless an earlier epoch was better, ``losses.csv``, a row an epoch, and ``train.json``.
+    SIGTERM and SIGUSR1 save a checkpoint and end with exit code 128 + signal. Of several processes
+    (see `parallel`) the first one writes.
 
     Args:
         extracts: slice files of splits train and val.
@@ -66,112 +67,119 @@ def run_train(
     """
     device = devices.prepare(threads)
     if settings.learns_from_match and matched is None:
-        raise lacks_match(run)
+        raise missing_match(run)
     data = load(
         extracts,
-        truth=settings.method in NEEDS_TRUTH,
+        truth=settings.traits.needs_truth,
         matched=matched if settings.learns_from_match else None,
     )
-    if settings.method in UNTRAINED:
-        tensors = UNTRAINED[settings.method](data.mr).state_dict()
-        trained = Trained(last=tensors, kept=tensors)
-    else:
+    if settings.traits.learns:
         _require_truth(data, settings, run)
-        with _signals() as caught:  # before the processes meet: none may miss one later
+        with _signals() as received:  # before processes join: none may miss a signal later
             world = join(device, settings.batch_size)
             try:
-                loop = Loop(objective(settings), data, settings, world)
-                _train(loop, caught, run=run, out=out, checkpoints=checkpoints)
+                loop = Loop(make_objective(settings), data, settings, world)
+                _train(loop, received, run=run, out=out, checkpoints=checkpoints)
             finally:
                 leave()
         if not world.first:
             return
-        trained = Trained.by(loop)
+        trained = Trained.from_loop(loop)
+    else:
+        tensors = make_reference(settings, data.mr).state_dict()
+        trained = Trained(last=tensors, chosen=tensors)
     write_text(losses_csv(trained.history), out.with_name("losses.csv"))
-    said = facts(run, settings, data, device, trained)
-    write_text(json.dumps(said, indent=2) + "\n", out.with_name("train.json"))
-    for path, tensors in ((out.with_name(LAST), trained.last), (out, trained.kept)):
+    summary = facts(run, settings, data, device, trained)
+    write_text(json.dumps(summary, indent=2) + "\n", out.with_name("train.json"))
+    for path, tensors in ((out.with_name(LAST), trained.last), (out, trained.chosen)):
         write_model(path, tensors, run=run, settings=settings, subjects=data.subjects)
-    remove_checkpoint(checkpoints)  # or a training on changed images would find it finished
+    remove_checkpoint(checkpoints)  # else a training on changed images would find it finished
 
 
-def _train(loop: Loop, caught: list[int], *, run: str, out: Path, checkpoints: Path) -> None:
+def _train(loop: Loop, received: list[int], *, run: str, out: Path, checkpoints: Path) -> None:
+    """Run a loop to its end, saving checkpoints; exit after a signal."""
     world, settings = loop.world, loop.settings
     identity = _identity(settings, loop.data)
-    found = read_checkpoint(checkpoints, identity)
-    if found is not None:
-        restore(loop, found)
+    state = read_checkpoint(checkpoints, identity)
+    if state is not None:
+        set_state(loop, state)
     if world.first:
-        how = "going on from" if found is not None else "training from"
-        logger.info("%s: %s epoch %d, step %d", run, how, loop.epoch, loop.step)
-    board = Board(out.parent / "tensorboard", loop, wanted=settings.tensorboard and world.first)
-    clock = time.monotonic()
+        verb = "resuming" if state is not None else "training"
+        logger.info("%s: %s from epoch %d, step %d", run, verb, loop.epoch, loop.step)
+    curves = TensorBoard(
+        out.parent / "tensorboard", loop, enabled=settings.tensorboard and world.first
+    )
+    saved = time.monotonic()
 
-    with Progress(run, wanted=world.first) as progress:
+    with Progress(run, enabled=world.first) as progress:
 
-        def ask() -> Ask:
-            due = time.monotonic() - clock > 60 * settings.checkpoint_minutes
-            return Ask.STOP if caught else Ask.SAVE if due else Ask.GO
+        def request() -> Request:
+            if received:
+                return Request.STOP
+            due = time.monotonic() - saved > 60 * settings.checkpoint_minutes
+            return Request.SAVE if due else Request.CONTINUE
 
         def save(loop: Loop) -> None:
-            nonlocal clock
-            taken = state(loop)
+            nonlocal saved
+            state = get_state(loop)
             if world.first:
-                write_checkpoint(checkpoints, taken, identity)
-            clock = time.monotonic()
+                write_checkpoint(checkpoints, state, identity)
+            saved = time.monotonic()
 
         def on_epoch(loop: Loop) -> None:
             save(loop)
             if world.first:
                 write_text(losses_csv(loop.history), out.with_name("losses.csv"))
-            board.epoch(loop)
+            curves.epoch(loop)
             progress.epoch(loop)
 
-        done = loop.run(ask=ask, on_step=progress.step, on_epoch=on_epoch, on_save=save)
-        if not done:
+        finished = loop.run(request=request, on_step=progress.step, on_epoch=on_epoch, on_save=save)
+        if not finished:
             save(loop)
-    board.close()
-    if not done:
+    curves.close()
+    if not finished:
         if world.first:
-            logger.warning("%s: stopped; the same command goes on from here", run)
-        raise SystemExit(128 + (caught[0] if caught else signal.SIGTERM))
+            logger.warning("%s: stopped; the same command resumes from here", run)
+        raise SystemExit(128 + (received[0] if received else signal.SIGTERM))
 
 
 def _require_truth(data: Data, settings: TrainSettings, run: str) -> None:
-    """Refuse a method that learns from the truth where a volume has none."""
-    for name, known in (("train", data.us), ("val", data.val_us)):
-        if settings.method in NEEDS_TRUTH and len(known) and known.truth is None:
+    """Refuse a method that learns from the truth if a volume has none."""
+    for split, pool in (("train", data.us), ("val", data.val_us)):
+        if settings.traits.needs_truth and len(pool) and pool.truth is None:
             raise InputError(
                 f"run {run}, method {settings.method}",
                 expected="ultrasound slices whose true MR is known",
-                found=f"volumes of split {name} without `truth`",
+                found=f"volumes of split {split} without `truth`",
                 do="Train it on simulated volumes only, or leave it out of `enabled_runs`.",
             )
 
 
 def _identity(settings: TrainSettings, data: Data) -> str:
-    """Hash what a training must not change on its way; label and machine may."""
+    """Hash what must stay the same when a training is resumed; label and machine may change."""
     content = hashlib.sha256()
     for pool in (data.us, data.mr, data.val_us, data.val_mr):
-        for known in (pool.image, pool.truth, pool.matched):
-            if known is not None:
-                content.update(str(list(known.shape)).encode())
-                content.update(known.contiguous().numpy().data)
+        for images in (pool.image, pool.truth, pool.matched):
+            if images is not None:
+                content.update(str(list(images.shape)).encode())
+                content.update(images.contiguous().numpy().data)
     code = provenance.fingerprint("ssus2mri.learn.train")
-    return provenance.digest([settings.grounds(), data.subjects, content.hexdigest(), code])
+    return provenance.digest([settings.training_inputs(), data.subjects, content.hexdigest(), code])
 
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
     """Collect the signals by which schedulers announce the end."""
-    caught: list[int] = []
-    names = (signal.SIGTERM, signal.SIGUSR1)
+    received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield caught
+        yield received
         return
-    before: list[Any] = [signal.signal(name, lambda n, _: caught.append(n)) for name in names]
+    numbers = (signal.SIGTERM, signal.SIGUSR1)
+    before: list[Any] = [
+        signal.signal(number, lambda caught, _: received.append(caught)) for number in numbers
+    ]
     try:
-        yield caught
+        yield received
     finally:
-        for name, handler in zip(names, before, strict=True):
-            signal.signal(name, handler)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

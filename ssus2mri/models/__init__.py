@@ -1,1 +1,1 @@
-"""The networks; none reads a file or a configuration."""
+"""Networks; none reads a file or a configuration."""

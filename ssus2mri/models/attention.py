@@ -1,10 +1,10 @@
-"""Cross-modal attention: features of both decoders in, guided MR features out."""
+"""Cross-modal attention, by which ultrasound features guide MR features."""
 
 from torch import Tensor, nn
 
 
 def attend(delta: Tensor, phi: Tensor, g: Tensor, *, right_to_left: bool = True) -> Tensor:
-    """Multiply delta^T (x) phi (x) g of Eq. 1, divided by the number of positions N.
+    """Compute delta^T (x) phi (x) g of Eq. 1, divided by the number of positions N.
 
     There is no softmax in Eq. 1, so the product is associative: from the right it costs
     O(N C^2), from the left O(N^2 C). The division by N is not stated in the source; it keeps the
@@ -16,7 +16,7 @@ def attend(delta: Tensor, phi: Tensor, g: Tensor, *, right_to_left: bool = True)
         delta: ``(B, C, N)``, embedded US features.
         phi: ``(B, C, N)``, embedded US features.
         g: ``(B, C, N)``, embedded MR features.
-        right_to_left: the order of the product.
+        right_to_left: order of the product.
 
     Returns:
         ``(B, C, N)``.
@@ -50,8 +50,8 @@ class CrossModalAttention(nn.Module):
         """Guide MR features by US features.
 
         Args:
-            us: ``(B, channels, H, W)`` of the decoder that reconstructs the US.
-            mr: the same of the decoder that synthesises MR.
+            us: ``(B, channels, H, W)``, of the decoder that reconstructs the US.
+            mr: the same shape, of the decoder that synthesises MR.
 
         Returns:
             ``(B, channels, H, W)``.

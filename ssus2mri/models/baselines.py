@@ -10,7 +10,7 @@ from ssus2mri.slices import PLANES
 
 
 class Autoencoder(nn.Module):
-    """One encoder and one decoder that reconstruct whatever they are shown.
+    """One encoder and one decoder, which reconstruct images of both modalities.
 
     Source: TMI 2020, Sec. IV-B, "AE".
     """
@@ -28,12 +28,12 @@ class Autoencoder(nn.Module):
         return self.decoder.finish(features[-1], features, 1)
 
     def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Synthesis:
-        """Offer the reconstructed US as MR; see `Generator.forward`."""
+        """Return the reconstructed US as MR; see `Generator.forward`."""
         return Synthesis(self.reconstruct(middle(us)), None)
 
 
 class Copy(nn.Module):
-    """The US slice itself, offered as MR: what a measure gives for no translation at all."""
+    """The US slice itself, offered as MR: the result without any translation."""
 
     channels = 1
 
@@ -70,7 +70,7 @@ class Atlas(nn.Module):
 
     @classmethod
     def empty(cls, slices: int, height: int, width: int) -> "Atlas":
-        """Make room for slices that are loaded afterwards."""
+        """Return a model of so many slices, whose values are loaded afterwards."""
         return cls(
             torch.zeros(slices, height, width, dtype=torch.float16),
             torch.zeros(slices, dtype=torch.uint8),

@@ -1,4 +1,4 @@
-"""The layers that all networks are made of: a feature map in, a feature map out."""
+"""Layers shared by the networks: convolutions with normalisation and activation."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,16 +21,18 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {"none": lambda x: x, "sigmoid": torch.sigmoid}
 GROUP = 8
-"""Channels that the matrix units of a GPU take at a time; fewer cost as much as all."""
+"""Channels that the matrix units of a GPU process at a time; fewer cost as much as all."""
 
 
 class Conv(nn.Conv2d):
-    """A convolution whose input may have up to `GROUP` - 1 channels of zeros more: `widened`."""
+    """A convolution whose input may have up to `GROUP` - 1 more channels, all 0; see `widened`."""
 
     def forward(self, value: Tensor) -> Tensor:
         """Convolve ``(N, channels_in or more, H, W)``."""
-        more = value.shape[1] - self.in_channels
-        weight = F.pad(self.weight, (0, 0, 0, 0, 0, more)) if 0 < more < GROUP else self.weight
+        padding = value.shape[1] - self.in_channels
+        weight = self.weight
+        if 0 < padding < GROUP:
+            weight = F.pad(weight, (0, 0, 0, 0, 0, padding))
         return self._conv_forward(value, weight, self.bias)
 
 
@@ -41,7 +43,7 @@ def conv(
 
     Source: TMI 2020, Table I (kernel, channels, stride). Normalisation and activation are not
     stated in the source; they are settings. There is a bias only without normalisation, which
-    would take it away again: it would drift on the rounding of its gradient, and cost kernels.
+    would cancel it: it would drift with the rounding of its gradient, and cost kernels.
 
     Args:
         channels_in: channels of the input.
@@ -55,7 +57,7 @@ def conv(
     """
     bias = norm == "none"
     layer = Conv(channels_in, channels_out, 3, stride=stride, padding=1, bias=bias)
-    return _finished(layer, channels_out, norm, activation)
+    return _with_norm(layer, channels_out, norm, activation)
 
 
 def up_conv(channels_in: int, channels_out: int, *, norm: str, activation: str) -> nn.Sequential:
@@ -79,21 +81,21 @@ def up_conv(channels_in: int, channels_out: int, *, norm: str, activation: str) 
         output_padding=1,
         bias=norm == "none",
     )
-    return _finished(layer, channels_out, norm, activation)
+    return _with_norm(layer, channels_out, norm, activation)
 
 
-def _finished(layer: nn.Module, channels: int, norm: str, activation: str) -> nn.Sequential:
+def _with_norm(layer: nn.Module, channels: int, norm: str, activation: str) -> nn.Sequential:
     make_norm = pick(NORMS, norm, "norm")
     layers = [layer] if make_norm is None else [layer, make_norm(channels, affine=True)]
-    # In place: neither layer needs its result on the way back, so a map less is kept of each.
+    # In place: no layer needs its own result for its gradient, so one map fewer is stored.
     return nn.Sequential(*layers, pick(ACTIVATIONS, activation, "activation")(inplace=True))
 
 
 def pick(table: dict[str, T], name: str, what: str) -> T:
-    """Look a name up in a table.
+    """Return the entry of a name in a table.
 
     Raises:
-        ValueError: unknown; the message lists the known names.
+        ValueError: an unknown name; the message lists those in the table.
     """
     if name not in table:
         raise ValueError(f"unknown {what} {name!r}; known: {', '.join(table)}")
@@ -101,33 +103,33 @@ def pick(table: dict[str, T], name: str, what: str) -> T:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Count the numbers that training changes."""
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+    """Count the trainable parameters."""
+    return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
 
 
 def join(*features: Tensor) -> Tensor:
     """Concatenate feature maps ``(N, C, H, W)`` along their channels, in the type of the first."""
-    # Under autocast a float32 image would make the widest of all concatenations float32.
-    return torch.cat([one.to(features[0].dtype) for one in features], dim=1)
+    # Under autocast a float32 image would make the widest concatenation float32.
+    return torch.cat([feature.to(features[0].dtype) for feature in features], dim=1)
 
 
 def widened(image: Tensor) -> Tensor:
-    """Lay an image out as convolutions like it best: channels last, on a GPU a multiple of `GROUP`.
+    """Lay an image out for fast convolutions: channels last, on a GPU a multiple of `GROUP`.
 
     Args:
         image: ``(N, C, H, W)``, few channels.
 
     Returns:
-        ``(N, C or more, H, W)``, what is added is 0.
+        ``(N, C or more, H, W)``; additional channels are 0.
     """
-    if image.shape[1] == 1:  # which torch takes for channels first, and what is joined with it too
+    if image.shape[1] == 1:  # else torch takes it, and its concatenations, for channels first
         image = image[:, 0, ..., None].movedim(-1, 1)
     image = image.contiguous(memory_format=torch.channels_last)
-    more = -image.shape[1] % GROUP if image.is_cuda else 0
-    return F.pad(image, (0, 0, 0, 0, 0, more)) if more else image
+    padding = -image.shape[1] % GROUP if image.is_cuda else 0
+    return F.pad(image, (0, 0, 0, 0, 0, padding)) if padding else image
 
 
 def middle(slices: Tensor) -> Tensor:
-    """Take the slice from between its neighbours: ``(N, C, H, W)``, C odd, to ``(N, 1, H, W)``."""
+    """Return the slice between its neighbours: ``(N, C, H, W)``, C odd, to ``(N, 1, H, W)``."""
     centre = slices.shape[1] // 2
     return slices[:, centre : centre + 1]

@@ -1,4 +1,4 @@
-"""Discriminator: images, edges or latents in, a map of scores out (real high, fake low)."""
+"""The discriminator of images, edges or latents; real samples score high, fakes low."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from ssus2mri.models.blocks import conv, widened
 
-# Up to this many pixels in a row (latents) all is computed in float32: there, bfloat16 convolutions
-# of stride 2 gave gradients that are not finite on a CPU (torch 2.13).
+# Maps up to this size (latents) are computed in float32: bfloat16 convolutions of stride 2 gave
+# gradients that are not finite for them on a CPU (torch 2.13).
 SMALL = 8
 
 
@@ -40,7 +40,7 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        """Score.
+        """Compute the map of scores.
 
         Args:
             image: ``(N, channels_in, H, W)``.

@@ -1,4 +1,4 @@
-"""EdgeNet: an image in, the strength of its edges out, imitating Canny; nothing is learnt."""
+"""EdgeNet: the strength of an image's edges, imitating Canny's detector; nothing is learned."""
 
 import math
 
@@ -14,7 +14,7 @@ class EdgeNet(nn.Module):
     """Gaussian 1 x 5 and 5 x 1, Sobel horizontal and vertical, suppression, two thresholds.
 
     The gradient passes through the magnitude of the edges that are kept; suppression and
-    thresholds act as a mask without gradient. Table I prints the second Sobel filter behind the
+    thresholds act as a mask without gradient. Table I lists the second Sobel filter after the
     first; both are applied to the smoothed image here, as in Canny's detector.
 
     Source: TMI 2020, Sec. III-E.3, Table I. Sigma and thresholds are not stated in the source.
@@ -45,7 +45,7 @@ class EdgeNet(nn.Module):
             self.register_buffer(name, kernel, persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Find edges.
+        """Detect edges.
 
         Args:
             image: ``(N, 1, H, W)``.
@@ -61,10 +61,10 @@ class EdgeNet(nn.Module):
         smooth = F.conv2d(F.pad(smooth, (0, 0, 2, 2), mode="replicate"), self.g_vert)
         padded = F.pad(smooth, (1, 1, 1, 1), mode="replicate")
         x, y = F.conv2d(padded, self.s_hori), F.conv2d(padded, self.s_vert)
-        magnitude = torch.sqrt(x * x + y * y + 1e-12)  # the root has no slope at 0
+        magnitude = torch.sqrt(x * x + y * y + 1e-12)  # the root has no derivative at 0
         with torch.no_grad():
-            kept = _thinned(magnitude, x, y)
-            mask = _connected(kept, self.low, self.high)
+            thin = _thinned(magnitude, x, y)
+            mask = _connected(thin, self.low, self.high)
         return magnitude * mask
 
 
@@ -91,9 +91,9 @@ def _thinned(magnitude: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _connected(thin: Tensor, low: float, high: float) -> Tensor:
-    """Mark what exceeds ``high``, and what exceeds ``low`` within two steps of it (hysteresis)."""
+    """Return 1 above ``high``, and above ``low`` within two pixels of such (hysteresis), else 0."""
     weak = (thin >= low).to(thin.dtype)
     mask = (thin >= high).to(thin.dtype)
-    for _ in range(2):  # two steps instead of whole chains: the same work for every image
+    for _ in range(2):  # two pixels instead of whole chains: the same work for every image
         mask = F.max_pool2d(mask, 3, stride=1, padding=1) * weak
     return mask

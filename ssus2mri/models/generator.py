@@ -1,7 +1,7 @@
-"""The generator: a US slice in, synthetic MR out, with what its losses need.
+"""The generator, which synthesises MR from a US slice.
 
-Encoder A and decoders B (reconstructs the US) and C (synthesises MR) with the attention between
-them are the forward path; encoder D and decoder E infer the US back from the synthetic MR.
+Encoder A and decoders B (reconstructs the US) and C (synthesises MR), with attention from B to C,
+are the forward path; encoder D and decoder E, the backward path, infer US from the synthetic MR.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ LEVELS = 5
 
 @dataclass(frozen=True)
 class Shape:
-    """Numbers of Table I, and what it leaves open; the section ``network`` describes them."""
+    """Sizes of Table I, and choices that it leaves open; section ``network`` describes them."""
 
     encoder_channels: int
     decoder_channels: int
@@ -33,10 +33,10 @@ class Shape:
 
 
 class Synthesis(NamedTuple):
-    """What every model gives for a batch of slices.
+    """The output of every model for a batch of slices.
 
-    ``mr (N, 1, H, W)``; ``position (N, 2)``, plane and index as `locator.scale` gives them, or None
-    where the model does not predict it.
+    ``mr (N, 1, H, W)``; ``position (N, 2)``, plane and index scaled by `locator.scale`, or None if
+    the model does not predict them.
     """
 
     mr: Tensor
@@ -57,7 +57,7 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList([first, *(layer(c, c) for _ in range(LEVELS - 1))])
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Encode.
+        """Encode an image.
 
         Args:
             image: ``(N, channels_in, H, W)``, H and W multiples of 32.
@@ -111,7 +111,7 @@ class Decoder(nn.Module):
         )
 
     def keep_before(self, level: int) -> "Decoder":
-        """Drop the blocks that `start` does not run before a level; return the decoder."""
+        """Drop the blocks that `start` does not need before a level; return the decoder."""
         self.blocks = self.blocks[: level - 1]
         return self
 
@@ -141,13 +141,13 @@ class Decoder(nn.Module):
         return self(value, features, level, LEVELS + 1)
 
     def forward(self, value: Tensor, features: list[Tensor], first: int, last: int) -> Tensor:
-        """Run some levels; both parts of a decoder are a call of it, which can be compiled.
+        """Run some levels; both parts of a decoder call it, so that they can be compiled.
 
         Args:
             value: the input of dec ``first``.
             features: what `Encoder` returns.
             first: 1 to 6.
-            last: the same; not before ``first``.
+            last: ``first`` to 6.
 
         Returns:
             The concatenated input of the level after ``last``, or if that is 6, the image.
@@ -156,13 +156,13 @@ class Decoder(nn.Module):
             value = join(self.blocks[level - 1](value), features[LEVELS - level])
         if last <= LEVELS:
             return value
-        # Images are float32 whatever the features are: bfloat16 has but 8 bits for grey levels.
+        # Images are always float32: bfloat16 has only 8 bits for grey levels.
         return self.output(self.blocks[-1](value).float())
 
 
 @dataclass(frozen=True)
 class Forward:
-    """What the forward path gives: MR, A's latent, and if asked for the US again and its place."""
+    """Output of the forward path; US (reconstructed) and position only if requested."""
 
     mr: Tensor
     us: Tensor | None
@@ -171,20 +171,20 @@ class Forward:
 
 
 class Generator(nn.Module):
-    """Encoders A and D, decoders B, C and E, attention from B to C; only those asked for.
+    """Encoders A and D, decoders B, C and E, attention from B to C; only the requested ones.
 
     Source: TMI 2020, Sec. III, Fig. 2; Sec. III-D for neighbours and locator.
 
     Args:
         shape: sizes of encoders and decoders.
-        neighbours: slices on either side that encoder A sees beside the slice; every decoder gives
-            the middle slice.
+        neighbours: slices on either side that encoder A sees as well; every decoder outputs the
+            middle slice.
         attention_level: decoder level whose input the attention changes; 0 for none.
         attention_channels: of the attention's embeddings.
         locator_channels: of the index predictor's convolutions; empty for none.
-        reconstruct: whether a loss needs decoder B to its end; the attention needs its start.
-        encode_back: whether encoder D is needed, from synthetic MR back to the latent.
-        infer_back: whether decoder E is needed, from there to US.
+        reconstruct: whether a loss needs all of decoder B; the attention needs its start.
+        encode_back: whether encoder D is needed, from synthetic MR back to a latent.
+        infer_back: whether decoder E is needed, from that latent to US.
     """
 
     def __init__(
@@ -224,7 +224,7 @@ class Generator(nn.Module):
 
         Args:
             us: ``(N, channels, H, W)`` in [0, 1], the slice between its neighbours.
-            reconstruct: whether to run decoder B to its end.
+            reconstruct: whether to run decoder B to the end.
 
         Returns:
             See `Forward`.
@@ -249,19 +249,19 @@ class Generator(nn.Module):
             mr: ``(N, 1, H, W)``, synthetic.
 
         Returns:
-            The US inferred back, ``(N, 1, H, W)``, if decoder E was needed, and D's latent.
+            The back-inferred US, ``(N, 1, H, W)``, if there is a decoder E, and D's latent.
         """
         if self.encoder_d is None:
-            raise ValueError("this generator was made without a backward path")
+            raise ValueError("this generator has no backward path")
         features = self.encoder_d(mr)
         if self.decoder_e is None:
             return None, features[-1]
-        # In the parts of the other decoders: compiled, all three are the same code.
+        # In the same parts as the other decoders, so that all three share compiled code.
         half = self.decoder_e.start(features, self.level)
         return self.decoder_e.finish(half, features, self.level), features[-1]
 
     def forward(self, us: Tensor, plane: Tensor, index: Tensor, ga_weeks: Tensor) -> Synthesis:
-        """Synthesise MR; of decoder B only what the attention reads is run.
+        """Synthesise MR; of decoder B only what the attention needs is run.
 
         Args:
             us: ``(N, channels, H, W)`` in [0, 1], the slice between its neighbours.

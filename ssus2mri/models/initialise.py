@@ -1,4 +1,4 @@
-"""First weights: a network and a random generator in, the network changed in place."""
+"""Initial weights of a network."""
 
 import math
 
@@ -11,16 +11,16 @@ from ssus2mri.models.attention import CrossModalAttention
 def draw_weights(
     network: nn.Module, generator: torch.Generator, *, std: float | None = None
 ) -> None:
-    """Draw all weights anew, without touching the global random state.
+    """Draw all weights, without touching the global random state.
 
     Uniform with variance 1 / fan-in, biases 0; an attention starts as the identity (its last layer
-    at 0), because its product is of third order in the features and would drown them. Not stated
-    in the source.
+    at 0), because its product is of third order in the features and would dominate them. Not
+    stated in the source.
 
     Args:
         network: changed in place, on the CPU.
-        generator: where the numbers come from.
-        std: where given, weights are Gaussian with this standard deviation instead (Zhu et al.,
+        generator: source of random numbers.
+        std: if not None, weights are Gaussian with this standard deviation instead (Zhu et al.,
             ICCV 2017, Sec. 7.1).
     """
     for module in network.modules():

@@ -1,4 +1,4 @@
-"""The index predictor: a latent in, the slice's place in the atlas out."""
+"""The index predictor, which regresses the position of a slice in the atlas from its latent."""
 
 from collections.abc import Sequence
 
@@ -19,8 +19,8 @@ class Locator(nn.Module):
     Source: TMI 2020, Sec. III-D, III-E.5, Table I (conv 48, 32, 16, 4; FC 16 -> 2). Not stated in
     the source: the strides (ours: 2, 2, 1, 1, so that a latent of 5 x 5 ends at 2 x 2), what the
     two outputs are (ours: plane and index), a normalisation (ours: none, the last map may be one
-    pixel) and where an activation stands (ours: not behind the last convolution, of whose four
-    channels some then stay at 0 for good). The map of a smaller or larger latent is averaged or
+    pixel) and where activations are (ours: none after the last convolution, else some of its four
+    channels stay at 0 forever). The map of a smaller or larger latent is averaged or
     repeated to 2 x 2.
 
     Args:
@@ -41,15 +41,15 @@ class Locator(nn.Module):
         self.output = nn.Linear(last * EDGE * EDGE, 2)
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Predict.
+        """Predict plane and index.
 
         Args:
             latent: ``(N, channels_in, h, w)``, of encoder A.
 
         Returns:
-            ``(N, 2)`` float32, plane and index as `scale` gives them, unbounded.
+            ``(N, 2)`` float32, plane and index scaled by `scale`, unbounded.
         """
-        # A position is a number to be read: bfloat16 has but 8 bits for 160 of them, and strided
+        # Positions need float32: bfloat16 has only 8 bits for 160 of them, and strided
         # bfloat16 convolutions of small maps fail on a CPU (see `discriminator.SMALL`).
         with torch.autocast(latent.device.type, enabled=False):
             features = F.adaptive_avg_pool2d(self.layers(latent.float()), EDGE)
@@ -57,7 +57,7 @@ class Locator(nn.Module):
 
 
 def scale(plane: Tensor, index: Tensor, size: int) -> Tensor:
-    """Bring plane and index to [0, 1].
+    """Scale plane and index to [0, 1].
 
     Args:
         plane: ``(N,)``, an index into `slices.PLANES`.
@@ -71,7 +71,7 @@ def scale(plane: Tensor, index: Tensor, size: int) -> Tensor:
 
 
 def read(position: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Read a predicted position: the inverse of `scale`, to the nearest plane.
+    """Convert a predicted position to (nearest) plane and index: the inverse of `scale`.
 
     Args:
         position: ``(N, 2)``, unbounded.

@@ -1,4 +1,4 @@
-"""What judges and compares patches: the discriminator of CycleGAN and CUT, and CUT's projection."""
+"""The patch discriminator of CycleGAN and CUT, and the patch projection of CUT."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SLOPE = 0.2
-"""Of the leaky ReLU (Zhu et al., ICCV 2017, Sec. 7.2)."""
+"""Slope of the leaky ReLU (Zhu et al., ICCV 2017, Sec. 7.2)."""
 
 
 class PatchDiscriminator(nn.Module):
@@ -39,7 +39,7 @@ class PatchDiscriminator(nn.Module):
 
 
 class PatchProjector(nn.Module):
-    """For each layer two fully connected ones, then unit length.
+    """Two fully connected layers for each feature map, then normalisation to unit length.
 
     Source: Park et al., ECCV 2020, Sec. 3, "a small two-layer MLP network".
 
@@ -51,12 +51,12 @@ class PatchProjector(nn.Module):
     def __init__(self, channels: Sequence[int], features: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            nn.Sequential(nn.Linear(own, features), nn.ReLU(), nn.Linear(features, features))
-            for own in channels
+            nn.Sequential(nn.Linear(width, features), nn.ReLU(), nn.Linear(features, features))
+            for width in channels
         )
 
     def forward(self, maps: Sequence[Tensor], places: Sequence[Tensor]) -> list[Tensor]:
-        """Project feature maps at some places.
+        """Project feature maps at the given places.
 
         Args:
             maps: ``(N, C, H, W)`` each.
@@ -65,24 +65,28 @@ class PatchProjector(nn.Module):
         Returns:
             For each map ``(N, P, features)`` of length 1.
         """
-        chosen = [one.flatten(2)[..., at].mT for one, at in zip(maps, places, strict=True)]
-        projected = [layer(one) for layer, one in zip(self.layers, chosen, strict=True)]
-        return [F.normalize(one.float(), dim=2) for one in projected]
+        pairs = zip(maps, places, strict=True)
+        vectors = [features.flatten(2)[..., pixels].mT for features, pixels in pairs]
+        projected = [layer(values) for layer, values in zip(self.layers, vectors, strict=True)]
+        return [F.normalize(values.float(), dim=2) for values in projected]
 
 
 def draw_places(maps: Sequence[Tensor], patches: int, generator: torch.Generator) -> list[Tensor]:
-    """Draw different places of feature maps, the same for all images of a batch.
+    """Draw distinct places of feature maps, the same for all images of a batch.
 
     Args:
         maps: ``(N, C, H, W)`` each.
-        patches: how many places; all where a map has fewer.
+        patches: number of places; all if a map has fewer.
         generator: on the CPU.
 
     Returns:
         For each map ``(min(patches, H W),)`` int64, on its device.
     """
-    drawn = [torch.randperm(one.shape[2] * one.shape[3], generator=generator) for one in maps]
+    orders = [
+        torch.randperm(features.shape[2] * features.shape[3], generator=generator)
+        for features in maps
+    ]
     return [
-        places[:patches].to(one.device, non_blocking=True)
-        for places, one in zip(drawn, maps, strict=True)
+        order[:patches].to(features.device, non_blocking=True)
+        for order, features in zip(orders, maps, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The generator of CycleGAN and CUT: an image in, an image of the other modality out."""
+"""The generator of CycleGAN and CUT, which translates an image to the other modality."""
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Change ``(N, channels, H, W)``."""
+        """Return ``(N, channels, H, W)``."""
         return features + self.layers(features)
 
 
@@ -60,7 +60,7 @@ class ResnetGenerator(nn.Module):
         self.tap_channels = [1, 2 * channels, wide, wide, wide]
 
     def translate(self, image: Tensor) -> Tensor:
-        """Translate.
+        """Translate an image.
 
         Args:
             image: ``(N, 1, H, W)`` in [-1, 1], H and W multiples of 4.
@@ -71,7 +71,7 @@ class ResnetGenerator(nn.Module):
         return torch.tanh(self.layers(image).float())
 
     def encode(self, image: Tensor) -> list[Tensor]:
-        """Give the features of five layers: pixels, both halvings, first and middle block.
+        """Return the features of five layers: pixels, both halvings, first and middle block.
 
         Source: Park et al., ECCV 2020, Sec. 4.1, appendix C.1.
 
@@ -84,7 +84,7 @@ class ResnetGenerator(nn.Module):
         return self._trace(image, self.taps[-1] + 1)[1]
 
     def translate_and_encode(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Give what `translate` and `encode` give, in one pass."""
+        """Return the results of `translate` and `encode`, in one pass."""
         value, features = self._trace(image, len(self.layers))
         return torch.tanh(value.float()), features
 
@@ -102,12 +102,12 @@ class ResnetGenerator(nn.Module):
 
 
 def signed(image: Tensor) -> Tensor:
-    """Bring [0, 1] to [-1, 1], in which Zhu et al. and Park et al. give their weights."""
+    """Scale [0, 1] to [-1, 1], the range for which the sources give their weights."""
     return 2 * image - 1
 
 
 def unsigned(image: Tensor) -> Tensor:
-    """Bring [-1, 1] to [0, 1]."""
+    """Scale [-1, 1] to [0, 1]."""
     return (image + 1) / 2
 
 

@@ -1,7 +1,7 @@
-"""Aligned training MR in, its mean in the shape of the atlas out: what `match` deforms onto heads.
+"""Stage `blend`: average training MR in the shape of the atlas, for `match` to deform onto heads.
 
-Not in the source. Two people's brains in one space still differ by millimetres: their mean would be
-blurred, and like neither. So each MR is first deformed to the atlas, which is MR too.
+Not in the source. The brains of two people still differ by millimetres after alignment: their mean
+would be blurred and resemble neither. So each MR is first deformed to the MR of the atlas.
 """
 
 import logging
@@ -15,7 +15,7 @@ from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.deform import deform_smoothly
 from ssus2mri.errors import InputError
 from ssus2mri.formats import read_any
-from ssus2mri.prepare.extract import aligned, scaled
+from ssus2mri.prepare.extract import read_aligned, scaled
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def blend(
     Args:
         scans: aligned MR, any intensities, each with the mask of its brain on the same grid.
         template: MR of the atlas on the same grid, 0 outside the brain.
-        percentiles: within a brain, shown as 0 and 1.
+        percentiles: within a brain, mapped to 0 and 1.
         settings: section ``match``.
 
     Returns:
@@ -42,10 +42,10 @@ def blend(
         ValueError: an image without contrast.
     """
     brain = template > 0
-    fixed = _unit(template, brain, percentiles)
+    fixed = _scaled(template, brain, percentiles)
     total = np.zeros(template.GetSize()[::-1], np.float32)
     for image, mask in scans:
-        moving = _unit(image, mask, percentiles)
+        moving = _scaled(image, mask, percentiles)
         to_moving = deform_smoothly(fixed, moving, brain, settings)
         warped = sitk.Resample(moving, fixed, to_moving, sitk.sitkLinear, 0.0)
         total += sitk.GetArrayViewFromImage(warped)
@@ -53,8 +53,8 @@ def blend(
     return geometry.from_array(np.clip(mean, 0, 1), template)
 
 
-def _unit(image: sitk.Image, inside: sitk.Image, percentiles: list[float]) -> sitk.Image:
-    array, mask = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(inside) > 0
+def _scaled(image: sitk.Image, brain: sitk.Image, percentiles: list[float]) -> sitk.Image:
+    array, mask = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(brain) > 0
     return geometry.from_array(scaled(array, mask, percentiles)[0], image)
 
 
@@ -68,11 +68,11 @@ def run_blend(
     percentiles: list[float],
     settings: MatchSettings,
 ) -> None:
-    """Read aligned training MR, average it in the shape of the atlas, and write the mean.
+    """Average aligned training MR in the shape of the atlas and write the mean.
 
     Args:
         images: aligned MR volumes.
-        masks: of the cropped images, written by `crop`.
+        masks: masks of the cropped images, written by `crop`.
         transforms: image -> atlas, written by `align`.
         template: MR of the atlas.
         out: ``.nii.gz`` to write, in [0, 1].
@@ -80,17 +80,17 @@ def run_blend(
         settings: section ``match``.
 
     Raises:
-        InputError: a volume that cannot be used, or not a mask and a transform for each.
+        InputError: an unusable volume, or not a mask and a transform for each.
     """
     if not len(images) == len(masks) == len(transforms):
         raise InputError(
             "--masks, --transforms",
-            expected=f"{len(images)} of each, one for every volume",
+            expected=f"{len(images)} of each, for every volume",
             found=f"{len(masks)} masks, {len(transforms)} transforms",
-            do="Give them in the order of the volumes, separated by spaces.",
+            do="List them in the order of the volumes, separated by spaces.",
         )
     files = zip(images, masks, transforms, strict=True)
-    scans = [aligned(*known, plane=False)[:2] for known in files]
+    scans = [read_aligned(*paths, plane=False)[:2] for paths in files]
     try:
         mean = blend(
             scans,
@@ -103,7 +103,7 @@ def run_blend(
             ", ".join(str(path) for path in images),
             expected="contrast within the brain",
             found=str(error),
-            do="Look at the images and their alignment.",
+            do="Check the images and their alignment.",
         ) from error
     volume.write(mean, out)
     logger.info("mean of %d MR volumes in the shape of the atlas", len(images))

@@ -1,7 +1,6 @@
-"""Local contrast of a head on a grid along the world's axes: what images are compared by.
+"""Local contrast within the head: the features that `ssus2mri.prepare.search` and `match` compare.
 
-`ssus2mri.prepare.search` and `match` compare it. Arrays are [z, y, x], points are rows (x, y, z)
-of world mm.
+Arrays are [z, y, x], points are rows (x, y, z) of world mm.
 """
 
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from ssus2mri.config.prepare import ContrastSettings
 from ssus2mri.errors import InputError
 
 Floats = NDArray[np.float64]
-_BLUR = 0.6  # of the grid's spacing: what a coarser grid can hold
+_BLUR = 0.6  # of the grid's spacing: against aliasing on a coarser grid
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is compared, on a grid along the world's axes.
+    """The features, on a grid along the world's axes.
 
     ``values`` is ``(z, y, x)`` float, 0 outside ``inside``; ``origin`` the world point of voxel 0.
     """
@@ -31,16 +30,16 @@ class Features:
     spacing_mm: float
 
     def points(self) -> tuple[Floats, Floats]:
-        """Give the voxels inside: places ``(N, 3)`` and values ``(N,)``."""
+        """Return the voxels inside: points ``(N, 3)`` and values ``(N,)``."""
         index = np.argwhere(self.inside)
         return index[:, ::-1] * self.spacing_mm + self.origin, self.values[self.inside]
 
     def image(self) -> sitk.Image:
-        """Give the values as a float32 image in the world."""
+        """Return the values as a float32 image in world coordinates."""
         return self._in_world(self.values.astype(np.float32))
 
     def mask(self) -> sitk.Image:
-        """Give what is inside as a uint8 image in the world."""
+        """Return the mask of the inside as a uint8 image in world coordinates."""
         return self._in_world(self.inside.astype(np.uint8))
 
     def _in_world(self, array: NDArray) -> sitk.Image:
@@ -49,9 +48,9 @@ class Features:
         image.SetOrigin(self.origin.tolist())
         return image
 
-    def sample(self, values: Floats, places: Floats) -> Floats:
+    def sample(self, values: Floats, points: Floats) -> Floats:
         """Interpolate an array on the grid at world points ``(..., 3)``; 0 outside."""
-        index = (places - self.origin) / self.spacing_mm
+        index = (points - self.origin) / self.spacing_mm
         return ndimage.map_coordinates(values, np.moveaxis(index[..., ::-1], -1, 0), order=1)
 
 
@@ -63,24 +62,24 @@ def features(
     modality: str,
     settings: ContrastSettings,
 ) -> Features:
-    """Turn an image into what is compared: its local contrast within the head.
+    """Compute the local contrast of an image within the head.
 
-    ``(I - local mean) / local deviation`` evens out gain, shadow and attenuation. An ultrasound's
-    skull is left out: it is bright where the beam meets it at right angles, so its echo follows the
-    probe and not the head.
+    ``(I - local mean) / local deviation`` compensates for gain, shadow and attenuation. The skull
+    of an ultrasound is left out: it is bright where the beam meets it at right angles, so its echo
+    depends on the position of the probe rather than on the head.
 
     Args:
         image: 3D, any direction, any intensities.
         head: mask on the image's grid.
-        spacing_mm: of the grid compared on; the image is smoothed accordingly.
+        spacing_mm: of the grid; the image is smoothed accordingly.
         modality: ``us`` or ``mr``.
-        settings: of section ``align`` or ``match``.
+        settings: section ``align`` or ``match``.
 
     Returns:
         The features.
 
     Raises:
-        InputError: nothing of the head is left to compare.
+        InputError: no part of the head is left to compare.
     """
     skin_mm: float = getattr(settings.skin_mm, modality)
     grid = _grid_around(head, spacing_mm)
@@ -111,7 +110,7 @@ def features(
 
 
 def _grid_around(mask: sitk.Image, spacing_mm: float) -> sitk.Image:
-    """Empty grid along the world's axes that holds a mask of any direction."""
+    """Return an empty grid along the world's axes that contains a mask of any direction."""
     index = np.argwhere(sitk.GetArrayViewFromImage(mask) > 0)[:, ::-1]
     ends = np.stack([index.min(axis=0), index.max(axis=0)]).astype(float)
     corners = [ends[bits, range(3)].tolist() for bits in np.ndindex(2, 2, 2)]
@@ -125,7 +124,7 @@ def _grid_around(mask: sitk.Image, spacing_mm: float) -> sitk.Image:
 
 
 def _on_grid(image: sitk.Image, grid: sitk.Image) -> Floats:
-    """Smooth to what the grid can hold, and resample."""
+    """Smooth an image to the resolution of the grid, and resample it."""
     blur_mm = _BLUR * grid.GetSpacing()[0]
     smooth = sitk.SmoothingRecursiveGaussian(sitk.Cast(image, sitk.sitkFloat32), blur_mm)
     moved = sitk.Resample(smooth, grid, sitk.Transform(), sitk.sitkLinear, 0.0)

@@ -1,6 +1,6 @@
-"""Aligned image -> slices in [0, 1]: the file that every later stage reads.
+"""Stage `extract`: cut an aligned image into slices in [0, 1], which every later stage reads.
 
-The source (TMI 2020, Sec. IV-A) gives about 300 slices of 160 x 160 a volume; which slices are left
+The source (TMI 2020, Sec. IV-A) has about 300 slices of 160 x 160 per volume; which slices are left
 out and how intensities are scaled is not stated in the source.
 """
 
@@ -17,6 +17,7 @@ from ssus2mri.config.prepare import ExtractSettings
 from ssus2mri.errors import InputError
 from ssus2mri.formats import read_any
 from ssus2mri.slices import PLANES, Header, Slices
+from ssus2mri.slicing import cut
 from ssus2mri.tissues import Tissue
 from ssus2mri.volume import read, read_labels
 
@@ -28,11 +29,11 @@ def scaled(
 
     Args:
         array: any shape, original intensities.
-        inside: same shape, where the head is, somewhere True.
-        percentiles: of the voxels inside, shown as 0 and 1.
+        inside: same shape, the head, not empty.
+        percentiles: of the voxels inside, mapped to 0 and 1.
 
     Returns:
-        float32 in [0, 1], 0 outside the head; the intensities shown as 0 and as 1.
+        float32 in [0, 1], 0 outside the head; the intensities mapped to 0 and to 1.
 
     Raises:
         ValueError: the two percentiles are equal.
@@ -44,11 +45,11 @@ def scaled(
     return np.where(inside, unit, np.float32(0.0)), low, high
 
 
-def chosen(inside: NDArray[np.bool_], settings: ExtractSettings) -> list[tuple[int, int]]:
+def choose(inside: NDArray[np.bool_], settings: ExtractSettings) -> list[tuple[int, int]]:
     """Choose the slices of a volume.
 
     Args:
-        inside: ``[z, y, x]``, where the head is.
+        inside: ``[z, y, x]``, the head.
         settings: section ``extract``.
 
     Returns:
@@ -70,11 +71,6 @@ def chosen(inside: NDArray[np.bool_], settings: ExtractSettings) -> list[tuple[i
     return pairs
 
 
-def cut(array: NDArray, pairs: list[tuple[int, int]]) -> NDArray:
-    """Cut slices ``(S, H, W)`` out of an atlas array ``[z, y, x]`` at (plane, index) pairs."""
-    return np.stack([np.take(array, index, axis=plane) for plane, index in pairs])
-
-
 def extract(
     image: sitk.Image,
     head: sitk.Image,
@@ -91,12 +87,12 @@ def extract(
     Args:
         image: in atlas space; a plane is 2D.
         head: its mask, same grid.
-        header: what is known already; ``low`` and ``high`` are filled in.
-        pairs: (plane, index) of the slices; one for a plane.
-        percentiles: within the head, shown as 0 and 1.
-        labels: tissues, same grid; None: not known.
-        truth: true MR, same grid, 0 outside the brain; None: not known.
-        truth_percentiles: within its brain, shown as 0 and 1.
+        header: of the slices; ``low`` and ``high`` are filled in.
+        pairs: (plane, index) of the slices; a single pair for a 2D plane.
+        percentiles: within the head, mapped to 0 and 1.
+        labels: tissues, same grid; None: unknown.
+        truth: true MR, same grid, 0 outside the brain; None: unknown.
+        truth_percentiles: within its brain, mapped to 0 and 1.
 
     Returns:
         The slices.
@@ -104,11 +100,13 @@ def extract(
     Raises:
         ValueError: the image is constant within the head.
     """
+    plane = np.array([plane for plane, _ in pairs], np.uint8)
+    index = np.array([index for _, index in pairs], np.int16)
     inside = sitk.GetArrayFromImage(head) > 0
     unit, low, high = scaled(sitk.GetArrayFromImage(image), inside, percentiles)
 
     def sliced(array: NDArray) -> NDArray:
-        return array[None] if array.ndim == 2 else cut(array, pairs)
+        return array[None] if array.ndim == 2 else cut(array, plane, index)
 
     true_unit = None
     if truth is not None:
@@ -117,8 +115,8 @@ def extract(
     return Slices(
         header=replace(header, low=low, high=high),
         image=sliced(unit.astype(np.float16)),
-        plane=np.array([plane for plane, _ in pairs], np.uint8),
-        index=np.array([index for _, index in pairs], np.int16),
+        plane=plane,
+        index=index,
         head=sliced(inside),
         truth=None if true_unit is None else sliced(true_unit),
         labels=None if labels is None else sliced(sitk.GetArrayFromImage(labels)),
@@ -142,10 +140,10 @@ def run_extract(
     out: Path,
     settings: ExtractSettings,
 ) -> None:
-    """Read an aligned image and what belongs to it, slice, and write the slice file.
+    """Cut an aligned image and the images that belong to it, and write the slice file.
 
     The index of a 2D plane is ``index`` of the quality file (``.json``) beside the aligned image:
-    the level that `align` found it nearest to.
+    the nearest level of the atlas, as `align` determined it.
 
     Args:
         image: aligned image.
@@ -157,19 +155,19 @@ def run_extract(
         ga_weeks: gestational age, weeks.
         split: ``train``, ``val`` or ``test``.
         plane: plane of a 2D image; empty: a volume.
-        labels: tissues in the image's own space; None: not known.
-        truth: true MR in the image's own space; None: not known.
-        pathology: what the subject has, by its name in the manifest; empty: nothing.
+        labels: tissues in the image's own space; None: unknown.
+        truth: true MR in the image's own space; None: unknown.
+        pathology: the subject's pathology, by its name in the manifest; empty: none.
         out: ``.h5`` to write.
         settings: section ``extract``.
 
     Raises:
         InputError: no head or no slice left after alignment, or a constant image.
     """
-    picture, head, to_atlas = aligned(image, mask, transform, plane=bool(plane))
+    aligned_image, head, to_atlas = read_aligned(image, mask, transform, plane=bool(plane))
     percentiles = getattr(settings, f"{modality}_percentiles")
     inside = sitk.GetArrayViewFromImage(head) > 0
-    pairs = [(PLANES.index(plane), _level(image))] if plane else chosen(inside, settings)
+    pairs = [(PLANES.index(plane), _level(image))] if plane else choose(inside, settings)
     if not inside.any() or not pairs:
         raise InputError(
             str(image),
@@ -184,22 +182,22 @@ def run_extract(
         modality=modality,
         ga_weeks=ga_weeks,
         split=split,
-        spacing_mm=picture.GetSpacing()[0],
-        size=picture.GetSize()[0],
+        spacing_mm=aligned_image.GetSpacing()[0],
+        size=aligned_image.GetSize()[0],
         low=0.0,
         high=0.0,
-        origin_mm=picture.GetOrigin(),
+        origin_mm=aligned_image.GetOrigin(),
         pathology=pathology,
     )
     try:
         result = extract(
-            picture,
+            aligned_image,
             head,
             header=header,
             pairs=pairs,
             percentiles=percentiles,
-            labels=_labels(labels, picture, to_atlas),
-            truth=_truth(truth, picture, to_atlas),
+            labels=_labels(labels, aligned_image, to_atlas),
+            truth=_truth(truth, aligned_image, to_atlas),
             truth_percentiles=settings.mr_percentiles,
         )
     except ValueError as error:
@@ -213,22 +211,22 @@ def run_extract(
 
 
 def beside(image: Path, ending: str) -> Path:
-    """Path of a file beside an image: its name with another ending instead of ``.nii.gz``."""
+    """Return the path of a file beside an image, another ending in place of ``.nii.gz``."""
     return image.with_name(image.name.removesuffix(".gz").removesuffix(".nii") + ending)
 
 
-def aligned(
+def read_aligned(
     image: Path, mask: Path, transform: Path, *, plane: bool
 ) -> tuple[sitk.Image, sitk.Image, sitk.Transform]:
     """Read the aligned image, its head on the same grid, and the transform that leads there."""
-    picture = read_any(image)
+    aligned_image = read_any(image)
     to_atlas = geometry.read_transform(transform, 2 if plane else 3)
-    head = geometry.resample(read_any(mask), picture, to_atlas, nearest=True)
-    return picture, head, to_atlas
+    head = geometry.resample(read_any(mask), aligned_image, to_atlas, nearest=True)
+    return aligned_image, head, to_atlas
 
 
 def _level(image: Path) -> int:
-    """Read the axial index that `align` found a plane nearest to."""
+    """Read the axial index of a plane, as `align` determined it."""
     quality = beside(image, ".json")
     try:
         return int(json.loads(quality.read_text(encoding="utf-8"))["index"])
@@ -253,5 +251,5 @@ def _truth(path: Path | None, like: sitk.Image, to_atlas: sitk.Transform) -> sit
         return None
     truth = read(path)
     brain = geometry.resample(truth > 0, like, to_atlas, nearest=True)
-    # Interpolation fades the border out: its faint rim would be taken for the darkest tissue.
+    # Interpolation fades the border out: its faint rim would pass for the darkest tissue.
     return sitk.Mask(geometry.resample(truth, like, to_atlas), brain)

@@ -1,9 +1,13 @@
-"""An aligned ultrasound in, what training MR would look like in that very head out.
+"""Stage `match`: atlas-based synthesis of MR by deformable registration.
 
-Not in the source, which brings all scans to one space and then draws both modalities without regard
-to it. The atlas is known as ultrasound, from each side, and as MR: its ultrasound is deformed to
-the scan, and the training MR goes along. What comes out is nobody's MR. It errs where the
-deformation does, and knows nothing that the training MR does not show.
+The atlas exists as ultrasound, from each side, and as MR: its ultrasound is deformed to the scan,
+and the same deformation is applied to the training MR. The result is not an MR of the subject: it
+errs where the deformation does, and shows nothing that the training MR lacks.
+
+Not in the source (TMI 2020), which aligns all scans to one space, but then draws both modalities
+independently of each other. Precedent for bringing an MR atlas to fetal ultrasound by way of an
+ultrasound simulated from it, there affinely: Kuklisova-Murgasova et al., *Med Image Anal* 2013,
+17(8):1137-50.
 """
 
 import logging
@@ -19,8 +23,9 @@ from ssus2mri.deform import deform_smoothly, displacements
 from ssus2mri.formats import read_any
 from ssus2mri.prepare import contrast, picture
 from ssus2mri.prepare.contrast import Features
-from ssus2mri.prepare.extract import aligned, cut
+from ssus2mri.prepare.extract import read_aligned
 from ssus2mri.slices import Slices
+from ssus2mri.slicing import cut
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +34,7 @@ logger = logging.getLogger(__name__)
 class Atlas:
     """The atlas on one grid: ultrasound, head, labels (`Tissue`), and training MR in its shape.
 
-    ``us`` is the same head as seen from each side that a probe stands on.
+    ``us`` is the same head as scanned from each side.
     """
 
     us: list[sitk.Image]
@@ -42,9 +47,9 @@ class Atlas:
 class Matched:
     """The atlas in the shape of a head, on the grid of its scan.
 
-    ``mr`` float32, 0 outside the head; ``labels`` uint8 `Tissue`, 0 far from it; ``view`` which of
-    the atlas's views the scan was found to be like; ``moved_mm`` how far the atlas was moved within
-    the head, mean.
+    ``mr`` is float32, 0 outside the head; ``labels`` are uint8 `Tissue`, 0 far from it; ``view`` is
+    the number of the view that the scan resembles; ``moved_mm`` is the mean displacement of the
+    atlas within the head.
     """
 
     mr: sitk.Image
@@ -54,7 +59,7 @@ class Matched:
 
 
 def match(us: sitk.Image, head: sitk.Image, atlas: Atlas, settings: MatchSettings) -> Matched:
-    """Deform the atlas onto a head, and MR in the atlas's shape with it.
+    """Deform the atlas, and with it the training MR, onto a head.
 
     Args:
         us: aligned 3D ultrasound.
@@ -63,39 +68,41 @@ def match(us: sitk.Image, head: sitk.Image, atlas: Atlas, settings: MatchSetting
         settings: section ``match``.
 
     Returns:
-        The atlas in the shape of this head. Where no deformation is found it keeps its own.
+        The atlas in the shape of this head, or in its own where the registration fails.
     """
-    known = [(us, head), *((view, atlas.head) for view in atlas.us)]
+    scans = [(us, head), *((view, atlas.head) for view in atlas.us)]
     fixed, *views = (
         contrast.features(image, mask, settings.spacing_mm, modality="us", settings=settings)
-        for image, mask in known
+        for image, mask in scans
     )
-    # Which side the scan was taken from is not known: the view that comes nearest tells.
-    tried = [
-        (one.image(), deform_smoothly(fixed.image(), one.image(), fixed.mask(), settings))
-        for one in views
+    # The side that the scan was taken from is unknown: the most similar view is chosen.
+    transforms = [
+        deform_smoothly(fixed.image(), moving.image(), fixed.mask(), settings) for moving in views
     ]
-    likeness = [_likeness(fixed, *one) for one in tried]
-    view = int(np.argmax(likeness))
-    _, found = tried[view]
-    field = sitk.GetArrayFromImage(displacements(found, fixed.image()))
-    # Beyond what was compared nothing is known to be deformed: no outlines there.
+    similarities = [
+        _correlation(fixed, moving.image(), transform)
+        for moving, transform in zip(views, transforms, strict=True)
+    ]
+    view = int(np.argmax(similarities))
+    transform = transforms[view]
+    field = sitk.GetArrayFromImage(displacements(transform, fixed.image()))
+    # The deformation is undefined outside the grid of the features: no outlines there.
     compared = sitk.Resample(fixed.mask() >= 0, us, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
-    labels = sitk.Resample(atlas.labels, us, found, sitk.sitkNearestNeighbor, 0)
+    labels = sitk.Resample(atlas.labels, us, transform, sitk.sitkNearestNeighbor, 0)
     return Matched(
-        mr=sitk.Mask(sitk.Resample(atlas.mr, us, found, sitk.sitkLinear, 0.0), head),
+        mr=sitk.Mask(sitk.Resample(atlas.mr, us, transform, sitk.sitkLinear, 0.0), head),
         labels=sitk.Mask(labels, compared),
         view=view,
         moved_mm=float(np.linalg.norm(field[fixed.inside], axis=-1).mean()),
     )
 
 
-def _likeness(fixed: Features, moving: sitk.Image, transform: sitk.Transform) -> float:
-    """Correlation of two heads, the one deformed to the other."""
+def _correlation(fixed: Features, moving: sitk.Image, transform: sitk.Transform) -> float:
+    """Correlate two heads after deforming the second to the first."""
     moved = sitk.Resample(moving, fixed.image(), transform, sitk.sitkLinear, 0.0)
-    both = fixed.values[fixed.inside], sitk.GetArrayViewFromImage(moved)[fixed.inside]
-    norm = float(np.linalg.norm(both[0]) * np.linalg.norm(both[1]))
-    return float(both[0] @ both[1]) / norm if norm else 0.0
+    a, b = fixed.values[fixed.inside], sitk.GetArrayViewFromImage(moved)[fixed.inside]
+    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / norm if norm else 0.0
 
 
 def run_match(
@@ -112,10 +119,10 @@ def run_match(
     out: Path,
     settings: MatchSettings,
 ) -> None:
-    """Read an aligned ultrasound, match MR to it, and write the slices beside which it is learnt.
+    """Match MR to an aligned ultrasound and write its slices, at the places of the ultrasound's.
 
-    A 2D plane gets the MR of its level in the shape of the atlas: one plane does not tell how a
-    head is deformed across it.
+    A 2D plane gets the MR of its level in the shape of the atlas: a single plane does not show how
+    the head is deformed across it.
 
     Args:
         image: aligned ultrasound.
@@ -123,42 +130,41 @@ def run_match(
         transform: image -> atlas.
         plane: plane of a 2D image; empty: a volume.
         extract: slice file of the same volume; the new one has its planes and indices.
-        views: ultrasound of the atlas, from each side that a probe stands on.
+        views: ultrasound of the atlas from each side.
         template_head: mask of its head.
         template_labels: its tissues.
         blend: MR in the shape of the atlas, written by `blend`.
         out: ``.h5`` to write; beside it the picture ``.png`` of the scan, with outlines of the
-            tissues as they were deformed, and the side it was found to be seen from.
+            deformed tissues and the name of the side chosen.
         settings: section ``match``.
     """
-    known = slices.read(extract)
-    us, head, _ = aligned(image, mask, transform, plane=bool(plane))
-    others = (read_any(path) for path in (template_head, template_labels, blend))
-    atlas = Atlas([read_any(path) for path in views], *others)
-    name = known.header.volume
+    scan = slices.read(extract)
+    us, head, _ = read_aligned(image, mask, transform, plane=bool(plane))
+    images = (read_any(path) for path in (template_head, template_labels, blend))
+    atlas = Atlas([read_any(path) for path in views], *images)
+    name = scan.header.volume
     if plane:
-        mr, labels = atlas.mr, atlas.labels[:, :, int(known.index[0])]
+        mr, labels = atlas.mr, atlas.labels[:, :, int(scan.index[0])]
         caption = f"{name}: one plane, the template is not deformed"
     else:
-        found = match(us, head, atlas, settings)
-        mr, labels = found.mr, found.labels
-        side = views[found.view].name.partition(".")[0]
+        matched = match(us, head, atlas, settings)
+        mr, labels = matched.mr, matched.labels
+        side = views[matched.view].name.partition(".")[0]
         caption = (
             f"{name}: the template as seen from the side '{side}' deformed to the scan,"
-            f" {found.moved_mm:.1f} mm on average"
+            f" {matched.moved_mm:.1f} mm on average"
         )
-    pairs = list(zip(known.plane.tolist(), known.index.tolist(), strict=True))
-    made = cut(sitk.GetArrayFromImage(mr), pairs)
+    mr_slices = cut(sitk.GetArrayFromImage(mr), scan.plane, scan.index)
     slices.write(
         Slices(
-            header=replace(known.header, modality="mr", low=0.0, high=1.0),
-            image=(made * known.head).astype(np.float16),
-            plane=known.plane,
-            index=known.index,
-            head=known.head,
+            header=replace(scan.header, modality="mr", low=0.0, high=1.0),
+            image=(mr_slices * scan.head).astype(np.float16),
+            plane=scan.plane,
+            index=scan.index,
+            head=scan.head,
         ),
         out,
     )
     panels = picture.panels(sitk.GetArrayFromImage(us), sitk.GetArrayFromImage(labels))
     picture.write(picture.draw(panels, caption), out.with_suffix(".png"))
-    logger.info("%s; MR of %d slices", caption, len(known))
+    logger.info("%s; MR of %d slices", caption, len(scan))

@@ -1,4 +1,4 @@
-"""An aligned image and the template's labels in, a picture for the eye out."""
+"""Pictures of aligned images with outlines of the template, for inspection by eye."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -17,11 +17,11 @@ OUTLINES = (
     ("ventricles", (Tissue.VENTRICLES, Tissue.CAVUM), "#ff5c8a"),
     ("cerebellum", (Tissue.CEREBELLUM,), "#7ddc5c"),
 )
-"""What is drawn of the template: name, tissues, colour."""
+"""The outlines drawn of the template: name, tissues, colour."""
 
 
 class Panel(NamedTuple):
-    """One plane: ``image`` and ``labels`` are ``(H, W)`` with row 0 at the top of the picture.
+    """A plane: ``image`` and ``labels`` are ``(H, W)`` with row 0 at the top of the picture.
 
     ``sides`` names top, bottom, left and right (A, P, S, I, R, L), or is empty.
     """
@@ -33,7 +33,7 @@ class Panel(NamedTuple):
 
 
 def panels(image: NDArray[np.floating], labels: NDArray[np.integer]) -> list[Panel]:
-    """Cut the three planes through the middle of the template's head, upright.
+    """Cut the three planes through the centre of the template's head, upright.
 
     Args:
         image: ``[z, y, x]`` on the atlas grid, or an axial plane ``[y, x]``.
@@ -41,7 +41,7 @@ def panels(image: NDArray[np.floating], labels: NDArray[np.integer]) -> list[Pan
 
     Returns:
         Axial with anterior up; coronal and sagittal with superior up; the patient's right is at
-        the left of axial and coronal (radiological). Of one plane left and right are not known.
+        the left of axial and coronal (radiological). Left and right of a 2D plane are unknown.
     """
     if image.ndim == 2:
         return [Panel("axial plane", image, labels, "AP")]
@@ -55,11 +55,11 @@ def panels(image: NDArray[np.floating], labels: NDArray[np.integer]) -> list[Pan
 
 
 def draw(planes: list[Panel], title: str) -> Figure:
-    """Draw planes side by side with the template's outlines over them.
+    """Draw planes side by side, with the template's outlines on them.
 
     Args:
-        planes: one or more.
-        title: what it shows, a colon, and how good it is.
+        planes: at least one.
+        title: what the figure shows, a colon, and a measure of its quality.
 
     Returns:
         The figure, not yet written.
@@ -82,8 +82,8 @@ def write(figure: Figure, path: Path) -> None:
 
 
 def _draw_panel(axes: Axes, panel: Panel) -> None:
-    shown = panel.image[panel.image != 0]
-    low, high = np.percentile(shown, [1.0, 99.5]) if shown.size else (0.0, 1.0)
+    values = panel.image[panel.image != 0]
+    low, high = np.percentile(values, [1.0, 99.5]) if values.size else (0.0, 1.0)
     axes.imshow(panel.image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6))
     for _, tissues, colour in OUTLINES:
         inside = np.isin(panel.labels, tissues)

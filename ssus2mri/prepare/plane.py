@@ -1,9 +1,9 @@
-"""One axial plane and the template in; its 2D transform to the template's axial grid out.
+"""Alignment of a single axial plane to the axial grid of the template.
 
-The head's ellipse gives place, size and direction; correlation with the template's axial slices
-around the thalami refines it a little and says which end is anterior and which level is nearest.
-What is left of the midline cannot be told from right in one plane, so it is never mirrored. The
-source treats volumes only: all of this is ours.
+The ellipse of the head gives position, size and direction; correlation with the template's axial
+slices around the thalami refines these and determines which end is anterior and which level is
+nearest. Left and right cannot be told apart in a single plane, so it is never mirrored. The source
+treats volumes only: all of this is ours.
 """
 
 from typing import Any
@@ -29,12 +29,12 @@ def align_plane(
     ga_weeks: float,
     settings: PlaneSettings,
 ) -> tuple[sitk.Similarity2DTransform, dict[str, Any]]:
-    """Bring an axial plane to the template's axial grid, anterior up.
+    """Align an axial plane to the template's axial grid, anterior up.
 
     The long axis of the mask's ellipse becomes vertical and its centre that of the template's head.
-    The head is scaled (isotropic) so that its circumference is the template's (``scale_to:
-    template``), or that of its age (``age``: Hadlock 1984, so a head of the template's own age gets
-    the template's size only as far as the template follows that chart).
+    The head is scaled isotropically to the circumference of the template (``scale_to: template``),
+    or of its age (``age``: Hadlock 1984, so a head of the template's own age gets the template's
+    size only as far as the template follows that chart).
 
     Args:
         image: 2D, float32, 0 outside the field of view.
@@ -57,33 +57,33 @@ def align_plane(
     atlas_mask.CopyInformation(like)
     head, atlas_head = _world(of_mask(mask), mask), _world(of_mask(atlas_mask), like)
     fit = _circumference(atlas_head) / _circumference(head)
-    wanted = fit
+    scale = fit
     if settings.scale_to == "age":
-        wanted = head_circumference_mm(ga_weeks) / _circumference(head)
+        scale = head_circumference_mm(ga_weeks) / _circumference(head)
     half = round(settings.level_mm / template.GetSpacing()[2])
     first, last = max(level - half, 0), min(level + half, len(labels) - 1)
     slices = sitk.GetArrayFromImage(template)[first : last + 1]
     inner = draw(of_mask(mask).grown(-settings.rim_mm / fit), mask)
     match = _Match(image, inner, like, slices, settings.blur_mm)
-    tried = [
+    refined = [
         _refined(match, head, atlas_head.center, fit, turned, settings) for turned in (False, True)
     ]
-    turned = tried[1][1] > tried[0][1]
-    transform, similarity, nearest = tried[turned]
-    transform.SetScale(wanted)  # about the head's centre, so that it stays where it is
+    turned = refined[1][1] > refined[0][1]
+    transform, similarity, nearest = refined[turned]
+    transform.SetScale(scale)  # about the head's centre, so that its position is unchanged
     return transform, {
         "index": first + nearest,
         "similarity": similarity,
-        "similarity_turned": tried[not turned][1],
-        "orientation_margin": similarity - tried[not turned][1],
+        "similarity_turned": refined[not turned][1],
+        "orientation_margin": similarity - refined[not turned][1],
         "turned": bool(turned),
-        "scale": wanted,
+        "scale": scale,
         "angle_deg": float(np.rad2deg(transform.GetAngle())),
     }
 
 
 def thalamic_level(labels: NDArray[np.uint8]) -> int:
-    """Axial index with the most deep grey matter (thalami and basal ganglia).
+    """Return the axial index with the most deep grey matter (thalami and basal ganglia).
 
     Args:
         labels: ``[z, y, x]``, `Tissue`.
@@ -95,12 +95,12 @@ def thalamic_level(labels: NDArray[np.uint8]) -> int:
         area = np.isin(labels, tissues).sum(axis=(1, 2))
         if area.any():
             break
-    # The middle of the plateau, so that one voxel more or less does not decide.
+    # The middle of the plateau, so that a single voxel does not decide.
     return round(float(np.flatnonzero(area >= 0.95 * area.max()).mean()))
 
 
 def axial_grid(template: sitk.Image) -> sitk.Image:
-    """Empty 2D image on x and y of a template whose axes are the world's."""
+    """Return an empty 2D image on x and y of a template whose axes are the world's."""
     like = sitk.Image(template.GetSize()[:2], sitk.sitkFloat32)
     like.SetSpacing(template.GetSpacing()[:2])
     like.SetOrigin(template.GetOrigin()[:2])
@@ -108,7 +108,7 @@ def axial_grid(template: sitk.Image) -> sitk.Image:
 
 
 class _Match:
-    """Correlation of a moved plane with template slices within the plane's head."""
+    """Correlate a moved plane with template slices, within the plane's head."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class _Match:
         self._slices = gaussian_filter(slices, (0, sigma, sigma))
 
     def correlations(self, transform: sitk.Transform) -> Floats:
-        """Pearson correlation with each slice, ``(levels,)``."""
+        """Return the Pearson correlation with each slice, ``(levels,)``."""
         inverse = transform.GetInverse()
         moved = sitk.Resample(self._image, self._like, inverse)
         mask = sitk.Resample(self._mask, self._like, inverse, sitk.sitkNearestNeighbor)
@@ -132,11 +132,11 @@ class _Match:
         if np.count_nonzero(inside) < 16:
             return np.full(len(self._slices), -1.0)
         values = sitk.GetArrayViewFromImage(moved)[inside].astype(float)
-        others = self._slices[:, inside].astype(float)
+        levels = self._slices[:, inside].astype(float)
         values = values - values.mean()
-        others = others - others.mean(axis=1, keepdims=True)
-        norms = np.linalg.norm(values) * np.linalg.norm(others, axis=1)
-        correlations: Floats = others @ values / np.maximum(norms, 1e-9)
+        levels = levels - levels.mean(axis=1, keepdims=True)
+        norms = np.linalg.norm(values) * np.linalg.norm(levels, axis=1)
+        correlations: Floats = levels @ values / np.maximum(norms, 1e-9)
         return correlations
 
 
@@ -148,7 +148,10 @@ def _refined(
     turned: bool,
     settings: PlaneSettings,
 ) -> tuple[sitk.Similarity2DTransform, float, int]:
-    """Refine angle and shift, kept near the ellipse's by a penalty; transform, match, level."""
+    """Refine angle and shift, kept near the ellipse's by a penalty.
+
+    Returns the transform, its correlation, and the level that it is the correlation with.
+    """
     angle = _upright(head.rotation[:, 0]) + (np.pi if turned else 0.0)
     spread = np.array([np.deg2rad(settings.angle_deg), settings.shift_mm, settings.shift_mm])
 
@@ -177,13 +180,13 @@ def _refined(
 
 
 def _upright(direction: Floats) -> float:
-    """Angle, rad within +-90 degrees, that turns a direction (x, y) to the vertical."""
+    """Return the angle, rad within +-90 degrees, that turns a direction (x, y) to the vertical."""
     angle = np.pi / 2 - np.arctan2(direction[1], direction[0])
     return float((angle + np.pi / 2) % np.pi - np.pi / 2)
 
 
 def _world(ellipse: Ellipsoid, image: sitk.Image) -> Ellipsoid:
-    """Turn local mm in array order [y, x] into world x, y."""
+    """Convert local mm in array order [y, x] to world x, y."""
     direction = np.array(image.GetDirection()).reshape(2, 2)
     center = direction @ ellipse.center[::-1] + np.array(image.GetOrigin())
     return Ellipsoid(center, ellipse.axes, direction @ ellipse.rotation[::-1])

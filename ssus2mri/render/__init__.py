@@ -1,1 +1,1 @@
-"""From tables and pictures to one page."""
+"""The report: tables and pictures of all stages in one HTML page."""

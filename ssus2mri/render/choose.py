@@ -1,28 +1,29 @@
-"""Slices in; out, which of them to show, and the real MR to show beside them."""
+"""The choice of slices to show, and of the real MR to show beside them."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ssus2mri.evaluate.pairs import Entry, Pair, load, pair_nearest
 from ssus2mri.render.gather import plane_name
-from ssus2mri.slices import Slices, read
+from ssus2mri.slices import Slices
 
 T = TypeVar("T")
+Reference = tuple[NDArray[np.float16], str]  # an image and what it is
 
 
 def spread(candidates: Sequence[T], count: int) -> list[T]:
-    """Take a few of many, evenly, the ends left out.
+    """Choose some candidates evenly, the ends left out.
 
     Args:
         candidates: in order.
-        count: how many to take; all when there are no more.
+        count: how many to choose; all if there are no more.
 
     Returns:
-        Some of them, in order.
+        The chosen candidates, in order.
     """
     if len(candidates) <= count:
         return list(candidates)
@@ -30,19 +31,19 @@ def spread(candidates: Sequence[T], count: int) -> list[T]:
     return [candidates[int(place)] for place in places]
 
 
-def chosen(slices: Slices, scored: Sequence[set[tuple[str, int]]], count: int) -> list[int]:
-    """Choose the slices of a volume to show: of each plane some of the middle half of its range.
+def choose_slices(slices: Slices, scored: Sequence[set[tuple[str, int]]], count: int) -> list[int]:
+    """Choose the slices of a volume to show, in each plane from the middle half of its range.
 
     Args:
         slices: the US volume.
-        scored: sets of (plane, index) with scores, the most wanted first; a set with too few of a
-            plane's slices is passed over.
-        count: slices a plane.
+        scored: sets of (plane, index) with scores, the preferred one first; a set with too few
+            slices of a plane is passed over.
+        count: slices per plane.
 
     Returns:
         Places in ``slices``, plane by plane, in order of the index.
     """
-    found = []
+    chosen = []
     for plane in np.unique(slices.plane):
         places = np.flatnonzero(slices.plane == plane)
         places = places[np.argsort(slices.index[places], kind="stable")]
@@ -54,61 +55,60 @@ def chosen(slices: Slices, scored: Sequence[set[tuple[str, int]]], count: int) -
             for place, value in zip(places, index, strict=True)
             if low + quarter <= value <= high - quarter
         ] or [int(places[len(places) // 2])]
-        for wanted in scored:
-            name = plane_name(plane)
-            known = [place for place in middle if (name, int(slices.index[place])) in wanted]
-            if len(known) >= min(count, len(middle)):
-                middle = known
+        name = plane_name(plane)
+        for keys in scored:
+            with_scores = [place for place in middle if (name, int(slices.index[place])) in keys]
+            if len(with_scores) >= min(count, len(middle)):
+                middle = with_scores
                 break
-        found += spread(middle, count)
-    return found
+        chosen += spread(middle, count)
+    return chosen
 
 
-class RealMr:
-    """Finds the real MR to show beside a US slice whose true MR is not known."""
+def real_mr(us: Slices, places: Sequence[int], mr: Sequence[Entry]) -> list[Reference | None]:
+    """Find the real MR to show beside US slices whose true MR is unknown.
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        """Remember where to look.
+    A test scan of the same subject comes first, then training scans, of which the nearest slice is
+    taken, as in `ssus2mri.evaluate.register`.
 
-        Args:
-            paths: slice files of real MR, read when first needed.
-        """
-        self._paths = paths
+    Args:
+        us: the US volume.
+        places: which of its slices.
+        mr: slice files of real MR.
 
-    @cached_property
-    def _volumes(self) -> list[Slices]:
-        return [read(path) for path in self._paths]
+    Returns:
+        For each slice an image ``(H, W)`` in [0, 1] and what it is, or None where no MR has this
+        plane.
+    """
+    header = us.header
+    scan = Entry(Path(), header, us.plane[places], us.index[places])
+    training = [reference for reference in mr if reference.header.split == "train"]
+    same_subject = [
+        reference
+        for reference in mr
+        if reference.header.subject == header.subject and reference.header.split == "test"
+    ]
+    pairs = {
+        pair.number: pair
+        for references in (training, same_subject)
+        for pair in pair_nearest(scan, references)
+    }
+    slices = load(list(pairs.values()))
+    return [
+        (
+            slices[pair.reference.path].image[pair.reference_number],
+            _description(scan, pair),
+        )
+        if (pair := pairs.get(number))
+        else None
+        for number in range(len(places))
+    ]
 
-    def nearest(self, us: Slices, place: int) -> tuple[NDArray[np.float16], str] | None:
-        """Find the real MR slice at the same place, or the nearest one.
 
-        The same subject's test scan comes first, then training scans; among those the nearest
-        index of the same plane, then the nearest gestational age.
-
-        Args:
-            us: the US volume.
-            place: which of its slices.
-
-        Returns:
-            Its image ``(H, W)`` in [0, 1] and what it is, or None when no MR has this plane.
-        """
-        header, best = us.header, None
-        for mr in self._volumes:
-            own = mr.header.subject == header.subject and mr.header.split == "test"
-            if not own and mr.header.split != "train":
-                continue
-            same = np.flatnonzero(mr.plane == us.plane[place])
-            if not len(same):
-                continue
-            apart = np.abs(mr.index[same].astype(int) - int(us.index[place]))
-            number = int(same[np.argmin(apart)])
-            weeks = abs(mr.header.ga_weeks - header.ga_weeks)
-            key = (not own, int(apart.min()), weeks, mr.header.volume)
-            if best is None or key < best[0]:
-                best = (key, mr, number)
-        if best is None:
-            return None
-        (unpaired, apart_px, _, _), mr, number = best
-        other = f", slice {mr.index[number]}" if apart_px else ""
-        kind = "nearest training MR" if unpaired else "MR of the same subject"
-        return mr.image[number], f"{kind}: {mr.header.volume}, {mr.header.ga_weeks:g} w{other}"
+def _description(scan: Entry, pair: Pair) -> str:
+    reference = pair.reference
+    training = reference.header.split == "train"
+    kind = "nearest training MR" if training else "MR of the same subject"
+    index = reference.index[pair.reference_number]
+    place = f", slice {index}" if index != scan.index[pair.number] else ""
+    return f"{kind}: {reference.header.volume}, {reference.header.ga_weeks:g} w{place}"

@@ -1,18 +1,18 @@
-"""How scans were aligned, what was trained on and with which settings, as tables."""
+"""Tables of the inputs: scans and their alignment, training and settings of the runs."""
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from ssus2mri.render.gather import Results
-from ssus2mri.render.views import Cell, Column, Row, View, number, plain, run_columns
+from ssus2mri.render.table import Cell, Column, Row, Table, number, plain, run_columns
 from ssus2mri.slices import Header
 
-_LEFT_OUT = ("run", "settings", "seconds_per_epoch")  # said elsewhere, or too long
+_LEFT_OUT = ("run", "settings", "seconds_per_epoch")  # shown elsewhere, or too long
 
 
-def alignment_table(results: Results) -> View:
-    """Quality of every alignment as `align` wrote it, the least similar first.
+def alignment_table(results: Results) -> Table:
+    """Lay out the quality of every alignment as `align` wrote it, the least similar first.
 
     Args:
         results: what the folder holds.
@@ -40,10 +40,10 @@ def alignment_table(results: Results) -> View:
     ]
     numbers = [any(_is_number(results.align[name].get(key)) for name in names) for key in keys]
     heads = [Column(_words(key), number) for key, number in zip(keys, numbers, strict=True)]
-    return View([Column("Scan", number=False), *heads], rows, names=names)
+    return Table([Column("Scan", number=False), *heads], rows, names=names)
 
 
-def scan_table(results: Results) -> View:
+def scan_table(results: Results) -> Table:
     """Count volumes and subjects of each modality and split.
 
     Args:
@@ -84,21 +84,21 @@ def scan_table(results: Results) -> View:
     )
     versions = ", ".join(sorted({header.version for header in results.headers}))
     heads = ["Images", "Volumes", "Subjects", "Weeks", "Names"]
-    return View(
+    return Table(
         [Column(head, number=head in heads[1:4]) for head in heads],
         rows,
         caption=f"Atlas grid: {sizes}. Sliced by version {versions}.",
     )
 
 
-def training_table(results: Results) -> View:
-    """Lay side by side what every run's train.json says but for its settings.
+def training_table(results: Results) -> Table:
+    """Lay out side by side what the train.json of every run says, except for its settings.
 
     Args:
         results: what the folder holds.
 
     Returns:
-        The table, a column a run.
+        The table, a column per run.
     """
     facts = [
         {key: value for key, value in run.info.items() if key not in _LEFT_OUT}
@@ -107,30 +107,30 @@ def training_table(results: Results) -> View:
     return _side_by_side(results, facts, marked=False)
 
 
-def settings_table(results: Results) -> View:
-    """Lay every run's settings side by side; those in which trained runs differ are marked.
+def settings_table(results: Results) -> Table:
+    """Lay out the settings of all runs side by side; those in which trained runs differ are marked.
 
     Args:
         results: what the folder holds.
 
     Returns:
-        The table, a column a run.
+        The table, a column per run.
     """
     return _side_by_side(results, [run.info["settings"] for run in results.runs], marked=True)
 
 
-def _side_by_side(results: Results, values: list[dict[str, Any]], *, marked: bool) -> View:
-    flat = [dict(_flat(of_run)) for of_run in values]
+def _side_by_side(results: Results, values: list[dict[str, Any]], *, marked: bool) -> Table:
+    flat = [dict(_flat(facts)) for facts in values]
     rows = []
     for key in dict.fromkeys(key for texts in flat for key in texts):
-        texts = [of_run.get(key, "–") for of_run in flat]
+        texts = [facts.get(key, "–") for facts in flat]
         trained = {text for text, run in zip(texts, results.runs, strict=True) if run.trained}
         rows.append(Row([Cell(key), *map(Cell, texts)], marked=marked and len(trained) > 1))
-    return View([Column("", number=False), *run_columns(results.runs)], rows)
+    return Table([Column("", number=False), *run_columns(results.runs)], rows)
 
 
 def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Leaves of nested objects with dotted keys, as text."""
+    """Iterate over the leaves of nested objects: dotted key and text."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _flat(inner, f"{prefix}{key}.")
@@ -139,7 +139,7 @@ def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
 
 
 def _decimals(values: list[Any]) -> int:
-    """Decimals that suit a column: fewer for large numbers."""
+    """Return the decimals that suit a column: fewer for large numbers."""
     largest = max((abs(value) for value in values if _is_number(value)), default=0)
     return 1 if largest >= 10 else 3
 
@@ -157,7 +157,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _words(key: str) -> str:
-    """Column head from a key: ``shift_mm`` becomes ``shift, mm``."""
+    """Turn a key into a column head: ``shift_mm`` becomes ``shift, mm``."""
     for ending, unit in (("_mm", "mm"), ("_deg", "degrees")):
         if key.endswith(ending):
             return f"{key.removesuffix(ending).replace('_', ' ')}, {unit}"

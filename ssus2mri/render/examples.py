@@ -1,22 +1,23 @@
-"""Slices and rows in, the rows of the picture grid out."""
+"""The picture grid: slices of test scans, synthetic by every run, beside real MR."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
-from ssus2mri.render.choose import RealMr, chosen, spread
+from ssus2mri.render.choose import Reference, choose_slices, real_mr, spread
 from ssus2mri.render.figures import edges, grey, upright
 from ssus2mri.render.gather import SLICE, Results, Run, plane_name
-from ssus2mri.render.views import number
+from ssus2mri.render.table import number
 from ssus2mri.slices import Slices, read
 
 Key = tuple[str, str, int]  # volume, plane, index
 
 IN_SIGHT = ("SSIM", "deformation")
-"""Scores shown under a picture; all are shown when the reader points at it."""
+"""Scores shown below a picture; the others are shown on hover."""
 
 # Column, name, decimals, in the order shown.
 _SCORES = (
@@ -30,7 +31,7 @@ _SCORES = (
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of the grid; ``scores`` are names and numbers as text, the best known first."""
+    """A picture of the grid; ``scores`` are names and numbers as text."""
 
     label: str
     note: str
@@ -41,11 +42,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Example:
-    """One row of the grid: the same place in the US, in every run and in real MR.
+    """A row of the grid: the same place in the US, in every run and in real MR.
 
-    ``rank`` has for each run a number that is lower for worse slices (SSIM, or else minus the
-    deformation), NaN when unknown. ``edges`` is empty when the true MR is not known, ``pathology``
-    when the subject is healthy.
+    ``rank`` holds for each run a number that is lower for worse slices (SSIM, or else minus the
+    deformation), NaN where unknown. ``edges`` is empty where the true MR is unknown, ``pathology``
+    where the subject has none.
     """
 
     volume: str
@@ -64,7 +65,7 @@ def examples(
 
     Args:
         results: what the folder holds.
-        count: slices a volume and plane.
+        count: slices per volume and plane.
         most_rows: rows of the grid; volumes are left out, evenly, to keep to it.
         edge_sigma_px: see `figures.edges`.
 
@@ -75,52 +76,57 @@ def examples(
         InputError: a run has no synthetic slice for a US slice.
     """
     scores = [_scores(run) for run in results.runs]
-    real = RealMr(results.mr)
-    first = next(iter(results.us))
-    rows_a_volume = len(chosen(read(results.us[first]), [], count))
-    found = []
-    for volume in spread(list(results.us), max(1, most_rows // rows_a_volume)):
+    first = next(iter(results.us.values()))
+    rows_per_volume = len(choose_slices(read(first), [], count))
+    rows = []
+    for volume in spread(list(results.us), max(1, most_rows // rows_per_volume)):
         us = read(results.us[volume])
         synthetic = [read(run.synthetic[volume]) for run in results.runs]
-        found += [
-            _example(
-                us,
-                place,
-                [
-                    (run, _same(slices, us, place), known.get(_key(us, place), {}))
-                    for run, slices, known in zip(results.runs, synthetic, scores, strict=True)
-                ],
-                real,
-                edge_sigma_px,
-            )
-            for place in chosen(us, _scored(scores, volume), count)
-        ]
-    return found
+        places = choose_slices(us, _scored(scores, volume), count)
+        for place, real in zip(places, _real(us, places, results), strict=True):
+            shown = [
+                Shown(run, _same_slice(slices, us, place), run_scores.get(_key(us, place), {}))
+                for run, slices, run_scores in zip(results.runs, synthetic, scores, strict=True)
+            ]
+            rows.append(_example(us, place, shown, real, edge_sigma_px))
+    return rows
+
+
+class Shown(NamedTuple):
+    """What a run shows at a place: its synthetic slice ``(H, W)`` and the scores of the slice."""
+
+    run: Run
+    image: NDArray[np.float16]
+    scores: dict[str, float]
 
 
 def _example(
-    us: Slices,
-    place: int,
-    of_runs: Sequence[tuple[Run, NDArray[np.float16], dict[str, float]]],
-    real: RealMr,
-    edge_sigma_px: float,
+    us: Slices, place: int, shown: Sequence[Shown], real: Reference | None, edge_sigma_px: float
 ) -> Example:
     volume, plane, index = _key(us, place)
     where = f"{volume}, {plane} slice {index}"
+    pictures = [Picture("Ultrasound", "", _drawn(us.image[place], plane), f"Ultrasound, {where}")]
+    pictures += [_run_picture(*run, plane, where) for run in shown]
+    if real is not None:
+        image, note = real
+        pictures.append(Picture("Real MR", note, _drawn(image, plane), f"{note}, {where}"))
     truth = None if us.truth is None else upright(us.truth[place], plane)
     return Example(
         volume=volume,
         pathology=us.header.pathology.replace("_", " "),
         plane=plane,
         index=index,
-        pictures=[
-            Picture("Ultrasound", "", _drawn(us.image[place], plane), f"Ultrasound, {where}"),
-            *(_of_run(run, image, known, plane, where) for run, image, known in of_runs),
-            *_of_real(us, place, real, where),
-        ],
-        rank=[known.get("ssim", -known.get("deformation", np.nan)) for _, _, known in of_runs],
+        pictures=pictures,
+        rank=[run.scores.get("ssim", -run.scores.get("deformation", np.nan)) for run in shown],
         edges="" if truth is None else edges(truth, edge_sigma_px),
     )
+
+
+def _real(us: Slices, places: Sequence[int], results: Results) -> Sequence[Reference | None]:
+    """Return the truth at some slices, else the nearest real MR."""
+    if us.truth is None:
+        return real_mr(us, places, results.mr)
+    return [(us.truth[place], "true MR") for place in places]
 
 
 def _key(us: Slices, place: int) -> Key:
@@ -128,29 +134,29 @@ def _key(us: Slices, place: int) -> Key:
 
 
 def _scores(run: Run) -> dict[Key, dict[str, float]]:
-    """Known numbers of a run's slices, means over references; the truth's where there is one."""
+    """Return the scores of a run's slices, means over references; the truth's if there is one."""
     compare = run.compare
     if (compare["kind"] == "truth").any():
         compare = compare[compare["kind"] == "truth"]
-    known: dict[Key, dict[str, float]] = {}
+    scores: dict[Key, dict[str, float]] = {}
     for table in (compare, run.register[[*SLICE, "deformation"]]):
         names = [name for name, _, _ in _SCORES if name in table]
         for row in table.groupby(SLICE)[names].mean().reset_index().to_dict("records"):
             key = (str(row["volume"]), str(row["plane"]), int(row["index"]))
-            numbers = {name: float(row[name]) for name in names}
-            known.setdefault(key, {}).update({k: v for k, v in numbers.items() if np.isfinite(v)})
-    return known
+            numbers = {name: float(row[name]) for name in names if np.isfinite(row[name])}
+            scores.setdefault(key, {}).update(numbers)
+    return scores
 
 
 def _scored(
     scores: Sequence[dict[Key, dict[str, float]]], volume: str
 ) -> list[set[tuple[str, int]]]:
-    """Which slices of a volume have a deformation and an SSIM, then one of them."""
+    """Return the slices of a volume with both deformation and SSIM, with SSIM, with deformation."""
     deformed, compared = (
         {
             (plane, index)
-            for known in scores
-            for (name, plane, index), numbers in known.items()
+            for run_scores in scores
+            for (name, plane, index), numbers in run_scores.items()
             if name == volume and measure in numbers
         }
         for measure in ("deformation", "ssim")
@@ -158,7 +164,7 @@ def _scored(
     return [deformed & compared, compared, deformed]
 
 
-def _of_run(
+def _run_picture(
     run: Run, image: NDArray[np.float16], values: dict[str, float], plane: str, where: str
 ) -> Picture:
     scores = [
@@ -170,26 +176,12 @@ def _of_run(
     return Picture(run.label, "", _drawn(image, plane), alt, scores)
 
 
-def _of_real(us: Slices, place: int, real: RealMr, where: str) -> list[Picture]:
-    """Draw the truth, else the nearest real MR, else nothing."""
-    if us.truth is not None:
-        shown: tuple[NDArray[np.float16], str] | None = (us.truth[place], "true MR")
-    else:
-        shown = real.nearest(us, place)
-    if shown is None:
-        return []
-    image, note = shown
-    return [
-        Picture("Real MR", note, _drawn(image, plane_name(us.plane[place])), f"{note}, {where}")
-    ]
-
-
 def _drawn(image: NDArray[np.float16], plane: str) -> str:
     return grey(upright(image, plane))
 
 
-def _same(synthetic: Slices, us: Slices, place: int) -> NDArray[np.float16]:
-    """Synthetic image of a US slice."""
+def _same_slice(synthetic: Slices, us: Slices, place: int) -> NDArray[np.float16]:
+    """Return the synthetic image of a US slice."""
     same = (synthetic.plane == us.plane[place]) & (synthetic.index == us.index[place])
     if not same.any():
         raise InputError(

@@ -1,9 +1,9 @@
-"""Arrays and loss tables in, pictures as text for a page out.
+"""Slices, their edges and loss curves as pictures embedded in a page (data URIs and SVG).
 
 Pictures are upright for a reader: axial slices have anterior at the top, coronal and sagittal ones
-superior. In atlas space (`ssus2mri.slices`) rows of an axial slice go from anterior to posterior
-already; rows of the others go from inferior to superior, so those are turned over. Columns stay:
-the subject's right is at the left (axial, coronal), anterior is at the left (sagittal).
+superior. In atlas space (`ssus2mri.slices`) the rows of an axial slice run from anterior to
+posterior already; those of the others run from inferior to superior, so they are flipped. Columns
+stay: the subject's right is at the left (axial, coronal), anterior is at the left (sagittal).
 """
 
 import base64
@@ -27,14 +27,14 @@ from skimage.feature import canny
 
 from ssus2mri.errors import InputError
 
-# Okabe and Ito's colours: told apart by colour-blind readers, on light and dark alike.
+# Okabe and Ito's colours: colour-blind readers can tell them apart, on light and dark pages.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a")
-_INK = "#010203"  # stands for the colour of the page's text until the figure is in the page
+_INK = "#010203"  # placeholder for the text colour of the page
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
 def upright(image: NDArray[Any], plane: str) -> NDArray[Any]:
-    """Turn a slice as a reader expects it; see the module's docstring.
+    """Orient a slice as a reader expects it; see the module's docstring.
 
     Args:
         image: slice in atlas space, ``(H, W)``, any type.
@@ -47,7 +47,7 @@ def upright(image: NDArray[Any], plane: str) -> NDArray[Any]:
 
 
 def grey(image: NDArray[Any]) -> str:
-    """Encode a slice as a grey PNG, 0 black and 1 white whatever the slice holds.
+    """Encode a slice as a grey PNG, 0 black and 1 white whatever the slice contains.
 
     Args:
         image: ``(H, W)``, intensities in [0, 1].
@@ -60,7 +60,7 @@ def grey(image: NDArray[Any]) -> str:
 
 
 def edges(image: NDArray[Any], sigma_px: float) -> str:
-    """Draw the edges of a slice on a transparent picture, to lay over other slices.
+    """Draw the edges of a slice on a transparent picture, as an overlay of other slices.
 
     Args:
         image: ``(H, W)``, intensities in [0, 1].
@@ -76,7 +76,7 @@ def edges(image: NDArray[Any], sigma_px: float) -> str:
 
 
 def shrunk(path: Path, longest_px: int) -> str:
-    """Read a picture and make it small enough to travel.
+    """Read a picture and scale it down to embed it.
 
     Args:
         path: a PNG.
@@ -111,15 +111,14 @@ def losses_svg(losses: pd.DataFrame, title: str, terms: Sequence[str]) -> str:
     Args:
         losses: rows of losses.csv; ``epoch``, one column a term, ``d_...`` for discriminators, the
             same with prefix ``val_``.
-        title: what the figure shows, for readers who cannot see it; also seeds its identifiers.
-        terms: all terms of all figures, so that each has the same colour everywhere; a
-            discriminator has that of its term.
+        title: text alternative of the figure; also seeds its identifiers.
+        terms: all terms of all figures, so that each has the same colour in all of them; a
+            discriminator has the colour of its term.
 
     Returns:
-        SVG to put into a page, in the colour of the page's text; empty when there is nothing to
-        plot.
+        SVG to embed in a page, in its text colour; empty if there is nothing to plot.
     """
-    panels = [(name, own) for name, own in _panels(losses) if own]
+    panels = [(name, panel_terms) for name, panel_terms in _panels(losses) if panel_terms]
     if not panels or losses.empty:
         return ""
     names = list(dict.fromkeys(term.removeprefix("d_") for term in terms))
@@ -139,27 +138,27 @@ def losses_svg(losses: pd.DataFrame, title: str, terms: Sequence[str]) -> str:
         many = len(panels)
         figure = Figure(figsize=(5.4 * many, 3.0))
         FigureCanvasSVG(figure)
-        for number, (name, own) in enumerate(panels):
-            # Fixed places, so that the panels of all runs stand under each other.
+        for number, (name, panel_terms) in enumerate(panels):
+            # Fixed positions, so that the panels of all runs are aligned on the page.
             axes = figure.add_axes(((number + 0.12) / many, 0.17, 0.62 / many, 0.72))
-            _plot(axes, losses, name, own, colours)
+            _plot(axes, losses, name, panel_terms, colours)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
     return _inline(buffer.getvalue(), title)
 
 
 def loss_terms(losses: pd.DataFrame) -> list[str]:
-    """List the columns of losses.csv that are terms and hold a number somewhere."""
-    other = ("epoch", "step", "learning_rate")
+    """List the columns of losses.csv that are terms and hold at least one number."""
+    no_terms = ("epoch", "step", "learning_rate")
     return [
         str(name)
         for name in losses.columns
-        if name not in other and not str(name).startswith("val_") and losses[name].notna().any()
+        if name not in no_terms and not str(name).startswith("val_") and losses[name].notna().any()
     ]
 
 
 def _panels(losses: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """Split the terms between the two players."""
+    """Split the terms between generator and discriminators."""
     terms = loss_terms(losses)
     return [
         ("Generator", [name for name in terms if not name.startswith("d_")]),
@@ -168,7 +167,7 @@ def _panels(losses: pd.DataFrame) -> list[tuple[str, list[str]]]:
 
 
 def _few_labels(value: float, _: float | None = None) -> str:
-    """Label 2 and 5 between powers of ten; more of them would run into each other."""
+    """Label 2 and 5 between powers of ten; more labels would overlap."""
     digits = f"{value:.0e}"
     return f"{value:g}" if digits[0] in "25" and np.isclose(float(digits), value) else ""
 
@@ -202,7 +201,7 @@ def _plot(
 
 
 def _inline(svg: str, title: str) -> str:
-    """Make a stand-alone SVG fit to stand in a page beside others."""
+    """Turn a stand-alone SVG into one to embed in a page beside others."""
     svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
     svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # repeated in every figure; nothing refers to them

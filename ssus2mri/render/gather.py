@@ -1,26 +1,37 @@
-"""The results folder in, what the report needs of it out; every missing piece has a name."""
+"""Read the results folder, once: everything that the report shows, and a name for what is missing.
 
+Slices and pictures are many: of these only the paths are kept, and what is drawn is read then.
+"""
+
+import base64
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
-from ssus2mri.roles import ROLES, Role
+from ssus2mri.evaluate.pairs import Entry, entry
+from ssus2mri.evaluate.score import COUNTS, TABLES
+from ssus2mri.methods import ROLES, Role
 from ssus2mri.slices import PLANES, Header, read_header
 
 SLICE = ["volume", "plane", "index"]
+_TEXT = (
+    *("run", "label", "role", "kind", "plane", "pathology", "stage", "measure"),
+    *("lower_bound", "upper_bound"),
+)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its name on the page, what it says of itself, and its rows.
+    """A run: its name on the page, what it says about itself, and its rows.
 
-    A ceiling's ``label`` says so wherever it is shown, whatever the run is called.
+    The ``label`` of an upper bound says so wherever it is shown, whatever the run is called.
     ``register`` and ``compare`` hold a row per slice and reference, ``losses`` one per epoch, with
     the columns that their stages write.
     """
@@ -35,34 +46,56 @@ class Run:
 
     @property
     def role(self) -> Role:
-        """What it is to the other runs."""
+        """The role of its method."""
         return ROLES[self.info["settings"]["method"]]
 
     @property
-    def healthy(self) -> pd.DataFrame:
+    def without_pathology(self) -> pd.DataFrame:
         """Rows of ``compare`` of subjects without a pathology."""
         return self.compare[self.compare["pathology"] == ""]
 
     @property
     def trained(self) -> bool:
-        """Whether it is one of those compared: neither a reference row nor a ceiling."""
+        """Whether it is compared with others: neither a reference row nor an upper bound."""
         return self.role == "trained"
+
+
+class Score(NamedTuple):
+    """Statistics of a measure over slices; NaN where unknown."""
+
+    n_slices: float = 0.0
+    n_volumes: float = 0.0
+    mean: float = math.nan
+    std: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+Scores = dict[tuple[str, ...], dict[str, Score]]
+"""Group of slices and measure -> run -> score, in the order of the file."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that the report shows; slices stay in their files until they are drawn.
+    """Everything that the report shows.
 
-    ``us`` are the test volumes, ``mr`` the slice files of all real MR; ``align`` what `align` says
-    of each volume.
+    ``us`` are the slice files of the test volumes, ``mr`` the entries of all real MR; ``align`` is
+    what `align` says about each volume and ``pictures`` its pictures; ``downloads`` are the tables
+    of `score` as data URIs, by file name. Keys of the scores: ``summary``, (stage, kind, plane,
+    measure); ``pathology``, (pathology, measure); ``gap_closed``, (lower bound, upper bound,
+    measure), the mean of which is the share.
     """
 
-    root: Path
     runs: tuple[Run, ...]
     us: dict[str, Path]
-    mr: tuple[Path, ...]
+    mr: tuple[Entry, ...]
     headers: tuple[Header, ...]
     align: dict[str, dict[str, Any]]
+    pictures: dict[str, Path]
+    downloads: dict[str, str]
+    summary: Scores
+    pathology: Scores
+    gap_closed: Scores
 
 
 def gather(
@@ -74,11 +107,11 @@ def gather(
         root: the folder.
         labels: run -> its name in tables, in their order.
         volumes: test US volumes.
-        scans: all volumes; whatever else an earlier manifest left in the folder is not looked at.
-            None: every file there.
+        scans: all volumes; files of other volumes, left by an earlier manifest, are ignored.
+            Empty: every file there.
 
     Returns:
-        What the report shows, pictures of `align` excepted.
+        What the report shows.
 
     Raises:
         InputError: a file is missing or is not what its stage writes.
@@ -88,37 +121,46 @@ def gather(
             "--volumes",
             expected="at least one test US volume",
             found="none",
-            do="Give a subject with ultrasound the split `test` in the manifest.",
+            do="Put a subject with ultrasound into split `test` of the manifest.",
         )
     align = {path.stem: read_json(path) for path in _listed(root / "align", "*.json", scans)}
     headers = {path: read_header(path) for path in _listed(root / "extract", "*.h5", scans)}
+    runs = tuple(_run(root, name, label, volumes) for name, label in labels.items())
+    score = {f"{name}.csv": root / "score" / f"{name}.csv" for name in TABLES}
+    score_tables = {name: _score_table(path) for name, path in score.items()}
+    _require_runs(score_tables["summary.csv"], list(labels), score["summary.csv"])
     return Results(
-        root=root,
-        runs=tuple(_run(root, name, label, volumes) for name, label in labels.items()),
+        runs=runs,
         us=_slice_files(root / "extract", volumes),
-        mr=tuple(path for path, header in headers.items() if header.modality == "mr"),
+        mr=tuple(entry(path) for path, header in headers.items() if header.modality == "mr"),
         headers=tuple(headers.values()),
         align=align,
+        pictures={name: root / "align" / f"{name}.png" for name in align},
+        downloads={name: _data_uri(path) for name, path in score.items()},
+        summary=_scores(score_tables["summary.csv"], "stage", "kind", "plane", "measure"),
+        pathology=_scores(score_tables["pathology.csv"], "pathology", "measure"),
+        gap_closed=_scores(score_tables["gap_closed.csv"], "lower_bound", "upper_bound", "measure"),
     )
 
 
 def _run(root: Path, name: str, label: str, volumes: Sequence[str]) -> Run:
-    info = read_json(root / "train" / name / "train.json")
+    path = root / "train" / name / "train.json"
+    info = read_json(path)
     settings = info.get("settings")
     method = settings.get("method") if isinstance(settings, dict) else None
     if method not in ROLES:
         raise InputError(
-            str(root / "train" / name / "train.json"),
+            str(path),
             expected=f"`settings` with the run's `method`, one of {', '.join(ROLES)}",
             found=str(method),
             do="Train the run again.",
         )
     return Run(
         name=name,
-        label=f"{label} (ceiling)" if ROLES[method] == "ceiling" else label,
+        label=f"{label} (upper bound)" if ROLES[method] == "upper_bound" else label,
         info=info,
         # No text in there: `index` is a loss.
-        losses=tables.read([root / "train" / name / "losses.csv"], ["epoch"], text=()),
+        losses=tables.read([path.with_name("losses.csv")], ["epoch"], text=()),
         register=_rows(root / "register" / f"{name}.csv", tables.REGISTER),
         compare=_rows(root / "compare" / f"{name}.csv", tables.COMPARE),
         synthetic=_slice_files(root / "synthesize" / name, volumes),
@@ -126,8 +168,34 @@ def _run(root: Path, name: str, label: str, volumes: Sequence[str]) -> Run:
 
 
 def _rows(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Rows of slices, ``index`` as a number."""
+    """Read rows of slices, ``index`` as a number."""
     return tables.read([path], columns).astype({"index": int})
+
+
+def _score_table(path: Path) -> pd.DataFrame:
+    return tables.read([path], TABLES[path.stem], text=_TEXT)
+
+
+def _scores(table: pd.DataFrame, *keys: str) -> Scores:
+    mean = "share" if "share" in table else "mean"
+    table = table.assign(std=table.get("std", math.nan))
+    scores: Scores = {}
+    for row in table.to_dict("records"):
+        numbers = [float(row[name]) for name in (*COUNTS, mean, "std", "ci_low", "ci_high")]
+        key = tuple(str(row[name]) for name in keys)
+        scores.setdefault(key, {})[str(row["run"])] = Score(*numbers)
+    return scores
+
+
+def _require_runs(table: pd.DataFrame, runs: Sequence[str], path: Path) -> None:
+    missing = [run for run in runs if run not in set(table["run"])]
+    if missing:
+        raise InputError(
+            str(path),
+            expected="rows of every run",
+            found=f"none for {', '.join(missing)}",
+            do="Run `score` again.",
+        )
 
 
 def _slice_files(folder: Path, volumes: Sequence[str]) -> dict[str, Path]:
@@ -135,36 +203,6 @@ def _slice_files(folder: Path, volumes: Sequence[str]) -> dict[str, Path]:
     for path in paths.values():
         read_header(path)
     return paths
-
-
-def read_table(path: Path, *columns: str) -> pd.DataFrame:
-    """Read a table of `score`, all as text: names may look like numbers.
-
-    Args:
-        path: the file.
-        *columns: columns that it must have.
-
-    Returns:
-        Its rows.
-
-    Raises:
-        InputError: missing, not a CSV, or without one of the columns.
-    """
-    do = f"Run `{path.parent.name}` again."
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise InputError(str(path), expected="a CSV", found=found, do=do) from error
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise InputError(
-            str(path),
-            expected=f"columns {', '.join(columns)}",
-            found=f"no {', '.join(missing)}",
-            do=do,
-        )
-    return table
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -179,40 +217,45 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         InputError: missing, not JSON, or not an object.
     """
+    do = "Run its stage again."
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise InputError(
-            str(path), expected="a JSON file", found=found, do="Run its stage again."
-        ) from error
+        problem = "no such file" if isinstance(error, FileNotFoundError) else str(error)
+        raise InputError(str(path), expected="a JSON file", found=problem, do=do) from error
     if not isinstance(value, dict):
-        raise InputError(
-            str(path),
-            expected="a JSON object",
-            found=type(value).__name__,
-            do="Run its stage again.",
-        )
+        raise InputError(str(path), expected="a JSON object", found=type(value).__name__, do=do)
     return value
 
 
 def plane_name(number: int) -> str:
-    """Name of a plane from its number in a slice file."""
+    """Return the name of a plane from its number in a slice file."""
     return PLANES[int(number)]
 
 
+def _data_uri(path: Path) -> str:
+    """Read a CSV as a link that works inside the page."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            str(path), expected="a CSV", found=str(error.strerror), do="Run `score` again."
+        ) from error
+    return f"data:text/csv;base64,{base64.b64encode(content).decode()}"
+
+
 def _listed(folder: Path, pattern: str, scans: Sequence[str]) -> list[Path]:
-    """Files in order of their names; a file still being written starts with a dot."""
-    found = sorted(
+    """List files in order of their names; one that is still being written starts with a dot."""
+    paths = sorted(
         path
         for path in folder.glob(pattern)
         if not path.name.startswith(".") and (not scans or path.stem in scans)
     )
-    if not found:
+    if not paths:
         raise InputError(
             str(folder),
             expected=f"files {pattern}",
             found="none",
             do=f"Run `{folder.name}` first.",
         )
-    return found
+    return paths

@@ -1,17 +1,15 @@
-"""The results folder in, one HTML file out that opens anywhere and can be sent by mail."""
+"""Stage `render`: write the report, one HTML file that needs no network and no other file."""
 
-import json
 import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
 from ssus2mri import __version__
 from ssus2mri.config.evaluate import RenderSettings
-from ssus2mri.errors import InputError
+from ssus2mri.evaluate.options import run_names
 from ssus2mri.files import write_text
 from ssus2mri.render.details import (
     alignment_table,
@@ -22,12 +20,9 @@ from ssus2mri.render.details import (
 from ssus2mri.render.examples import IN_SIGHT, examples
 from ssus2mri.render.figures import loss_terms, losses_svg, shrunk
 from ssus2mri.render.gather import Results, gather
-from ssus2mri.render.pathology import pathology_tables
-from ssus2mri.render.position import position_tables
-from ssus2mri.render.tables import paper_tables, summary_table
+from ssus2mri.render.layouts import pathology_tables, score_tables, summary_table
+from ssus2mri.render.table import number
 from ssus2mri.render.verdict import best_outcome, headline, truth_kind, verdicts
-from ssus2mri.render.views import number
-from ssus2mri.render.way import way_tables
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +36,9 @@ def run_render(
     settings: RenderSettings,
     scans: Sequence[str] = (),
 ) -> None:
-    """Put tables, pictures, losses and alignment into one HTML file.
+    """Write tables, pictures, losses and alignment to one HTML file.
 
-    Same results, same bytes: nothing of the moment or the machine goes in.
+    The same results give the same bytes: nothing depends on the time or the machine.
 
     Args:
         results: the results folder.
@@ -56,8 +51,8 @@ def run_render(
     Raises:
         InputError: a piece is missing or is not what its stage writes; nothing is written then.
     """
-    found = gather(results, _labels(labels), volumes, scans)
-    text = page(found, settings)
+    names = run_names("--labels", labels, '{"ours": "Ours"}')
+    text = page(gather(results, names, volumes, scans), settings)
     write_text(text, out)
     logger.info("%s: %d test scans, %.1f MB", out, len(volumes), len(text) / 1e6)
 
@@ -82,7 +77,7 @@ def page(results: Results, settings: RenderSettings) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found = verdicts(results.runs)
+    compared = verdicts(results.runs)
     alignment = alignment_table(results)
     terms = [term for run in results.runs for term in loss_terms(run.losses)]
     rows = examples(
@@ -94,13 +89,13 @@ def page(results: Results, settings: RenderSettings) -> str:
     return environment.get_template("report.html").render(
         title=settings.title,
         version=__version__,
-        headline=headline(results.runs, found),
-        # The best run gives the page its colour, by its hardest reference.
-        outcome=best_outcome(found),
+        headline=headline(results.runs, compared),
+        outcome=best_outcome(compared),
         kind=truth_kind(results.runs),
-        verdicts=found,
-        tables=[*way_tables(results), *paper_tables(results), *position_tables(results)],
-        ceilings=[run.label for run in results.runs if run.role == "ceiling"],
+        verdicts=compared,
+        tables=score_tables(results),
+        downloads=results.downloads,
+        upper_bounds=[run.label for run in results.runs if run.role == "upper_bound"],
         summary=summary_table(results),
         pathologies=pathology_tables(results),
         runs=results.runs,
@@ -117,7 +112,7 @@ def page(results: Results, settings: RenderSettings) -> str:
         ],
         alignment=alignment,
         album=[
-            (name, shrunk(results.root / "align" / f"{name}.png", settings.alignment_px))
+            (name, shrunk(results.pictures[name], settings.alignment_px))
             for name in alignment.names[: settings.alignment_pictures]
         ],
         training_table=training_table(results),
@@ -128,18 +123,3 @@ def page(results: Results, settings: RenderSettings) -> str:
 
 def _rank_text(values: list[float]) -> str:
     return " ".join("nan" if math.isnan(value) else f"{value:.4f}" for value in values)
-
-
-def _labels(text: str) -> dict[str, str]:
-    try:
-        labels: Any = json.loads(text)
-    except json.JSONDecodeError as error:
-        labels = str(error)
-    if not isinstance(labels, dict) or not labels:
-        raise InputError(
-            "--labels",
-            expected="a JSON object, run -> name in tables",
-            found=repr(labels)[:80],
-            do='For example {"ours": "Ours"}.',
-        )
-    return {str(run): str(label) for run, label in labels.items()}

@@ -1,9 +1,9 @@
-"""Rows of `compare` in; out, in plain words, whether trained runs beat the untrained ones.
+"""The verdict in plain words: whether trained runs beat the reference rows.
 
-The untrained reference rows (the US itself, the atlas at the same place) know nothing of how this
-subject's MR looks, or nothing of the subject. A run that is no nearer to the truth than they are
-has not been shown to translate anything, however good its pictures look. A ceiling, which learned
-from the truth, is left out. As in the tables, only healthy subjects count.
+The reference rows learned nothing: the US itself knows nothing about the MR, the atlas at the same
+place nothing about the subject. A run that is no nearer to the truth than they are has not been
+shown to translate anything, however good its pictures look. Upper bounds, which learned from the
+truth, are left out. As in the tables, only subjects without a pathology count.
 """
 
 import math
@@ -17,11 +17,12 @@ from ssus2mri.render.gather import SLICE, Run
 
 @dataclass(frozen=True)
 class Verdict:
-    """One trained run against one untrained one, on the slices that both have.
+    """A trained run compared with a reference row, on the slices that both have.
 
     ``ssim`` and ``psnr`` are means over the slices, the latter NaN for pairs, which are registered
-    first; in ``won`` of ``volumes`` volumes the run's mean SSIM is the higher. ``outcome`` is
-    ``nearer`` (in every volume, and by PSNR too), ``mixed`` (by SSIM, not all of that) or ``not``.
+    first; in ``won`` of ``volumes`` volumes the run's mean SSIM is higher. ``outcome`` is
+    ``nearer`` (in every volume, and by PSNR too), ``mixed`` (by SSIM, but not all of that) or
+    ``not``.
     """
 
     label: str
@@ -37,13 +38,13 @@ class Verdict:
 
 
 def truth_kind(runs: Sequence[Run]) -> str:
-    """Say what runs are compared with: ``truth``, else ``pair``, else nothing (empty)."""
-    kinds = {kind for run in runs for kind in run.healthy["kind"]}
+    """Return what runs are compared with: ``truth``, else ``pair``, else nothing (empty)."""
+    kinds = {kind for run in runs for kind in run.without_pathology["kind"]}
     return "truth" if "truth" in kinds else "pair" if "pair" in kinds else ""
 
 
 def per_slice(run: Run, kind: str) -> pd.DataFrame:
-    """Likeness of a run's slices to the truth, or to the pair after registration as the paper has.
+    """Return the likeness of a run's slices to the truth, or to the pair after registration.
 
     Args:
         run: the run.
@@ -53,14 +54,14 @@ def per_slice(run: Run, kind: str) -> pd.DataFrame:
         ``ssim`` and ``psnr``, means over the references of a slice, indexed by `SLICE`; slices
         without an SSIM are left out.
     """
-    rows = run.healthy[run.healthy["kind"] == kind]
+    rows = run.without_pathology[run.without_pathology["kind"] == kind]
     if kind == "pair":
         rows = rows.assign(ssim=rows["ssim_registered"], psnr=math.nan)
     return rows.groupby(SLICE)[["ssim", "psnr"]].mean().dropna(subset=["ssim"])
 
 
 def verdicts(runs: Sequence[Run]) -> list[Verdict]:
-    """Compare every trained run with every untrained one.
+    """Compare every trained run with every reference row.
 
     Args:
         runs: all runs, in the order of the tables.
@@ -69,13 +70,14 @@ def verdicts(runs: Sequence[Run]) -> list[Verdict]:
         A verdict for every pair of runs with slices in common.
     """
     kind = truth_kind(runs)
-    found = []
-    for run in runs:
-        for reference in runs:
-            if run.role == "trained" and reference.role == "reference":
-                verdict = _verdict(run, reference, kind)
-                found += [verdict] if verdict else []
-    return found
+    pairs = [
+        (run, reference)
+        for run in runs
+        for reference in runs
+        if run.trained and reference.role == "reference"
+    ]
+    compared = [_verdict(run, reference, kind) for run, reference in pairs]
+    return [verdict for verdict in compared if verdict]
 
 
 def _verdict(run: Run, reference: Run, kind: str) -> Verdict | None:
@@ -87,7 +89,7 @@ def _verdict(run: Run, reference: Run, kind: str) -> Verdict | None:
     mean = {str(name): float(value) for name, value in both.mean().items()}
     volumes = both.groupby(level="volume").mean()
     won = int((volumes["ssim"] > volumes["ssim_reference"]).sum())
-    behind = mean["psnr"] <= mean["psnr_reference"]  # not so when unknown
+    behind = mean["psnr"] <= mean["psnr_reference"]  # False where unknown
     sure = won == len(volumes) and not behind
     ahead = mean["ssim"] > mean["ssim_reference"]
     return Verdict(
@@ -104,12 +106,12 @@ def _verdict(run: Run, reference: Run, kind: str) -> Verdict | None:
     )
 
 
-def headline(runs: Sequence[Run], found: Sequence[Verdict]) -> str:
-    """Sum the verdicts up in one or two sentences.
+def headline(runs: Sequence[Run], compared: Sequence[Verdict]) -> str:
+    """Summarise the verdicts in one or two sentences.
 
     Args:
         runs: all runs.
-        found: their verdicts.
+        compared: their verdicts.
 
     Returns:
         Plain text.
@@ -117,36 +119,37 @@ def headline(runs: Sequence[Run], found: Sequence[Verdict]) -> str:
     trained = [run.label for run in runs if run.trained]
     if not trained:
         shown = "the reference rows"
-        if any(run.role == "ceiling" for run in runs):
-            shown = "reference rows and the ceiling"
-        return f"No run was trained without pairs: this report shows {shown} only."
+        if any(run.role == "upper_bound" for run in runs):
+            shown = "reference rows and the upper bound"
+        return f"No run was trained without pairs: this report shows only {shown}."
     if not truth_kind(runs):
         return (
-            "No true or paired MR is known for the test scans, so this report cannot say how near "
-            "any run is to the truth."
+            "No true or paired MR is known for the test scans, so this report cannot say how "
+            "near any run is to the truth."
             if all(run.compare.empty for run in runs)
-            else "No healthy test subject has a true or paired MR, so this report says nothing "
-            "of how near any run is to the truth but for the ill."
+            else "No healthy test subject has a true or paired MR, so this report cannot say how "
+            "near any run is to the truth, except for subjects with pathology."
         )
-    if not found:
+    if not compared:
         return (
-            "No untrained reference row has slices in common with a trained run, so it is not "
-            "shown that training gained anything."
+            "No reference row has slices in common with a trained run, so this report cannot say "
+            "whether training gained anything."
         )
     aim = "true MR" if truth_kind(runs) == "truth" else "MR of the same subject"
     outcomes = {
-        label: {verdict.outcome for verdict in found if verdict.label == label} for label in trained
+        label: {verdict.outcome for verdict in compared if verdict.label == label}
+        for label in trained
     }
     yes = [label for label in trained if outcomes[label] == {"nearer"}]
     mixed = [label for label in trained if "mixed" in outcomes[label] <= {"nearer", "mixed"}]
     no = [label for label in trained if "not" in outcomes[label]]
-    ill = any(len(run.healthy) < len(run.compare) for run in runs)
-    volume = "healthy test volume" if ill else "test volume"
+    pathology = any(len(run.without_pathology) < len(run.compare) for run in runs)
+    volume = "healthy test volume" if pathology else "test volume"
     parts = []
     if yes:
         parts.append(
             f"{_joined(yes)} {_is(yes)} nearer to the {aim} than every reference row that learned "
-            f"nothing, {_where(max(verdict.volumes for verdict in found), volume)}."
+            f"nothing, {_where(max(verdict.volumes for verdict in compared), volume)}."
         )
     if mixed:
         parts.append(
@@ -156,22 +159,22 @@ def headline(runs: Sequence[Run], found: Sequence[Verdict]) -> str:
     if no:
         parts.append(f"{_joined(no)} {_is(no)} not nearer than the best of them.")
     if not yes and not mixed:
-        parts = [f"No trained run is nearer to the {aim} than the best row that learned nothing."]
+        parts = [f"No trained run is nearer to the {aim} than the best reference row."]
     return " ".join(parts)
 
 
-def best_outcome(found: Sequence[Verdict]) -> str:
-    """Tell how the best trained run does: a run is worth what it is against its hardest reference.
+def best_outcome(compared: Sequence[Verdict]) -> str:
+    """Return the outcome of the best trained run; a run counts by its hardest reference.
 
     Args:
-        found: verdicts of all trained runs.
+        compared: verdicts of all trained runs.
 
     Returns:
         ``nearer``, ``mixed`` or ``not``; ``unknown`` without a verdict.
     """
     order = ("nearer", "mixed", "not")
-    labels = {verdict.label for verdict in found}
-    worst = [max(order.index(v.outcome) for v in found if v.label == label) for label in labels]
+    labels = {verdict.label for verdict in compared}
+    worst = [max(order.index(v.outcome) for v in compared if v.label == label) for label in labels]
     return order[min(worst)] if worst else "unknown"
 
 

@@ -2,7 +2,7 @@
 
 All functions take an `Anatomy` in standard orientation (x right to left, y front to back, z
 upwards, axes along the grid's) and return mm unless said otherwise. What to expect is in
-`ssus2mri.simulate.standards`, under the name that `measure` gives.
+`ssus2mri.simulate.growth_charts`, under the name that `measure` gives.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ _CEREBRUM = (
 
 
 def measure(anatomy: Anatomy) -> dict[str, float]:
-    """All sizes that a standard exists for, by its name; mm."""
+    """All sizes that a growth chart exists for, by its name; mm."""
     return {
         "head_circumference": head_circumference_mm(anatomy),
         "biparietal": biparietal_mm(anatomy),
@@ -52,7 +52,7 @@ def occipitofrontal_mm(anatomy: Anatomy) -> float:
 
 
 def head_circumference_mm(anatomy: Anatomy) -> float:
-    """Circumference of the ellipse of both diameters, as in the standards."""
+    """Circumference of the ellipse of both diameters, as in the growth charts."""
     return ellipse_circumference(occipitofrontal_mm(anatomy), biparietal_mm(anatomy))
 
 

@@ -19,7 +19,7 @@ from ssus2mri.simulate import biometry, mri, ultrasound
 from ssus2mri.simulate.anatomy import Anatomy, built_in, head_mask
 from ssus2mri.simulate.atlas import from_labels
 from ssus2mri.simulate.deformation import random_deformation
-from ssus2mri.simulate.pathology import afflict
+from ssus2mri.simulate.pathology import add_pathology
 from ssus2mri.simulate.pose import (
     Points,
     fit_similarity,
@@ -197,7 +197,7 @@ def run_simulate(
         )
     anatomy = anatomy_of(ga_weeks, labels, settings_of(subject, settings))
     if pathology is not None:
-        anatomy = afflict(anatomy, pathology)
+        anatomy = add_pathology(anatomy, pathology)
     scan = simulate(
         volume,
         subject=subject,

@@ -1,7 +1,7 @@
-"""A healthy labelled head in, one with a pathology out; before the subject's deformation.
+"""Add a pathology to a healthy labelled head, before the deformation of the subject.
 
-Tissue that a growing space displaces is pushed aside (`ssus2mri.simulate.expansion`) and stays
-whole; tissue that is absent or replaced is relabelled. Arrays are ``[z, y, x]``.
+Tissue that an expanding space displaces is pushed aside (`ssus2mri.simulate.expansion`) and stays
+intact; tissue that is absent or replaced is relabelled. Arrays are ``[z, y, x]``.
 """
 
 import numpy as np
@@ -30,8 +30,8 @@ _SEPTUM = (Tissue.WHITE_MATTER, Tissue.MIDLINE, Tissue.GERMINAL_MATRIX)
 _VENTRICLE = (Tissue.VENTRICLES, Tissue.CHOROID_PLEXUS)
 
 
-def afflict(anatomy: Anatomy, pathology: Pathology) -> Anatomy:
-    """Give a head a pathology.
+def add_pathology(anatomy: Anatomy, pathology: Pathology) -> Anatomy:
+    """Add a pathology to a head.
 
     Args:
         anatomy: healthy, upright: array axes z upwards, y front to back, x right to left.
@@ -42,8 +42,8 @@ def afflict(anatomy: Anatomy, pathology: Pathology) -> Anatomy:
         A new anatomy on the same grid with the same centre.
 
     Raises:
-        InputError: the head cannot have it: too large already, too large for the head, or a lesion
-            that lies outside.
+        InputError: it does not suit the head: exceeded already, too large for the head, or a lesion
+            outside it.
     """
     head = _Head(anatomy)
     match pathology:
@@ -76,25 +76,25 @@ class _Head:
             for n, c, edge in zip(self.grid.shape, centre, self.grid.spacing_zyx, strict=True)
         ]
         self.z, self.y, self.x = np.meshgrid(*axes, indexing="ij", sparse=True)
-        # From the midline, which in a label atlas is not quite the head's centre.
+        # From the midline, which in a label atlas is not exactly at the head's centre.
         self.aside = np.abs(self.x - self.x[..., self.middle])
 
     def middle_of(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Centroid of a mask: z, y, x in mm from the head's centre."""
+        """Return the centroid of a mask: z, y, x in mm from the head's centre."""
         axes = zip((self.z, self.y, self.x), np.nonzero(mask), strict=True)
         return np.array([axis.ravel()[places].mean() for axis, places in axes])
 
     def with_labels(self, labels: Labels) -> Anatomy:
-        """Give the same head with other labels."""
+        """Return the same head with other labels."""
         return Anatomy(geometry.from_array(labels, self.anatomy.labels), self.anatomy.centre_mm)
 
 
 def _widened(
-    head: _Head, labels: Labels, asked: Ventriculomegaly | AbsentCorpusCallosum, *, front: float
+    head: _Head, labels: Labels, pathology: Ventriculomegaly | AbsentCorpusCallosum, *, front: float
 ) -> Labels:
-    """Widen both lateral ventricles, in front by a share of what they widen at the atrium."""
-    found = biometry.atria_mm(head.with_labels(labels))
-    _require(bool(np.isfinite(found).all()), "two choroid plexuses")
+    """Widen both lateral ventricles, in front by a share of the widening at the atrium."""
+    atria_mm = biometry.atria_mm(head.with_labels(labels))
+    _require(bool(np.isfinite(atria_mm).all()), "two choroid plexuses")
     plexus = labels == Tissue.CHOROID_PLEXUS
     before = np.isin(labels, _VENTRICLE)
     row = float(head.y[0, np.nonzero(plexus)[1], 0].mean())
@@ -102,9 +102,9 @@ def _widened(
     source = _lateral(head, labels) * weight
     fixed = ~np.isin(labels, INTRACRANIAL) | np.isin(labels, _FIXED)
     column = np.arange(labels.shape[2])
-    # A side's ventricle must not move the other's: what lies beyond the midline stays.
+    # The ventricle of a side must not move that of the other: the far side of the midline is fixed.
     low, high = (
-        outward(head.grid, source * side, fixed | ~side, reach_mm=asked.reach_mm)
+        outward(head.grid, source * side, fixed | ~side, reach_mm=pathology.reach_mm)
         for side in (column < head.middle, column > head.middle)
     )
 
@@ -113,29 +113,29 @@ def _widened(
             return labels
         wide = push(labels, head.grid, low * np.float32(speeds[0]) + high * np.float32(speeds[1]))
         wide[fixed] = labels[fixed]
-        # The plexus does not grow with its ventricle.
-        own = np.isin(wide, _VENTRICLE)
-        wide[own] = np.where(plexus[own], Tissue.CHOROID_PLEXUS, Tissue.VENTRICLES)
-        # Where the mantle has become thinner than a voxel it would have holes.
+        # The plexus does not expand with its ventricle.
+        ventricle = np.isin(wide, _VENTRICLE)
+        wide[ventricle] = np.where(plexus[ventricle], Tissue.CHOROID_PLEXUS, Tissue.VENTRICLES)
+        # Where the mantle becomes thinner than a voxel it would have holes.
         around = ndimage.binary_dilation(np.isin(wide, _OUTSIDE))
-        wide[around & own & ~before] = Tissue.CORTEX
+        wide[around & ventricle & ~before] = Tissue.CORTEX
         return wide
 
     def measure(wide: Labels) -> NDArray[np.float64]:
         return np.array(biometry.atria_mm(head.with_labels(wide)))
 
-    return grow(pushed, measure, target_mm=asked.atrium_mm, most_mm=24.0, what="atrial width")
+    return grow(pushed, measure, target_mm=pathology.atrium_mm, most_mm=24.0, what="atrial width")
 
 
 def _lateral(head: _Head, labels: Labels) -> NDArray[np.bool_]:
-    """Fluid and plexus of the lateral ventricles, but for the tips of their temporal horns."""
+    """Return fluid and plexus of the lateral ventricles, except the tips of the temporal horns."""
     hindbrain = np.nonzero(labels == Tissue.CEREBELLUM)[0]
     top = float(head.z.ravel()[hindbrain.max()]) if len(hindbrain) else -np.inf
     return np.isin(labels, _VENTRICLE) & (head.aside > 2.5) & (head.z > top)
 
 
 def _without_cavum(head: _Head, labels: Labels) -> Labels:
-    """Join cavum and frontal horns, the leaves of the septum between them gone."""
+    """Join cavum and frontal horns by removing the leaves of the septum between them."""
     cavum = labels == Tissue.CAVUM
     _require(bool(cavum.any()), "a cavum septi pellucidi")
     near = ndimage.distance_transform_edt(~cavum, head.grid.spacing_zyx) < 4.0
@@ -148,16 +148,16 @@ def _without_cavum(head: _Head, labels: Labels) -> Labels:
     return joined
 
 
-def _without_callosum(head: _Head, labels: Labels, asked: AbsentCorpusCallosum) -> Labels:
+def _without_callosum(head: _Head, labels: Labels, pathology: AbsentCorpusCallosum) -> Labels:
     """Open the fissure down to a high third ventricle; the rest of the callosum is white matter."""
     callosum, cavum = labels == Tissue.CORPUS_CALLOSUM, labels == Tissue.CAVUM
     _require(bool(callosum.any()), "a corpus callosum")
     changed = labels.copy()
     near = ndimage.distance_transform_edt(~cavum, head.grid.spacing_zyx) < 2.0
     changed[callosum | cavum | (near & (labels == Tissue.MIDLINE))] = Tissue.WHITE_MATTER
-    changed[callosum & (head.aside < asked.cortex_mm)] = Tissue.CORTEX
-    changed[callosum & (head.aside < asked.fissure_mm)] = Tissue.EXTRA_AXIAL_CSF
-    changed[cavum & (head.aside < asked.ventricle_mm)] = Tissue.VENTRICLES
+    changed[callosum & (head.aside < pathology.cortex_mm)] = Tissue.CORTEX
+    changed[callosum & (head.aside < pathology.fissure_mm)] = Tissue.EXTRA_AXIAL_CSF
+    changed[cavum & (head.aside < pathology.ventricle_mm)] = Tissue.VENTRICLES
     return changed
 
 
@@ -171,13 +171,13 @@ def _apart(head: _Head, labels: Labels, apart_mm: float) -> Labels:
     barrier = head.grid.coarse(~np.isin(labels, INTRACRANIAL)) > 0.25
     free = ndimage.distance_transform_edt(~barrier, head.grid.step_mm)
     velocity = np.zeros((3, *weight.shape), np.float32)
-    # The whole body moves as far, thin or thick.
+    # The whole body moves equally far, thin or thick.
     velocity[0] = apart_mm * np.clip(3 * weight / max(float(weight.max()), 1e-9), 0, 1)
     velocity[0] *= np.clip(aside / 4.0, -1, 1) * np.clip(free / 6.0, 0, 1)
     return push(labels, head.grid, velocity)
 
 
-def _deepened(head: _Head, labels: Labels, asked: LargeCisternaMagna) -> Labels:
+def _deepened(head: _Head, labels: Labels, pathology: LargeCisternaMagna) -> Labels:
     """Push cerebellum and occipital bone apart, each as a whole, along the line of the measure."""
     hindbrain = labels == Tissue.CEREBELLUM
     _require(bool(hindbrain.any()), "a cerebellum")
@@ -190,14 +190,14 @@ def _deepened(head: _Head, labels: Labels, asked: LargeCisternaMagna) -> Labels:
     aside2 = sum(part**2 for part in place) - forth**2
     half = biometry.cisterna_magna_mm(head.anatomy) / 2
     forth = forth - float(forth[hindbrain & (aside2 < 3.0**2)].max()) - half
-    speed = np.tanh(forth / half) * np.exp(-aside2 / (2 * asked.reach_mm**2))
-    # In front of the cerebellum it dies away; bone and scalp behind move on alike.
+    speed = np.tanh(forth / half) * np.exp(-aside2 / (2 * pathology.reach_mm**2))
+    # It decays in front of the cerebellum; bone and scalp behind move equally.
     speed *= 1 / (1 + np.exp((-14.0 - forth) / 2.5))
     velocity = np.asarray(along[::-1].reshape(3, 1, 1, 1) * head.grid.coarse(speed), np.float32)
 
     def pushed(speeds: NDArray[np.float64]) -> Labels:
         deep = push(labels, head.grid, velocity * np.float32(speeds[0]))
-        # Where the bone has become thinner than a voxel it would have holes.
+        # Where the bone becomes thinner than a voxel it would have holes.
         deep[_bare(deep) & ~_bare(labels)] = Tissue.SKULL
         return deep
 
@@ -205,11 +205,11 @@ def _deepened(head: _Head, labels: Labels, asked: LargeCisternaMagna) -> Labels:
         return np.array([biometry.cisterna_magna_mm(head.with_labels(deep))])
 
     what = "depth of the cisterna magna"
-    return grow(pushed, measure, target_mm=asked.depth_mm, most_mm=12.0, what=what)
+    return grow(pushed, measure, target_mm=pathology.depth_mm, most_mm=12.0, what=what)
 
 
 def _bare(labels: Labels) -> NDArray[np.bool_]:
-    """What touches the inside of the skull without being skull; the cord may."""
+    """Return what touches the inside of the skull without being skull, except the cord."""
     inside = np.isin(labels, INTRACRANIAL) & (labels != Tissue.BRAINSTEM)
     return ndimage.binary_dilation(inside) & ~head_mask(labels)
 

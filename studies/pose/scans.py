@@ -25,7 +25,7 @@ from ssus2mri.prepare.similarity import middle
 from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.simulate.anatomy import Anatomy, head_mask
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
-from ssus2mri.simulate.pathology import afflict
+from ssus2mri.simulate.pathology import add_pathology
 from ssus2mri.simulate.pose import generator
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def make_scan(number: int, *, folder: Path, labels: list[Path], settings: Projec
     upright = upright_rotation(anatomy.labels)
     if rng.random() < PATHOLOGY_SHARE:
         kinds = sorted(settings.pathologies)
-        anatomy = add_pathology(anatomy, settings, kinds[int(rng.integers(len(kinds)))])
+        anatomy = with_pathology(anatomy, settings, kinds[int(rng.integers(len(kinds)))])
     scan = simulate(
         name, subject=name, modality="us", ga_weeks=ga_weeks, anatomy=anatomy, settings=own
     )
@@ -103,10 +103,10 @@ def make_scan(number: int, *, folder: Path, labels: list[Path], settings: Projec
     partial_file.rename(out)
 
 
-def add_pathology(anatomy: Anatomy, settings: Project, kind: str) -> Anatomy:
+def with_pathology(anatomy: Anatomy, settings: Project, kind: str) -> Anatomy:
     """Add a pathology where the anatomy can have it."""
     try:
-        return afflict(anatomy, settings.pathologies[kind])
+        return add_pathology(anatomy, settings.pathologies[kind])
     except InputError:
         return anatomy
 

@@ -3,24 +3,24 @@
 import re
 from pathlib import Path
 
-from ssus2mri import flow
+from ssus2mri import plan
 from ssus2mri.errors import InputError
 from ssus2mri.provenance import fingerprint
 
 try:
-    PROJECT, MANIFEST, ATLAS = flow.load(config)
+    PROJECT, MANIFEST, ATLAS = plan.load(config)
 except InputError as error:
     raise WorkflowError(str(error))
 
 RUNS = PROJECT.enabled_runs
-LABELS = flow.of_runs(config, "label")
-METHODS = flow.of_runs(config, "method")
+LABELS = plan.setting_by_run(config, "label")
+METHODS = plan.setting_by_run(config, "method")
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
-BLENDED = [row.volume for row in flow.blended(MANIFEST)]
+BLENDED = [row.volume for row in plan.blended(MANIFEST)]
 SIDES = PROJECT.simulate.ultrasound.probe.used_sides
 TABLES = expand(
     "results/score/{table}.csv",
-    table=["table2", "table4", "table5", "position", "way", "summary", "pathology"],
+    table=["table2", "table4", "table5", "position", "gap_closed", "summary", "pathology"],
 )
 
 
@@ -45,7 +45,7 @@ def run_settings(wildcards, output):
     Snakemake does not compare parameters that depend on `output`: some settings are the machine's.
     What a training depends on is in the name of its folder of checkpoints.
     """
-    return flow.run_json(config, wildcards.run)
+    return plan.run_json(config, wildcards.run)
 
 
 def order(wildcards):
@@ -55,8 +55,8 @@ def order(wildcards):
 
 def checkpoints(wildcards):
     """Name a run's folder of checkpoints by all that they depend on; another name trains again."""
-    grounds = flow.grounds(config, PROJECT, MANIFEST, wildcards.run)
-    return f"results/checkpoints/{wildcards.run}-{grounds}"
+    inputs = plan.training_inputs(config, PROJECT, MANIFEST, wildcards.run)
+    return f"results/checkpoints/{wildcards.run}-{inputs}"
 
 
 def folder(wildcards, output):
@@ -92,7 +92,7 @@ def beside(name):
 
 def pathology(wildcards):
     """Give what the volume's subject has as JSON: only its own, so editing one reruns only those."""
-    return flow.pathology_json(PROJECT, MANIFEST.rows[wildcards.volume])
+    return plan.pathology_json(PROJECT, MANIFEST.rows[wildcards.volume])
 
 
 def template(wildcards):
@@ -114,7 +114,7 @@ def matched(*splits):
     """Make a function that lists the MR matched to the US of some splits, for runs that need it."""
 
     def paths(wildcards):
-        if not flow.needs_match(config, wildcards.run, *splits):
+        if not plan.needs_match(config, wildcards.run, *splits):
             return []
         rows = [
             row

@@ -60,7 +60,7 @@ rule synthesize:
         folder=folder,
         settings=settings("synthesize"),
         matched=match_folder,
-        code=fingerprint("ssus2mri.learn.synthesize"),
+        code=fingerprint("ssus2mri.infer.synthesize"),
     shell:
         "ssus2mri synthesize {input.model} {input.us} --run={wildcards.run} --out={params.folder}"
         " --settings={params.settings:q} --threads={threads} --matched={params.matched:q} &> {log}"

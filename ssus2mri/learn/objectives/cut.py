@@ -1,13 +1,13 @@
-"""CUT: one translator; a patch of its output must resemble the same patch of its input."""
+"""CUT: a patch of the translator's output must resemble the same patch of its input."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from ssus2mri.learn.dataset import Batch
+from ssus2mri.learn.data.batches import Batch
 from ssus2mri.learn.losses import patch_nce
-from ssus2mri.learn.objectives import Pairs, Terms, cut_off, fool, in_order, judge
+from ssus2mri.learn.objectives.base import Pairs, Terms, detach, fool, in_order, judge
 from ssus2mri.models.patches import PatchDiscriminator, PatchProjector, draw_places
 from ssus2mri.models.resnet import ResnetGenerator, signed
 
@@ -15,14 +15,14 @@ from ssus2mri.models.resnet import ResnetGenerator, signed
 class CutObjective:
     """An adversary (`app`), and contrast of patches: `nce` of US, `nce_identity` of MR.
 
-    Images are in [-1, 1], as the source's. The mean is taken over five layers of the generator's
+    Images are in [-1, 1], as in the source. The mean is taken over five layers of the generator's
     encoder.
 
     Source: Park et al., ECCV 2020, Eqs. 1-5.
 
     Args:
         generator: from US to MR.
-        projector: of the encoder's features; None where no term needs it.
+        projector: of the encoder's features; None if no term needs it.
         discriminators: one for each adversarial term with a weight.
         weights: of the terms to compute, none 0.
         adversarial: a form of `losses.discriminator_loss`.
@@ -53,28 +53,29 @@ class CutObjective:
 
     def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
         """Compute the terms with a weight; see `Objective`."""
-        wanted, us, mr = self.weights, signed(batch.slice), signed(batch.mr)
-        made, features = self.generator.translate_and_encode(us)
+        us, mr = signed(batch.slice), signed(batch.mr)
+        synthetic, features = self.generator.translate_and_encode(us)
         random = torch.Generator().manual_seed(batch.seed)
         terms: Terms = {}
-        if "nce" in wanted:
-            terms["nce"] = self._contrast(made, features, random)
-        if "nce_identity" in wanted:
+        if "nce" in self.weights:
+            terms["nce"] = self._contrast(synthetic, features, random)
+        if "nce_identity" in self.weights:
             terms["nce_identity"] = self._contrast(*self.generator.translate_and_encode(mr), random)
-        judged: Pairs = {"app": (mr, made)} if "app" in wanted else {}
-        terms |= fool(self.adversarial, self.discriminators, judged)
-        return in_order(terms, wanted), cut_off(judged)
+        pairs: Pairs = {"app": (mr, synthetic)} if "app" in self.weights else {}
+        terms |= fool(self.adversarial, self.discriminators, pairs)
+        return in_order(terms, self.weights), detach(pairs)
 
-    def _contrast(self, output: Tensor, key: list[Tensor], random: torch.Generator) -> Tensor:
+    def _contrast(self, output: Tensor, features: list[Tensor], random: torch.Generator) -> Tensor:
         """Compare an output with the features of its input, which get no gradient."""
-        query = self.generator.encode(output)
-        places = draw_places(query, self.patches, random)
+        output_features = self.generator.encode(output)
+        places = draw_places(output_features, self.patches, random)
         project = self.helpers["projector"]
         with torch.no_grad():
-            wanted = project(key, places)
+            keys = project(features, places)
+        queries = project(output_features, places)
         losses = [
-            patch_nce(one, other, self.temperature)
-            for one, other in zip(project(query, places), wanted, strict=True)
+            patch_nce(query, key, self.temperature)
+            for query, key in zip(queries, keys, strict=True)
         ]
         return torch.stack(losses).mean()
 

@@ -1,4 +1,4 @@
-"""Objectives of one term and no adversary: the autoencoder, and the ceiling that sees the truth."""
+"""Objectives of one term and no adversary: the autoencoder, and training on true MR."""
 
 from collections.abc import Mapping
 
@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from ssus2mri.errors import InputError
-from ssus2mri.learn.dataset import Batch
+from ssus2mri.learn.data.batches import Batch
 from ssus2mri.learn.losses import reconstruction_loss
-from ssus2mri.learn.objectives import Pairs, Terms
+from ssus2mri.learn.objectives.base import Pairs, Terms
 from ssus2mri.models.baselines import Autoencoder
 from ssus2mri.models.generator import Generator
 
@@ -37,7 +37,7 @@ class AutoencoderObjective:
 
 
 class PairedObjective:
-    """L1 between synthetic and true MR, named `truth`: the ceiling, which only simulation knows.
+    """L1 between synthetic and true MR, named `truth`: an upper bound, only for simulated scans.
 
     Not in the source.
     """
@@ -62,8 +62,8 @@ class PairedObjective:
                 found="none",
                 do="Train it on simulated volumes, or leave this run out.",
             )
-        made = self.generator.translate(batch.us, reconstruct=False).mr
-        return {"truth": reconstruction_loss(made, batch.truth)}, {}
+        synthetic = self.generator.translate(batch.us, reconstruct=False).mr
+        return {"truth": reconstruction_loss(synthetic, batch.truth)}, {}
 
     def discriminator_terms(self, pairs: Pairs) -> Terms:
         """Return nothing: there is no discriminator."""

@@ -28,9 +28,9 @@
   const enlarge = (button) => {
     const row = button.closest(".example"), dialog = pick("enlarged");
     const figures = [...row.querySelectorAll("figure")], here = button.closest("figure");
-    const wanted = new Set([figures[0], here, figures.find((one) => one.dataset.real)]);
+    const wanted = new Set([figures[0], here, figures.find((figure) => figure.dataset.real)]);
     const large = dialog.querySelector(".large");
-    large.replaceChildren(...figures.filter((one) => wanted.has(one)).map((one) => one.cloneNode(true)));
+    large.replaceChildren(...figures.filter((figure) => wanted.has(figure)).map((figure) => figure.cloneNode(true)));
     large.style.setProperty("--edges", row.style.getPropertyValue("--edges"));
     large.toggleAttribute("data-edges", "edges" in row.dataset);
     dialog.classList.toggle("outlined", grid.classList.contains("outlined"));

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssus2mri.growth import axial_axes_mm, head_circumference_mm
-from ssus2mri.simulate.standards import STANDARDS
+from ssus2mri.simulate.growth_charts import CHARTS
 
 CEPHALIC_INDEX = 0.8
 """Biparietal over occipitofrontal diameter: 0.783 +- 0.044 (Hadlock et al., AJR 137, 1981), 0.79 to
-0.81 by the means of `ssus2mri.simulate.standards`."""
+0.81 by the means of `ssus2mri.simulate.growth_charts`."""
 REFERENCE_WEEKS = 23.0
 _REFERENCE_SKULL_MM = 2.0
 """Thickness of the skull that positions are given for."""
@@ -81,15 +81,15 @@ def sizes_at(ga_weeks: float, skull_mm: float) -> Sizes:
 
     Returns:
         The sizes. Head: `ssus2mri.growth`. Cerebellum, atrium, cavum and insula: the means of
-        `ssus2mri.simulate.standards`. The germinal matrix holds about 2.3 ml at 23 weeks and little
-        at 28 (Kinoshita et al., AJNR 22, 2001). The anterior fontanelle grows until 26 weeks, then
-        stays (Paladini et al., Ultrasound Obstet Gynecol 32, 2008). Ours, not stated in a source:
-        the fontanelle's millimetres, the sutures' width, how the opercula close, and, so that
-        tissue volumes at 22 to 24 weeks are those of fetal label atlases, the subarachnoid space
-        and the cortical plate.
+        `ssus2mri.simulate.growth_charts`. The germinal matrix holds about 2.3 ml at 23 weeks and
+        little at 28 (Kinoshita et al., AJNR 22, 2001). The anterior fontanelle grows until 26
+        weeks, then stays (Paladini et al., Ultrasound Obstet Gynecol 32, 2008). Ours, not stated in
+        a source: the fontanelle's millimetres, the sutures' width, how the opercula close, and, so
+        that tissue volumes at 22 to 24 weeks are those of fetal label atlases, the subarachnoid
+        space and the cortical plate.
     """
     width, length = head_diameters_mm(ga_weeks)
-    mean = {name: standard.mean(ga_weeks) for name, standard in STANDARDS.items()}
+    mean = {name: chart.mean(ga_weeks) for name, chart in CHARTS.items()}
 
     def by_age(*values: float) -> float:
         return float(np.interp(ga_weeks, (18, 20, 22, 24, 26, 28, 30), values))

@@ -1,0 +1,1 @@
+"""Synthesis of MR with a trained model."""

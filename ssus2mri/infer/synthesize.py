@@ -1,0 +1,196 @@
+"""Synthesise MR for ultrasound slice files with a trained model; write slices and volumes."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ssus2mri import slices, volume
+from ssus2mri.config.learn import SynthesizeSettings
+from ssus2mri.errors import InputError
+from ssus2mri.infer.optimize import Infer, optimize_for_inference
+from ssus2mri.infer.roi import bounding_roi
+from ssus2mri.learn.data.dataset import missing_match, pool, read_match
+from ssus2mri.learn.hardware import device as devices
+from ssus2mri.learn.model_file import Model, read_model
+from ssus2mri.models import locator
+from ssus2mri.slices import Header, Slices
+
+logger = logging.getLogger(__name__)
+
+
+def synthesize(
+    infer: Infer,
+    us: Slices,
+    *,
+    neighbours: int,
+    run: str,
+    batch_size: int,
+    device: torch.device,
+) -> Slices:
+    """Synthesise MR for all slices of a volume.
+
+    Args:
+        infer: called as ``infer(us, plane, index, ga_weeks)``, on ``device``.
+        us: ultrasound slices.
+        neighbours: slices on either side that the model sees as well.
+        run: name of the run.
+        batch_size: slices at a time; it affects only the rounding of results.
+        device: where to compute.
+
+    Returns:
+        Synthetic MR in [0, 1], 0 outside the head, at the same planes and indices, with the
+        predicted positions if ``infer`` returns them; truth and labels are left out.
+    """
+    scan, heads = pool([us]).to(device), torch.from_numpy(us.head)
+    images, positions = [], []
+    with torch.inference_mode():
+        for rows in torch.arange(len(heads)).split(batch_size):
+            roi, rows = bounding_roi(heads[rows]), rows.to(device)
+            place = scan.plane[rows], scan.index[rows], scan.ga_weeks[rows]
+            mr, position = infer(scan.images(rows, neighbours), *place, roi)
+            images.append(mr[:, 0])
+            if position is not None:
+                positions.append(position)
+    image = torch.cat(images).clamp(0, 1).cpu().numpy() * us.head
+    return Slices(
+        header=replace(us.header, modality="mr", run=run, low=0.0, high=1.0),
+        image=image.astype(np.float16),
+        plane=us.plane,
+        index=us.index,
+        head=us.head,
+        predicted_position=_in_atlas(torch.cat(positions), us.header) if positions else None,
+    )
+
+
+def assemble(made: Slices) -> sitk.Image:
+    """Put slices back into atlas space.
+
+    Args:
+        made: slices of a volume, in any planes; or one slice, a 2D plane.
+
+    Returns:
+        float32 image on the atlas grid: the mean of all slices that pass through a voxel, 0 where
+        none does. A single slice gives a 2D image.
+    """
+    header = made.header
+    if len(made) == 1:
+        return _placed(made.image[0].astype(np.float32), header)
+    total = np.zeros((header.size,) * 3, np.float32)
+    count = np.zeros((header.size,) * 3, np.float32)
+    for image, plane, index in zip(made.image, made.plane, made.index, strict=True):
+        where: list[slice | int] = [slice(None)] * 3
+        where[int(plane)] = int(index)
+        total[tuple(where)] += image
+        count[tuple(where)] += 1
+    return _placed(total / np.maximum(count, np.float32(1)), header)
+
+
+def recut(made: Slices, assembled: sitk.Image) -> Slices:
+    """Cut the slices anew from the assembled volume, where all planes agree.
+
+    Not stated in the source, which takes each slice by itself.
+
+    Args:
+        made: slices of a volume.
+        assembled: what `assemble` made of them.
+
+    Returns:
+        The same slices, 0 outside the head as before.
+    """
+    array = sitk.GetArrayViewFromImage(assembled)
+    cuts = zip(made.index, made.plane, strict=True)
+    image = np.stack([array.take(int(index), axis=int(plane)) for index, plane in cuts])
+    return replace(made, image=(image * made.head).astype(np.float16))
+
+
+def run_synthesize(
+    model: Path,
+    extracts: list[Path],
+    *,
+    run: str,
+    out: Path,
+    settings: SynthesizeSettings,
+    threads: int,
+    matched: Path | None = None,
+) -> None:
+    """Synthesise MR for every US file: ``{volume}.h5`` and ``{volume}.nii.gz``.
+
+    Args:
+        model: file written by `train`.
+        extracts: US slice files.
+        run: name of the run.
+        out: folder.
+        settings: section ``synthesize``.
+        threads: of the CPU.
+        matched: folder of the MR that `match` wrote, for method ``matched``.
+
+    Raises:
+        InputError: unfit model or file, or a model that was trained on one of the subjects.
+    """
+    loaded = read_model(model)
+    for path in extracts:
+        _check(loaded, model, slices.read_header(path), path)
+    traits = loaded.settings.traits
+    if traits.shown_match and matched is None:
+        raise missing_match(run)
+    device = devices.prepare(threads)
+    # References are cut from a volume already, and `atlas` must stay the training MR, exactly.
+    fuse = settings.fuse and traits.learns
+    infer = optimize_for_inference(
+        loaded.network, device, bfloat16=settings.mixed_precision and traits.learns
+    )
+    for path in extracts:
+        us = slices.read(path)
+        if traits.shown_match and matched is not None:
+            us = replace(us, image=read_match(us, matched))
+        synthetic = synthesize(
+            infer,
+            us,
+            neighbours=loaded.settings.network.neighbours,
+            run=run,
+            batch_size=settings.gpu_batch_size if device.type == "cuda" else settings.batch_size,
+            device=device,
+        )
+        assembled = assemble(synthetic)
+        if fuse and len(synthetic) > 1:
+            synthetic = recut(synthetic, assembled)
+        name = synthetic.header.volume
+        volume.write(assembled, out / f"{name}.nii.gz")
+        slices.write(synthetic, out / f"{name}.h5")
+        logger.info("%s: %s, %d slices", run, name, len(synthetic))
+
+
+def _check(loaded: Model, model: Path, header: Header, path: Path) -> None:
+    if header.modality != "us":
+        raise InputError(
+            str(path),
+            expected="ultrasound slices",
+            found=f"modality {header.modality!r}",
+            do="Give the slice files of US volumes.",
+        )
+    if header.subject in loaded.subjects:
+        raise InputError(
+            str(path),
+            expected=f"a subject that {model} was not trained or validated on",
+            found=f"subject {header.subject!r}, which it was",
+            do="Train again with this subject in split `test`.",
+        )
+
+
+def _in_atlas(position: Tensor, header: Header) -> NDArray[np.float32]:
+    """Convert the predictions of a model to plane and index of a slice file."""
+    plane, index = locator.read(position.float(), header.size)
+    return torch.stack([plane.float(), index], dim=1).cpu().numpy()
+
+
+def _placed(array: NDArray[np.floating], header: Header) -> sitk.Image:
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing([header.spacing_mm] * image.GetDimension())
+    image.SetOrigin(header.origin_mm[: image.GetDimension()])
+    return image

@@ -1,0 +1,111 @@
+"""The model of every method, made from settings and restored from its weights.
+
+Each is called as ``model(us, plane, index, ga_weeks) -> Synthesis``.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+
+from torch import Tensor, nn
+
+from ssus2mri.config.learn import NetworkSettings, TrainSettings
+from ssus2mri.learn.data.dataset import Pool
+from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
+from ssus2mri.models.generator import Generator, Shape
+from ssus2mri.models.resnet import ResnetGenerator
+
+
+def make_generator(settings: TrainSettings) -> nn.Module:
+    """Make the generator of a method that learns.
+
+    Args:
+        settings: of the run.
+
+    Returns:
+        The network with the parts that the terms need, its weights torch's own, on the CPU.
+    """
+    return _GENERATORS[settings.method](settings)
+
+
+def make_reference(settings: TrainSettings, mr: Pool) -> nn.Module:
+    """Make the model of a method that learns nothing.
+
+    Args:
+        settings: of the run.
+        mr: training MR, which `atlas` offers.
+
+    Returns:
+        The model.
+    """
+    if settings.method == "atlas":
+        return Atlas(mr.image, mr.plane, mr.index, mr.ga_weeks)
+    return Copy()
+
+
+def restore(settings: TrainSettings, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """Make a model from its trained weights.
+
+    Args:
+        settings: of the run.
+        tensors: state of the model.
+
+    Returns:
+        The model, for inference, on the CPU.
+
+    Raises:
+        RuntimeError: tensors that do not fit the settings.
+        KeyError: the same.
+    """
+    if settings.traits.learns:
+        model = make_generator(settings)
+    elif settings.method == "atlas":
+        model = Atlas.empty(*tensors["images"].shape)
+    else:
+        model = Copy()
+    model.load_state_dict(dict(tensors))
+    return model.eval().requires_grad_(False)
+
+
+def needs_back(terms: Collection[str]) -> bool:
+    """Return whether a term needs the backward path."""
+    return "bi" in terms or needs_us_back(terms)
+
+
+def needs_us_back(terms: Collection[str]) -> bool:
+    """Return whether a term needs the ultrasound inferred by the backward path."""
+    return not {"proj", "back_app"}.isdisjoint(terms)
+
+
+def _generator(settings: TrainSettings) -> Generator:
+    network, terms = settings.network, settings.terms
+    return Generator(
+        _shape(network),
+        neighbours=network.neighbours,
+        attention_level=network.attention_level if network.attention else 0,
+        attention_channels=network.attention_channels,
+        locator_channels=network.locator_channels if "index" in terms else (),
+        reconstruct="lat" in terms,
+        encode_back=needs_back(terms),
+        infer_back=needs_us_back(terms),
+    )
+
+
+def _autoencoder(settings: TrainSettings) -> Autoencoder:
+    return Autoencoder(_shape(settings.network))
+
+
+def _resnet(settings: TrainSettings) -> ResnetGenerator:
+    return ResnetGenerator(settings.network.resnet.channels, settings.network.resnet.blocks)
+
+
+def _shape(network: NetworkSettings) -> Shape:
+    keys = ("encoder_channels", "decoder_channels", "final_channels", "norm", "activation")
+    return Shape(output=network.output, **{key: getattr(network, key) for key in keys})
+
+
+_GENERATORS: dict[str, Callable[[TrainSettings], nn.Module]] = {
+    "synthesis": _generator,
+    "paired": _generator,
+    "autoencoder": _autoencoder,
+    "cyclegan": _resnet,
+    "cut": _resnet,
+}

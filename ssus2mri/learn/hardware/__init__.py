@@ -1,0 +1,1 @@
+"""Code that depends on the machine: devices, processes, compilation, CUDA graphs."""

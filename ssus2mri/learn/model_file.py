@@ -1,0 +1,126 @@
+"""Model files: weights as safetensors, with settings, version and subjects in their metadata."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ssus2mri import __version__, provenance
+from ssus2mri.config.base import problems
+from ssus2mri.config.learn import TrainSettings
+from ssus2mri.errors import InputError
+from ssus2mri.files import unwritable, whole
+from ssus2mri.learn.generators import restore
+
+LAST = "last.safetensors"
+"""Name of the file beside the model with the weights of the last epoch."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model and the metadata of its file."""
+
+    network: nn.Module
+    settings: TrainSettings
+    run: str
+    version: str
+    fingerprint: str
+    subjects: tuple[str, ...]
+
+
+def write_model(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    *,
+    run: str,
+    settings: TrainSettings,
+    subjects: tuple[str, ...],
+) -> None:
+    """Write ``model.safetensors``: weights, and in the metadata how they were trained.
+
+    Args:
+        path: the file.
+        tensors: state of the model.
+        run: name of the run.
+        settings: of the run.
+        subjects: all that were trained or validated on.
+
+    Raises:
+        InputError: it cannot be written, as on a full disk.
+    """
+    metadata = {
+        "run": run,
+        "settings": settings.model_dump_json(),
+        "version": __version__,
+        "fingerprint": provenance.fingerprint("ssus2mri.learn.train"),
+        **provenance.certificate(subjects),
+    }
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with writing(path) as partial:
+        # Not save_file, whose file only its owner may read.
+        partial.write_bytes(save(plain, metadata))
+
+
+def read_model(path: Path) -> Model:
+    """Read ``model.safetensors``.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The model, for inference, on the CPU.
+
+    Raises:
+        InputError: missing, damaged, or not written by `train`.
+    """
+    if not path.is_file():
+        raise _unusable(path, "no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        values, subjects = json.loads(metadata["settings"]), json.loads(metadata["subjects"])
+        intact = metadata["subjects_hash"] == provenance.digest(subjects)
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+        raise _unusable(path, str(error)) from error
+    if not intact:
+        raise _unusable(path, "a list of subjects that was changed afterwards")
+    try:
+        settings = TrainSettings.model_validate(values)
+    except ValidationError as error:
+        key, _ = problems(error, "settings")[0]
+        raise _unusable(path, f"settings of another version, see {key}") from error
+    try:
+        network = restore(settings, tensors)
+    except (RuntimeError, KeyError) as error:
+        raise _unusable(path, "weights of another version of the networks") from error
+    return Model(
+        network,
+        settings,
+        run=metadata["run"],
+        version=metadata["version"],
+        fingerprint=metadata["fingerprint"],
+        subjects=tuple(subjects),
+    )
+
+
+def _unusable(path: Path, problem: str) -> InputError:
+    expected, do = "a model written by `train`", "Run `train` again."
+    return InputError(str(path), expected=expected, found=problem, do=do)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Act as `files.whole`, and report disk failures that torch hides like all others."""
+    try:
+        with whole(path) as partial:
+            yield partial
+    except RuntimeError as error:
+        cause = error.__context__ if isinstance(error.__context__, OSError) else error
+        raise unwritable(path, cause) from error

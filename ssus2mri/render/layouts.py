@@ -1,0 +1,228 @@
+"""The tables of scores on the page: what measures they show of what slices, and how to read them.
+
+Source: TMI 2020, Tables II, IV and V; the other tables have no counterpart there.
+"""
+
+from ssus2mri.evaluate.score import HEALTHY
+from ssus2mri.render.gather import Results, Score
+from ssus2mri.render.score_tables import Line, Measure, score_table, slices_and_volumes
+from ssus2mri.render.table import Cell, Column, Row, Table, plain, run_columns
+
+_COUNTS = "n slices (volumes)"
+
+_DEFORMATION = Measure("deformation", "Deformation", 2, more_is_better=False)
+_SIMILARITY = Measure("similarity_after", "Similarity reached", 2)
+_PAIR_SSIM = Measure("ssim_registered", "SSIM", 4)
+_SSIM = Measure("ssim", "SSIM", 3)
+_PSNR = Measure("psnr", "PSNR", 1, unit="dB")
+_MAE = Measure("mae", "Mean absolute error", 3, more_is_better=False)
+_INDEX = Measure("index_right", "Slice index accuracy", 2)
+_ERROR = Measure("index_error", "Error of the slice index", 1, more_is_better=False, unit="slices")
+_ERROR_MM = Measure(
+    "index_error_mm", "Error of the slice index", 1, more_is_better=False, unit="mm"
+)
+# Axial and coronal slices have no other side: both measures of the accuracy are equal there.
+_BY_PLANE = (
+    ("axial", Measure("index_right", "Axial", 2)),
+    ("coronal", Measure("index_right", "Coronal", 2)),
+    ("sagittal", Measure("index_right", "Sagittal", 2)),
+    ("sagittal", Measure("index_right_either_side", "Sagittal, either side", 2)),
+    ("all", Measure("index_right", "All", 2)),
+)
+_GAP = (
+    Measure("ssim", "Share by SSIM", 0, percent=True),
+    Measure("psnr", "Share by PSNR", 0, percent=True),
+)
+_LIKENESS = {measure.column: measure for measure in (_SSIM, _PSNR, _MAE)}
+
+
+def score_tables(results: Results) -> list[Table]:
+    """Lay out the scores of subjects without a pathology.
+
+    Args:
+        results: what the folder holds.
+
+    Returns:
+        Of every pair of bounds the share of the gap that runs close; Table II; Table IV for each
+        kind of reference that some scan has; Table V, and the accuracy by plane, where some run
+        predicts the position of slices.
+    """
+    return [
+        *_gap_closed(results),
+        _deformation(results),
+        *_paired(results),
+        *_likeness(results),
+        *_positions(results),
+    ]
+
+
+def _line(results: Results, stage: str, kind: str, measure: Measure, plane: str = "all") -> Line:
+    return Line(measure, results.summary.get((stage, kind, plane, measure.column), {}))
+
+
+def _deformation(results: Results) -> Table:
+    lines = [_line(results, "register", "", measure) for measure in (_DEFORMATION, _SIMILARITY)]
+    return score_table(
+        results.runs,
+        lines,
+        {_COUNTS: slices_and_volumes(lines[0].scores)},
+        title="Table II: deformation",
+        reading="How far synthetic MR must be deformed to coincide with real MR of the same place;"
+        " a low deformation means little where the similarity it reaches is low too.",
+        file="table2.csv",
+    )
+
+
+def _paired(results: Results) -> list[Table]:
+    return _of_kind(
+        results,
+        "pair",
+        (_PAIR_SSIM,),
+        title="Table IV: likeness to MR of the same subject",
+        reading="How similar synthetic MR and real MR of the same subject are after registration;"
+        " an SSIM of 1 is identical.",
+    )
+
+
+def _likeness(results: Results) -> list[Table]:
+    return _of_kind(
+        results,
+        "truth",
+        (_SSIM, _PSNR, _MAE),
+        title="Likeness to the true MR (simulated scans)",
+        reading="How similar synthetic MR and the exact MR of the same anatomy at the same place"
+        " are, within the head, without any registration; the paper has no such table.",
+    )
+
+
+def _of_kind(
+    results: Results, kind: str, measures: tuple[Measure, ...], *, title: str, reading: str
+) -> list[Table]:
+    lines = [_line(results, "compare", kind, measure) for measure in measures]
+    if not _any(lines[0]):
+        return []
+    counts = {_COUNTS: slices_and_volumes(lines[0].scores)}
+    table = score_table(
+        results.runs, lines, counts, title=title, reading=reading, file="table4.csv"
+    )
+    return [table]
+
+
+def _positions(results: Results) -> list[Table]:
+    index = _line(results, "compare", "position", _INDEX)
+    if not _any(index):
+        return []
+    deformation = _line(results, "register", "", _DEFORMATION)
+    errors = [_line(results, "compare", "position", measure) for measure in (_ERROR, _ERROR_MM)]
+    positions = {run: f"{score.n_slices:.0f}" for run, score in index.scores.items()}
+    by_plane = [
+        _line(results, "compare", "position", measure, plane) for plane, measure in _BY_PLANE
+    ]
+    return [
+        score_table(
+            results.runs,
+            [deformation, index, *errors],
+            {
+                _COUNTS: slices_and_volumes(deformation.scores),
+                "n predicted positions": positions,
+            },
+            title="Table V: 3D auxiliaries",
+            reading="Whether a run knows where in the head a slice lies: the share of slices for"
+            " which it predicts the right plane and an index near enough (setting"
+            " compare.position_tolerance).",
+            file="table5.csv",
+        ),
+        score_table(
+            [run for run in results.runs if index.scores.get(run.name, Score()).n_slices],
+            by_plane,
+            {_COUNTS: slices_and_volumes(index.scores)},
+            title="Slice index accuracy by plane",
+            reading="The left half of a head looks like the right, so a sagittal slice on its own"
+            " may lie on either side; the order of its neighbours tells which. “Either side” also"
+            " counts the mirror image of its index as right: a guess is right more often, and an"
+            " answer between the sides is still wrong. The paper has no such table.",
+            corner="Plane",
+            file="position.csv",
+        ),
+    ]
+
+
+def _gap_closed(results: Results) -> list[Table]:
+    tables = []
+    labels = {run.name: run.label for run in results.runs}
+    for lower, upper in dict.fromkeys(key[:2] for key in results.gap_closed):
+        lines = [Line(m, results.gap_closed.get((lower, upper, m.column), {})) for m in _GAP]
+        start, end = labels.get(lower, lower), labels.get(upper, upper)
+        tables.append(
+            score_table(
+                [run for run in results.runs if any(run.name in line.scores for line in lines)],
+                lines,
+                {_COUNTS: slices_and_volumes({**lines[0].scores, **lines[1].scores})},
+                title=f"Gap closed between {start} and {end}",
+                reading=f"Likeness to the true MR on a scale from {start}, 0 %, which learned"
+                f" nothing, to {end}, 100 %, which learned from the true MR of simulated scans. At"
+                " 0 % or below a run is no nearer than the MR of other subjects; the paper has no"
+                " such table.",
+                file="gap_closed.csv",
+            )
+        )
+    return tables
+
+
+def pathology_tables(results: Results) -> list[Table]:
+    """Lay out the likeness to the truth of subjects with a pathology, beside that of the others.
+
+    Args:
+        results: what the folder holds.
+
+    Returns:
+        A table per pathology, a column per run; none where no such subject has a true MR.
+    """
+    pathologies = dict.fromkeys(name for name, _ in results.pathology if name != HEALTHY)
+    return [_pathology(results, name) for name in pathologies]
+
+
+def _pathology(results: Results, pathology: str) -> Table:
+    lines = []
+    for column in [measure for name, measure in results.pathology if name == pathology]:
+        tissue = column.removeprefix("mae_").replace("_", " ")
+        measure = Measure(column, f"Error in {tissue}", 3, more_is_better=False)
+        measure = _LIKENESS.get(column, measure)
+        healthy = results.pathology.get((HEALTHY, column), {})
+        minor = {run: f"healthy: {measure.text(score.mean)}" for run, score in healthy.items()}
+        lines.append(Line(measure, results.pathology[pathology, column], minor))
+    counts = slices_and_volumes(results.pathology.get((pathology, "ssim"), {}))
+    title = pathology.replace("_", " ")
+    return score_table(results.runs, lines, {_COUNTS: counts}, title=title, file="pathology.csv")
+
+
+def summary_table(results: Results) -> Table:
+    """Lay out all measures of all runs over all planes.
+
+    Args:
+        results: what the folder holds.
+
+    Returns:
+        The table, a row per measure and a column per run.
+    """
+    rows = []
+    for (stage, kind, plane, measure), scores in results.summary.items():
+        if plane == "all" and any(score.n_slices for score in scores.values()):
+            heading = Cell(" · ".join(text for text in (stage, kind, measure) if text))
+            rows.append(Row([heading, *(_summary_cell(scores.get(r.name)) for r in results.runs)]))
+    return Table(
+        [Column("Measure", number=False), *run_columns(results.runs)],
+        rows,
+        caption="Means over slices of all planes; the file also has them by plane.",
+        file="summary.csv",
+    )
+
+
+def _summary_cell(score: Score | None) -> Cell:
+    if score is None or not score.n_slices:
+        return Cell("–")
+    return Cell(plain(score.mean), f"n = {score.n_slices:.0f}")
+
+
+def _any(line: Line) -> bool:
+    return any(score.n_slices for score in line.scores.values())
