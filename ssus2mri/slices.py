@@ -25,7 +25,7 @@ from ssus2mri.files import whole
 PLANES = ("axial", "coronal", "sagittal")
 SAGITTAL = PLANES.index("sagittal")
 OPTIONAL = ("truth", "labels", "predicted_position")
-ADDED = ("pathology",)  # attributes that older files lack
+ADDED = ("pathology", "uncertain")  # attributes that older files lack
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Header:
 
     ``space`` is ``atlas``; ``low`` and ``high`` are the original intensities shown as 0 and 1;
     ``run`` is empty but for synthetic slices, ``pathology`` but for subjects that have one;
+    ``uncertain`` scans, whose pose may be wrong, are neither trained on nor scored;
     ``size`` is the edge of the atlas grid in voxels and ``origin_mm`` the world point of its first
     one, as many numbers as the image has dimensions.
     """
@@ -51,6 +52,7 @@ class Header:
     origin_mm: tuple[float, ...] = (0.0, 0.0, 0.0)
     run: str = ""
     pathology: str = ""
+    uncertain: bool = False
     version: str = __version__
 
 

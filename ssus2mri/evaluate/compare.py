@@ -112,7 +112,9 @@ def run_compare(
         mrs = [
             mr
             for mr in entries
-            if mr.header.modality == "mr" and mr.header.subject == scan.header.subject
+            if mr.header.modality == "mr"
+            and mr.header.subject == scan.header.subject
+            and not mr.header.uncertain
         ]
         rows += _pair_rows(scan, mrs, settings)
         rows += _position_rows(scan, settings)

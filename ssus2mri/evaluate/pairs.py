@@ -1,5 +1,6 @@
 """Pairing: which real MR slice each synthetic slice is compared with."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from ssus2mri.errors import InputError
 from ssus2mri.nearest import Places, joined, nearest
 from ssus2mri.slices import PLANES, Header, Slices, read
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def keys(scan: Entry, pair: Pair) -> dict[str, object]:
 
 
 def synthetic_entries(paths: Sequence[Path]) -> list[Entry]:
-    """Read the entries of the synthetic files of one run.
+    """Read the entries of the synthetic files of one run, but for scans whose pose is uncertain.
 
     Args:
         paths: slice files that `synthesize` wrote.
@@ -140,11 +143,11 @@ def synthetic_entries(paths: Sequence[Path]) -> list[Entry]:
                 found=f"run {run!r}" if run else "slices of a real scan",
                 do="Pass the files that `synthesize` wrote for one run.",
             )
-    return entries
+    return _certain(entries)
 
 
 def mr_entries(paths: Sequence[Path]) -> list[Entry]:
-    """Read the entries of slice files of real MR.
+    """Read the entries of slice files of real MR, but for scans whose pose is uncertain.
 
     Args:
         paths: slice files that `extract` wrote, at least one.
@@ -172,7 +175,15 @@ def mr_entries(paths: Sequence[Path]) -> list[Entry]:
                 found=f"run {header.run!r}" if header.run else f"{header.modality!r}",
                 do="Pass the files that `extract` wrote for volumes of modality mr.",
             )
-    return entries
+    return _certain(entries)
+
+
+def _certain(entries: list[Entry]) -> list[Entry]:
+    """Leave out scans whose pose is uncertain: slices would be compared with other anatomy."""
+    uncertain = [entry.header.volume for entry in entries if entry.header.uncertain]
+    if uncertain:
+        logger.warning("not scored, since their pose is uncertain: %s", ", ".join(uncertain))
+    return [entry for entry in entries if not entry.header.uncertain]
 
 
 def require_same_grid(scan: Entry, reference: Entry) -> None:

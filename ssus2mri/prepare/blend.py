@@ -15,7 +15,7 @@ from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.deform import deform_smoothly
 from ssus2mri.errors import InputError
 from ssus2mri.formats import read_any
-from ssus2mri.prepare.extract import read_aligned, scaled
+from ssus2mri.prepare.extract import read_aligned, read_quality, scaled
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +70,8 @@ def run_blend(
 ) -> None:
     """Average aligned training MR in the shape of the atlas and write the mean.
 
+    MR volumes that `align` was uncertain of are left out.
+
     Args:
         images: aligned MR volumes.
         masks: masks of the cropped images, written by `crop`.
@@ -80,7 +82,7 @@ def run_blend(
         settings: section ``match``.
 
     Raises:
-        InputError: an unusable volume, or not a mask and a transform for each.
+        InputError: an unusable volume, not a mask and a transform for each, or all uncertain.
     """
     if not len(images) == len(masks) == len(transforms):
         raise InputError(
@@ -89,8 +91,18 @@ def run_blend(
             found=f"{len(masks)} masks, {len(transforms)} transforms",
             do="List them in the order of the volumes, separated by spaces.",
         )
-    files = zip(images, masks, transforms, strict=True)
-    scans = [read_aligned(*paths, plane=False)[:2] for paths in files]
+    scans = [
+        read_aligned(*paths, plane=False)[:2]
+        for paths in zip(images, masks, transforms, strict=True)
+        if not read_quality(paths[0]).get("uncertain", False)
+    ]
+    if not scans:
+        raise InputError(
+            ", ".join(map(str, images)),
+            expected="at least one training MR whose pose is certain",
+            found="none",
+            do="Look at results/align/*.png; a `transform` in the manifest accepts a pose.",
+        )
     try:
         mean = blend(
             scans,
@@ -106,4 +118,4 @@ def run_blend(
             do="Check the images and their alignment.",
         ) from error
     volume.write(mean, out)
-    logger.info("mean of %d MR volumes in the shape of the atlas", len(images))
+    logger.info("mean of %d of %d MR volumes in the shape of the atlas", len(scans), len(images))

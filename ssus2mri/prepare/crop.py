@@ -103,8 +103,8 @@ def _check_size(path: Path, head: sitk.Image, ga_weeks: float, max_ratio: float)
             str(path),
             expected=f"a head circumference near {expected_mm:.0f} mm, that of {ga_weeks:g} weeks",
             found=f"{seen_mm:.0f} mm",
-            do="Is the spacing of the image (`pixel_mm` of a plane) wrong, or `ga_weeks`? If neither,"
-            " the head was not found: give a `mask`.",
+            do="Is the spacing (`pixel_mm` of a plane) wrong, or `ga_weeks`? If neither, the head"
+            " was not found: give a `mask`.",
         )
 
 

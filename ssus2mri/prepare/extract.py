@@ -7,6 +7,7 @@ out and how intensities are scaled is not stated in the source.
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -143,7 +144,8 @@ def run_extract(
     """Cut an aligned image and the images that belong to it, and write the slice file.
 
     The index of a 2D plane is ``index`` of the quality file (``.json``) beside the aligned image:
-    the nearest level of the atlas, as `align` determined it.
+    the nearest level of the atlas, as `align` determined it. A scan that `align` was uncertain of
+    keeps that mark.
 
     Args:
         image: aligned image.
@@ -167,7 +169,8 @@ def run_extract(
     aligned_image, head, to_atlas = read_aligned(image, mask, transform, plane=bool(plane))
     percentiles = getattr(settings, f"{modality}_percentiles")
     inside = sitk.GetArrayViewFromImage(head) > 0
-    pairs = [(PLANES.index(plane), _level(image))] if plane else choose(inside, settings)
+    quality = read_quality(image)
+    pairs = [(PLANES.index(plane), _level(quality))] if plane else choose(inside, settings)
     if not inside.any() or not pairs:
         raise InputError(
             str(image),
@@ -188,6 +191,7 @@ def run_extract(
         high=0.0,
         origin_mm=aligned_image.GetOrigin(),
         pathology=pathology,
+        uncertain=bool(quality.get("uncertain", False)),
     )
     try:
         result = extract(
@@ -225,18 +229,41 @@ def read_aligned(
     return aligned_image, head, to_atlas
 
 
-def _level(image: Path) -> int:
-    """Read the axial index of a plane, as `align` determined it."""
-    quality = beside(image, ".json")
+def read_quality(image: Path) -> dict[str, Any]:
+    """Read what `align` says of an aligned image: the ``.json`` beside it.
+
+    Args:
+        image: the aligned image.
+
+    Returns:
+        Its keys, ``method`` at least.
+
+    Raises:
+        InputError: missing, or not such a file.
+    """
+    path = beside(image, ".json")
     try:
-        return int(json.loads(quality.read_text(encoding="utf-8"))["index"])
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            str(quality),
-            expected="the quality file of `align`, with `index`",
-            found=f"{type(error).__name__}: {error}",
-            do="Run `align` again.",
-        ) from error
+        quality = json.loads(path.read_text(encoding="utf-8"))
+        return {"method": quality["method"], **quality}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _bad_quality(path, error) from error
+
+
+def _level(quality: dict[str, Any]) -> int:
+    """Return the axial index of a plane, as `align` determined it."""
+    try:
+        return int(quality["index"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _bad_quality(Path("the plane"), error) from error
+
+
+def _bad_quality(path: Path, error: Exception) -> InputError:
+    return InputError(
+        str(path),
+        expected="the quality file of `align`, with `method`, and `index` of a plane",
+        found=f"{type(error).__name__}: {error}",
+        do="Run `align` again.",
+    )
 
 
 def _labels(path: Path | None, like: sitk.Image, to_atlas: sitk.Transform) -> sitk.Image | None:

@@ -12,20 +12,28 @@ _LEFT_OUT = ("run", "settings", "seconds_per_epoch")  # shown elsewhere, or too 
 
 
 def alignment_table(results: Results) -> Table:
-    """Lay out the quality of every alignment as `align` wrote it, the least similar first.
+    """Lay out the quality of every alignment as `align` wrote it.
 
     Args:
         results: what the folder holds.
 
     Returns:
-        The table; ``names`` are the volumes in its order.
+        The table; ``names`` are the volumes in its order: those whose pose is uncertain first, by
+        confidence, then the least similar. Rows of uncertain ones are marked.
     """
 
-    def similarity(volume: str) -> tuple[float, str]:
-        value = results.align[volume].get("similarity")
-        return (-2.0 if value is None else float(value), volume)
+    def order(volume: str) -> tuple[bool, float, float, str]:
+        quality = results.align[volume]
+        confidence, similarity = quality.get("confidence"), quality.get("similarity")
+        uncertain = bool(quality.get("uncertain"))
+        return (
+            not uncertain,
+            float(confidence) if uncertain and confidence is not None else 0.0,
+            -2.0 if similarity is None else float(similarity),
+            volume,
+        )
 
-    names = sorted(results.align, key=similarity)
+    names = sorted(results.align, key=order)
     keys = list(dict.fromkeys(key for name in names for key in results.align[name]))
     keys = [key for key in keys if any(_is_plain(results.align[name].get(key)) for name in names)]
     decimals = {key: _decimals([results.align[name].get(key) for name in names]) for key in keys}
@@ -34,7 +42,8 @@ def alignment_table(results: Results) -> Table:
             [
                 Cell(name),
                 *(Cell(_fixed(results.align[name].get(key), decimals[key])) for key in keys),
-            ]
+            ],
+            marked=bool(results.align[name].get("uncertain")),
         )
         for name in names
     ]

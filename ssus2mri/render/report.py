@@ -111,6 +111,7 @@ def page(results: Results, settings: RenderSettings) -> str:
             for run in results.runs
         ],
         alignment=alignment,
+        uncertain=[row.cells[0].text for row in alignment.rows if row.marked],
         album=[
             (name, shrunk(results.pictures[name], settings.alignment_px))
             for name in alignment.names[: settings.alignment_pictures]

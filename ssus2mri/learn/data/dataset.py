@@ -1,5 +1,6 @@
 """Slices of many volumes, read from slice files and held in memory for training."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from torch import Tensor
 from ssus2mri import slices
 from ssus2mri.errors import InputError
 from ssus2mri.slices import Slices
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def _beside(volume: Slices) -> NDArray[np.int64]:
 
 
 def load(extracts: Iterable[Path], *, truth: bool = False, matched: Path | None = None) -> Data:
-    """Read the slice files of train and val.
+    """Read the slice files of train and val; volumes whose pose is uncertain are left out.
 
     Args:
         extracts: in any order; the result does not depend on it.
@@ -139,7 +142,11 @@ def load(extracts: Iterable[Path], *, truth: bool = False, matched: Path | None 
         InputError: a file of another split, files of different atlas sizes, no training slice of
             a modality, or matched MR that is missing or of other slices.
     """
-    paths = {slices.read_header(path).volume: path for path in extracts}
+    headers = {path: slices.read_header(path) for path in extracts}
+    uncertain = sorted(header.volume for header in headers.values() if header.uncertain)
+    if uncertain:
+        logger.warning("not trained on, since their pose is uncertain: %s", ", ".join(uncertain))
+    paths = {header.volume: path for path, header in headers.items() if not header.uncertain}
     volumes = [slices.read(paths[name]) for name in sorted(paths)]
     _require_one_size(volumes)
     groups: dict[tuple[str, str], list[Slices]] = {
@@ -169,9 +176,11 @@ def load(extracts: Iterable[Path], *, truth: bool = False, matched: Path | None 
             raise InputError(
                 "slice files",
                 expected=f"at least one training slice of modality {modality}",
-                found="none",
-                do="Give the manifest such rows with split `train`, or lower"
-                " `extract.min_head_fraction`.",
+                found=f"none; uncertain of their pose: {', '.join(uncertain)}"
+                if uncertain
+                else "none",
+                do="Give the manifest such rows with split `train`, a `transform` to those whose"
+                " pose is uncertain, or lower `extract.min_head_fraction`.",
             )
     return Data(
         us=pools["us", "train"],
