@@ -18,7 +18,8 @@ def fingerprint(module: str) -> str:
     """Hash the source of a module and of all of the package that it imports.
 
     Snakemake does not see edits inside a package, so every rule carries this in ``params``.
-    Comments, docstrings and layout do not count: they cannot change a result.
+    Comments, docstrings and layout do not count: they cannot change a result. Weights that lie
+    beside an imported module do.
 
     Args:
         module: dotted name, such as ``ssus2mri.prepare.align``.
@@ -36,6 +37,9 @@ def fingerprint(module: str) -> str:
     content = hashlib.sha256()
     for name in sorted(modules):
         content.update(f"{name}\n{_syntax(_source(name))}\n".encode())
+    folders = {_source(name).parent for name in modules}
+    for weights in sorted(path for folder in folders for path in folder.glob("*.safetensors")):
+        content.update(weights.read_bytes())
     for template in sorted((_source(module).parent / "templates").glob("*")):
         content.update(template.read_bytes())
     return content.hexdigest()[:12]

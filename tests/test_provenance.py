@@ -42,6 +42,14 @@ def test_code_counts(package, name, old, new):
     assert stamp() != before
 
 
+def test_weights_beside_a_module_count(package):
+    before = stamp()
+    (package / "net.safetensors").write_bytes(b"1")
+    first = stamp()
+    (package / "net.safetensors").write_bytes(b"2")
+    assert len({before, first, stamp()}) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [

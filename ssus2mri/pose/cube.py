@@ -11,8 +11,10 @@ from torch.nn import functional as F
 
 from ssus2mri.pose.network import CUBE, REACH
 
-_WHITE = 0.98  # quantile within the head shown as 1
-_MEAN = 0.3  # mean grey within the head after the grey curve is evened out
+_WHITE = 0.98  # quantile of the grey values within the head
+_WINDOW = 5  # of the local contrast, pairs of voxels: about 2 cm in a head of 23 weeks
+_FLOOR = 0.3  # least deviation, of the mean deviation: flat regions stay flat
+_CLIP = 3.0  # deviations
 
 
 def directions() -> Tensor:
@@ -52,21 +54,38 @@ def sample(
 
 
 def normalise(cubes: Tensor) -> Tensor:
-    """Scale grey values, and even out the grey curve, by what lies within the head.
+    """Turn grey values into local contrast, which gain, grey curve and shadow change little.
 
     Args:
         cubes: ``(N, 1, CUBE, CUBE, CUBE)``, 0 outside the field of view.
 
     Returns:
-        Same shape, 0 to 1.5; the mean within the head is near 0.3 where anything is seen.
+        Same shape, -3 to 3: how many local standard deviations a voxel is brighter than what lies
+        around it; 0 outside the field of view.
     """
+    seen = (cubes > 0).float()
+    grey = (cubes / white(cubes)).clamp(0, 1.5)
+    share = _around(seen).clamp(min=1e-3)
+    residual = (grey - _around(grey * seen) / share) * seen
+    deviation = (_around(residual.square()) / share).sqrt()
+    whole = {"dim": (2, 3, 4), "keepdim": True}
+    mean = (deviation * seen).sum(**whole) / seen.sum(**whole).clamp(min=1)
+    contrast = residual / (deviation + _FLOOR * mean + 1e-6)
+    return contrast.clamp(-_CLIP, _CLIP) * seen
+
+
+def white(cubes: Tensor) -> Tensor:
+    """Return the grey value that few voxels within the head exceed, ``(N, 1, 1, 1, 1)``."""
     ball = (directions().norm(dim=-1) < 1).reshape(-1)
-    flat = cubes.flatten(1)
-    inside = flat[:, ball]
-    ranked = inside.sort(dim=1).values
-    white = ranked[:, int(_WHITE * (ranked.shape[1] - 1))].clamp(min=1e-3)
-    scaled = (flat / white[:, None]).clamp(0, 1.5)
-    seen = inside > 0
-    mean = (scaled[:, ball] * seen).sum(1) / seen.sum(1).clamp(min=1)
-    power = (torch.log(torch.tensor(_MEAN)) / mean.clamp(0.02, 0.9).log()).clamp(0.3, 3)
-    return (scaled ** power[:, None]).reshape(cubes.shape)
+    inside = cubes.flatten(1)[:, ball]
+    rank = int(_WHITE * inside.shape[1])
+    return inside.kthvalue(rank, dim=1).values.clamp(min=1e-3).reshape(-1, 1, 1, 1, 1)
+
+
+def _around(values: Tensor) -> Tensor:
+    """Average over a window about each voxel, on every other voxel; beyond the cube counts as 0."""
+    values = F.avg_pool3d(values, 2)
+    for axis in range(3):
+        size = [_WINDOW if axis == a else 1 for a in range(3)]
+        values = F.avg_pool3d(values, size, 1, [n // 2 for n in size])
+    return F.interpolate(values, scale_factor=2, mode="trilinear")

@@ -22,9 +22,9 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssus2mri.pose.cube import directions, normalise, sample
+from ssus2mri.pose.cube import directions, normalise, sample, white
 from ssus2mri.pose.estimate import estimate
-from ssus2mri.pose.network import PoseNetwork
+from ssus2mri.pose.network import CUBE, PoseNetwork
 from ssus2mri.pose.placement import Placement
 
 VALIDATION = 60  # the last scans of the folder
@@ -53,8 +53,8 @@ class Phase:
 
 
 PHASES = (
-    Phase("coarse", 4000, (25.0, 180.0), 0.6, 0.10, 0.08, 2e-3),
-    Phase("fine", 1800, (40.0, 40.0), 0.0, 0.07, 0.06, 1e-3),
+    Phase("coarse", 6500, (25.0, 180.0), 0.4, 0.10, 0.08, 2e-3),
+    Phase("fine", 1200, (40.0, 40.0), 0.0, 0.07, 0.06, 1e-3),
 )
 
 
@@ -209,38 +209,69 @@ def batch(
     radius = scans.radius_mm[rows] * torch.exp(-log_size)
     away = (assumed.transpose(1, 2) @ shift[:, :, None])[..., 0] * radius[:, None]
     centre = scans.centre_mm[rows] - away
-    cubes = sample(scans.image[rows].float(), scans.to_index(), assumed, centre, radius)
-    # Some users' scans are cut to the head, more or less closely.
-    for row in np.flatnonzero(rng.random(count) < MASKED_SHARE):
-        near = radius[row : row + 1] * float(rng.uniform(0.88, 1.03))
-        head = scans.head[rows[row]][None].float()
-        at = slice(row, row + 1)
-        cubes[at] *= sample(head, scans.to_index(), assumed[at], centre[at], near) > 0.5
-    return augment(cubes, rng), rotation, shift, log_size
+    place = (scans.to_index(), assumed, centre, radius)
+    cubes = sample(scans.image[rows].float(), *place)
+    head = sample(scans.head[rows].float(), *place) > 0.5
+    return augment(cubes, head, rng), rotation, shift, log_size
 
 
-def augment(cubes: Tensor, rng: np.random.Generator) -> Tensor:
-    """Change what a network must not rely on: sharpness, gain, grey curve, noise, the edge."""
+def augment(cubes: Tensor, head: Tensor, rng: np.random.Generator) -> Tensor:
+    """Change what a network must not rely on, and turn grey values into local contrast.
+
+    Sharpness, saturation, gain and its change over the cube, grey curve, speckle; how much of the
+    skull shines (where the beam meets it at right angles, more or less), the edges of the field of
+    view, and whether there is anything but the head.
+
+    Args:
+        cubes: ``(N, 1, CUBE, CUBE, CUBE)`` grey values.
+        head: bool, same shape.
+        rng: source of randomness.
+
+    Returns:
+        Same shape, local contrast.
+    """
     count = len(cubes)
 
     def draw(low: float, high: float) -> Tensor:
-        return torch.tensor(rng.uniform(low, high, count), dtype=torch.float32).reshape(-1, 1, 1, 1)
+        return torch.tensor(rng.uniform(low, high, count), dtype=torch.float32).reshape(
+            -1, 1, 1, 1, 1
+        )
 
-    place = directions()
-    cubes = cubes[:, 0]
-    blurred = F.avg_pool3d(F.pad(cubes[:, None], [1] * 6, mode="replicate"), 3, 1)[:, 0]
-    soft = draw(-0.4, 0.8)
-    cubes = (soft * blurred + (1 - soft) * cubes).clamp(min=0) * (cubes > 0)
-    slope = torch.tensor(rng.normal(0, 0.3, (count, 3)), dtype=torch.float32)
-    cubes = cubes * torch.exp(torch.einsum("zyxc,nc->nzyx", place, slope))
-    normal = F.normalize(torch.tensor(rng.normal(size=(count, 3)), dtype=torch.float32), dim=1)
-    height = torch.einsum("zyxc,nc->nzyx", place, normal)
-    edge = torch.where(draw(0, 1) < 0.35, draw(0.45, 1.1), torch.tensor(9.0))
-    cubes = cubes * (height < edge)
+    def heights() -> Tensor:
+        """Distance of every voxel along a random direction, head radii."""
+        axis = F.normalize(torch.tensor(rng.normal(size=(count, 3)), dtype=torch.float32), dim=1)
+        return torch.einsum("zyxc,nc->nzyx", directions(), axis)[:, None]
+
     seen = cubes > 0
-    cubes = normalise(cubes[:, None])[:, 0] ** draw(0.6, 1.6)
-    cubes = cubes + draw(0, 0.12) * torch.randn_like(cubes) * seen
-    return normalise(cubes.clamp(min=0)[:, None])
+    grey = cubes / white(cubes)
+    soft = draw(-0.4, 0.9)
+    grey = (soft * F.avg_pool3d(grey, 3, 1, 1) + (1 - soft) * grey).clamp(min=0)
+    outer, inner = grown(head, 1), ~grown(~head, 2)
+    shine = (heights().abs() / directions().norm(dim=-1).clamp(min=0.1)) ** draw(0, 4)
+    least = draw(0, 1.2).clamp(max=1)
+    grey = torch.where(outer & ~inner, grey * (least + (1 - least) * shine), grey)
+    grey = torch.minimum(grey, draw(0.3, 1.3))
+    field = torch.tensor(rng.normal(0, 0.45, (count, 1, 4, 4, 4)), dtype=torch.float32)
+    grey = grey * F.interpolate(field, CUBE, mode="trilinear", align_corners=True).exp()
+    grain = torch.randn_like(grey)
+    coarse = draw(0, 1) < 0.5
+    grain = torch.where(coarse, 4 * F.avg_pool3d(grain, 3, 1, 1), grain)
+    grey = grey * torch.exp(draw(0, 0.55).square() * grain)
+    grey = grey.clamp(min=1e-3) ** draw(0.6, 1.8)
+    for _ in range(3):
+        seen = seen & (heights() < torch.where(draw(0, 1) < 0.4, draw(0.5, 1.1), torch.tensor(9.0)))
+    masked = draw(0, 1) < MASKED_SHARE
+    around = torch.where(draw(0, 1) < 0.5, head, grown(head, 2))
+    return normalise(grey * (seen & (around | ~masked)))
+
+
+def grown(mask: Tensor, voxels: int) -> Tensor:
+    """Return a mask with some voxels more on all sides."""
+    values = mask.float()
+    for axis in range(3):
+        size = [2 * voxels + 1 if axis == a else 1 for a in range(3)]
+        values = F.max_pool3d(values, size, 1, [n // 2 for n in size])
+    return values > 0.5
 
 
 def report(weights: dict[str, PoseNetwork], scans: Scans) -> str:
