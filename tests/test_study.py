@@ -117,8 +117,9 @@ def test_tables_of_the_cohort(tmp_path):
         path.write_text(json.dumps(training))
     page = printed("cohort/tables.py", str(root), "--out", str(tmp_path / "cohort"))
     rows = {line.split("|")[1].strip(" `"): line.split("|")[2:-1] for line in page.splitlines()}
-    summary = pd.read_csv(tmp_path / "cohort.csv", na_values=[""], keep_default_na=False)
-    truth = summary[summary["kind"] == "truth"].set_index(["run", "measure"])["mean"]
+    scores = pd.read_csv(root / "score" / "summary.csv")
+    scores = scores[(scores["plane"] == "all") & (scores["kind"] == "truth")]
+    truth = scores.set_index(["run", "measure"])["mean"]
     gaps = pd.read_csv(tmp_path / "cohort_gap_closed.csv").set_index(["run", "measure"])["share"]
     for run in phantom_render.BOUNDED:
         ssim, psnr, gap_ssim, gap_psnr, _ = map(str.strip, rows[run])
@@ -133,7 +134,10 @@ def test_tables_of_the_cohort(tmp_path):
         else:
             assert (gap_ssim, gap_psnr) == ("–", "–")
     assert float(rows["atlas"][-1]) == 0
+    summary = pd.read_csv(tmp_path / "cohort.csv")
     assert (summary["n_slices"] > 0).all()
+    written = summary[summary["kind"] == "truth"].set_index(["run", "measure"])["mean"]
+    assert written.to_dict() == pytest.approx(truth[written.index].to_dict(), rel=1e-3)
     position = pd.read_csv(tmp_path / "cohort_position.csv")
     assert set(position["run"]) == {"ours"}
     trainings = pd.read_csv(tmp_path / "cohort_training.csv").set_index("run")
