@@ -24,7 +24,7 @@ from ssus2mri.formats import read_any
 from ssus2mri.measures import psnr, ssim
 from ssus2mri.prepare.blend import blend
 from ssus2mri.prepare.extract import read_aligned, scaled
-from ssus2mri.prepare.match import Atlas, match
+from ssus2mri.prepare.match import AtlasImages, match
 from ssus2mri.slices import Slices
 from ssus2mri.slicing import cut
 
@@ -89,7 +89,7 @@ def main() -> None:
     views = [read_any(path) for path in sorted((root / "view").glob("*.nii.gz"))]
     begun = time.process_time()
     mean = blend(scans, template, percentiles=percentiles, settings=settings)
-    atlas = Atlas(views, head, labels, mean)
+    atlas = AtlasImages(views, head, labels, mean)
     print(f"blend of {len(scans)} MR: {time.process_time() - begun:.0f} CPU s")
     arrays = [
         (sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(mask)) for image, mask in scans
