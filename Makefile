@@ -12,7 +12,7 @@ help: ## this list
 	@grep -E '^[a-z.]+:.*##' Makefile | sed -E 's/^([a-z.]+):.*## /  make \1\t/' | expand -t 18
 
 demo: .venv ## simulate a small cohort and run every stage on it
-	snakemake --cores $(CORES) --quiet rules --configfile config/demo.yaml \
+	snakemake --cores $(CORES) --quiet rules --configfile config/small.yaml config/demo.yaml \
 		|| { echo; echo "The last log says:"; tail -n 5 "$$(ls -t logs/*/*.log | head -n 1)"; exit 1; }
 	@echo
 	@echo "Report: file://$(CURDIR)/$(REPORT)"

@@ -1,11 +1,12 @@
-"""Heads found without a mask: Dice against given masks (planes) and true labels (volumes).
+"""Measure heads found without a mask: Dice with given masks (planes) and true labels (volumes).
 
-`SSUS2MRI_DATA=... python benchmarks/crop.py [simulated volumes]`. The planes' ``ga_weeks`` was
-derived from the measured head circumference, so it tells the size of each head: the second line
-gives every plane the same 23 weeks. The peer is the ellipse with the second moments of what
-Otsu's threshold leaves. Given masks that are no filled region (solidity below the setting) cannot
-judge: their planes are left out of the Dice, but not of the error of the head circumference
-against the sonographer's.
+    SSUS2MRI_DATA=... python benchmarks/crop.py [simulated volumes]
+
+The ``ga_weeks`` of the planes was derived from the measured head circumference, so it tells the
+size of each head: the second line assumes 23 weeks for every plane. The peer is the ellipse with
+the second moments of what Otsu's threshold leaves. Given masks that are not filled regions
+(solidity below the setting) cannot be used: their planes are left out of the Dice, but not of the
+error of the head circumference against that of the sonographer.
 """
 
 import os
@@ -38,12 +39,12 @@ def dice(a: sitk.Image, b: sitk.Image) -> float:
 
 
 def line(name: str, values: list[float], seconds: list[float], peer: NDArray) -> str:
-    found = np.array(values)
+    scores = np.array(values)
     return (
-        f"{name}: Dice median {np.median(found):.3f}, 10th percentile"
-        f" {np.percentile(found, 10):.3f}, worst {found.min():.3f}, share >= 0.9"
-        f" {np.mean(found >= 0.9):.1%}, {np.median(seconds):.2f} s each; peer (Otsu) median"
-        f" {np.median(peer):.3f}, ratio {np.median(found) / np.median(peer):.2f}"
+        f"{name}: Dice median {np.median(scores):.3f}, 10th percentile"
+        f" {np.percentile(scores, 10):.3f}, worst {scores.min():.3f}, share >= 0.9"
+        f" {np.mean(scores >= 0.9):.1%}, {np.median(seconds):.2f} s each; peer (Otsu) median"
+        f" {np.median(peer):.3f}, ratio {np.median(scores) / np.median(peer):.2f}"
     )
 
 
@@ -65,10 +66,10 @@ def planes(folder: Path, settings: CropSettings) -> None:
         values, seconds, errors = [], [], []
         for row, image, mask in scans:
             start = time.perf_counter()
-            found = find_head(image, constant or row.ga_weeks, settings.skull)
+            ellipsoid = find_head(image, constant or row.ga_weeks, settings.skull)
             seconds.append(time.perf_counter() - start)
-            values.append(dice(draw(found, image), mask))
-            long, short = 2 * found.axes
+            values.append(dice(draw(ellipsoid, image), mask))
+            long, short = 2 * ellipsoid.axes
             errors.append(ellipse_circumference(long, short) / measured[row.volume] - 1)
         print(line(name, list(np.array(values)[sound]), seconds, peer))
         print(
@@ -83,7 +84,7 @@ def volumes(count: int, settings: CropSettings) -> None:
     simulation = load_section(SimulateSettings, CONFIG, "simulate").model_copy(
         update={"size": 96, "spacing_mm": 1.0}
     )
-    values, ceiling, peer, seconds = [], [], [], []
+    values, upper_bound, peer, seconds = [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(count):
             path = Path(folder, f"v{number}.nii.gz")
@@ -103,13 +104,13 @@ def volumes(count: int, settings: CropSettings) -> None:
             head = sitk.GetImageFromArray(np.isin(labels, HEAD).astype(np.uint8))
             head.CopyInformation(image)
             start = time.perf_counter()
-            found = draw(find_head(image, ga_weeks, settings.skull), image)
+            mask = draw(find_head(image, ga_weeks, settings.skull), image)
             seconds.append(time.perf_counter() - start)
-            values.append(dice(found, head))
-            ceiling.append(dice(draw(of_mask(head), image), head))
+            values.append(dice(mask, head))
+            upper_bound.append(dice(draw(of_mask(head), image), head))
             peer.append(dice(otsu(image), head))
     print(line(f"{count} simulated volumes", values, seconds, np.array(peer)))
-    print(f"the best that an ellipsoid can: median {np.median(ceiling):.3f}")
+    print(f"the best possible ellipsoid: median {np.median(upper_bound):.3f}")
 
 
 def main() -> None:

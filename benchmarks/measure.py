@@ -1,4 +1,4 @@
-"""What the benchmarks of the networks share: steady rates, FLOP, the machine's matmul rate."""
+"""Measure rates and FLOP of networks, and the matmul rate of the machine."""
 
 import statistics
 import time
@@ -9,12 +9,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 Work = Callable[[], int]
-"""Does some work and says how many images it was."""
+"""Does some work and returns for how many images."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Images a second, and floating-point operations of convolutions and products an image.
+    """Images per second, and floating-point operations of convolutions and products per image.
 
     ``drift`` is how much slower the second half of the rounds was than the first, a fraction.
     """
@@ -24,7 +24,7 @@ class Rate:
     drift: float
 
 
-def settle(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -37,21 +37,21 @@ def measure(
     rounds: int = 4,
     flop: Mapping[str, float] | None = None,
 ) -> dict[str, Rate]:
-    """Measure all in turns for a time, at least some rounds; give the median over the rounds.
+    """Return the median rate of each over rounds in which all take turns.
 
-    What slows the machine down for a while slows all of them down, and ratios stay true. Before,
-    FLOP are counted in a first call, which also prepares what only first calls do; where they are
-    given, all have been called before.
+    Whatever slows the machine down for a while slows all of them down, so ratios stay true. FLOP
+    are counted in a first call before the rounds, which also does what only first calls do; with
+    ``flop``, everything has been called before.
     """
     flop = flop or {name: count_flop(work) for name, work in works.items()}
     times: dict[str, list[float]] = {name: [] for name in works}
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or len(times[next(iter(works))]) < rounds:
         for name, work in works.items():
-            settle(device)
+            synchronize(device)
             begun = time.perf_counter()
             images = work()
-            settle(device)
+            synchronize(device)
             times[name].append((time.perf_counter() - begun) / images)
     return {name: _rate(times[name], flop[name]) for name in works}
 
@@ -63,7 +63,7 @@ def _rate(times: list[float], flop: float) -> Rate:
 
 
 def count_flop(work: Work) -> float:
-    """Count FLOP an image; a recorded step is replayed without being seen."""
+    """Count FLOP per image; must not be a replay of a recorded step, in which they are not seen."""
     # Compiled code does the same work in kernels that cannot be counted.
     with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
         images = work()
@@ -71,15 +71,15 @@ def count_flop(work: Work) -> float:
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """FLOP/s of the product of two large square matrices, the best of several."""
+    """Return FLOP/s of the product of two large square matrices, the best of several."""
     size = 8192 if device.type == "cuda" else 2048
     left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     best = 0.0
     with torch.inference_mode():
         for _ in range(8):
-            settle(device)
+            synchronize(device)
             begun = time.perf_counter()
             torch.mm(left, right)
-            settle(device)
+            synchronize(device)
             best = max(best, 2 * size**3 / (time.perf_counter() - begun))
     return best

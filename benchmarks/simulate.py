@@ -1,12 +1,12 @@
-"""What the simulator costs, and how that grows with the grid.
+"""Measure time and memory of the simulator, and how they grow with the grid.
 
     [SSUS2MRI_DATA=...] python benchmarks/simulate.py [96 160 224]
 
-Each line is the better of two runs, each in a process of its own: time of the step alone, peak
-memory of the whole process with the libraries that it loads. An anatomy has its own grid, of the
-configured spacing (0.7 mm); other lines show how it grows, and what a real label atlas costs. A
-volume is one whole call of `simulate` from an anatomy that is made already: fluid and wall around
-the head, deformation, labels, truth, pose and image. The cube of 96 mm stays, its voxels shrink.
+Each line is the better of two runs, each in its own process: time of the step alone, peak memory of
+the whole process with the libraries that it loads. An anatomy has a grid of its own, of 0.7 mm as
+configured; other lines show finer and coarser ones, and a real label atlas. A volume is one call of
+`simulate` on an existing anatomy: fluid and wall around the head, deformation, labels, truth, pose
+and image, in a cube of 96 mm with smaller and smaller voxels.
 """
 
 import json
@@ -25,7 +25,7 @@ LIMITS = "target on two cores: 8 s for an anatomy, 8 s for a volume of 160, 2000
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["--one"]:
+    if sys.argv[1:2] == ["--step"]:
         print(json.dumps(measure(sys.argv[2], float(sys.argv[3]))))
         return
     sizes = [int(word) for word in sys.argv[1:]] or [96, 160, 224]
@@ -44,7 +44,7 @@ def line(what: str, spacing_mm: float) -> None:
     """Print the best of some runs of one step."""
     runs = []
     for _ in range(REPEATS):
-        command = [sys.executable, __file__, "--one", what, str(spacing_mm)]
+        command = [sys.executable, __file__, "--step", what, str(spacing_mm)]
         runs.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
     cpu, wall, peak = (min(run[key] for run in runs) for key in ("cpu_s", "wall_s", "peak_mb"))
     name = f"{NAMES[what]}, {spacing_mm:.2g} mm"
@@ -52,7 +52,7 @@ def line(what: str, spacing_mm: float) -> None:
 
 
 def measure(what: str, spacing_mm: float) -> dict[str, float | str]:
-    """Run one step in this process and give its time, and the process's peak memory."""
+    """Run one step in this process; return its time and the peak memory of the process."""
     # A child starts with its parent's peak memory: the parent must not load these.
     import resource
 
@@ -66,20 +66,20 @@ def measure(what: str, spacing_mm: float) -> dict[str, float | str]:
     if what == "anatomy":
         finer = settings.anatomy.model_copy(update={"spacing_mm": spacing_mm})
         start = time.perf_counter(), time.process_time()
-        made = built_in(23.0, finer).labels
+        image = built_in(23.0, finer).labels
     elif what == "atlas":
         start = time.perf_counter(), time.process_time()
-        made = from_labels(Path(os.environ["SSUS2MRI_DATA"]) / ATLAS, settings.anatomy).labels
+        image = from_labels(Path(os.environ["SSUS2MRI_DATA"]) / ATLAS, settings.anatomy).labels
     else:
         size = round(CUBE_MM / spacing_mm)
         settings = settings.model_copy(update={"size": size, "spacing_mm": spacing_mm})
         anatomy = built_in(23.0, settings.anatomy)
         start = time.perf_counter(), time.process_time()
-        made = simulate(
+        image = simulate(
             "volume", subject="a", modality=what, ga_weeks=23.0, anatomy=anatomy, settings=settings
         ).image
     return {
-        "grid": " x ".join(map(str, made.GetSize())),
+        "grid": " x ".join(map(str, image.GetSize())),
         "cpu_s": time.process_time() - start[1],
         "wall_s": time.perf_counter() - start[0],
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

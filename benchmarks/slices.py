@@ -1,7 +1,9 @@
-"""Random reads of one slice: our slice file beside a plain ``.npy`` memory map, in one run.
+"""Measure random reads of one slice from our slice file and from a plain ``.npy`` memory map.
 
-`python benchmarks/slices.py [slices]` prints one line. The images are noise within a head (the
-worst case for the compression); both files are in the operating system's cache.
+    python benchmarks/slices.py [slices]
+
+The images are noise within a head, the worst case for the compression; both files are in the cache
+of the operating system.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What each stage of a finished project cost, from the records that its jobs left.
+"""Print what each stage of a finished project cost, from the records of its jobs.
 
     python benchmarks/stages.py [results]
 

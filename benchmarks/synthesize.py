@@ -1,11 +1,11 @@
-"""Synthesis of slices: our network as `synthesize` runs it, beside plain ones and the peer.
+"""Measure the speed of synthesis: our network as `synthesize` runs it, plain, and the peer.
 
     python benchmarks/synthesize.py [--size 160] [--batch N] [--threads 2] [--seconds 60]
 
-Full size of Table I, weights as drawn, noise in a head of 23 weeks. In one run, in turns: our
-network made lean (in its region around the head and on whole slices, in bfloat16 and float32), the
-same network plain (float32, every decoder and the way back, as in a training step), and the
-generator of CycleGAN and CUT (nine residual blocks), plain and made lean by the same code.
+Full size of Table I, initial weights, noise in a head of 23 weeks. In turns within one process: our
+network optimised for inference (in the region of the head and on whole slices, in bfloat16 and
+float32), the same network plain (float32, all decoders and encoder D, as in a training step), and
+the generator of CycleGAN and CUT (nine residual blocks), plain and optimised by the same code.
 """
 
 import argparse
@@ -34,7 +34,7 @@ OURS, PLAIN, PEER = "ours, as `synthesize` runs it", "ours, plain", "ResNet-9, p
 
 
 def heads(size: int) -> Tensor:
-    """Every slice of an ellipsoid of 23 weeks that `extract` would keep, ``(S, size, size)``."""
+    """Return the slices of an ellipsoid of 23 weeks that `extract` keeps, ``(S, size, size)``."""
     long, short = axial_axes_mm(head_circumference_mm(GA_WEEKS), ASPECT)
     z, y, x = (np.indices((size,) * 3) + 0.5) * (EDGE_MM / size) - EDGE_MM / 2
     head = (2 * z / (HEIGHT * long)) ** 2 + (2 * y / long) ** 2 + (2 * x / short) ** 2 < 1
@@ -43,14 +43,14 @@ def heads(size: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way to synthesise, and the type that it computes in."""
+class Variant:
+    """One way to synthesise, and the type that it computes in."""
 
     work: Work
     dtype: torch.dtype
 
 
-def ways(size: int, batch: int, device: torch.device) -> dict[str, Way]:
+def variants(size: int, batch: int, device: torch.device) -> dict[str, Variant]:
     values = load_yaml(CONFIG)
     ours, peer = (
         make_objective(run_settings(values, run)).generator.eval().requires_grad_(False).to(device)
@@ -66,26 +66,27 @@ def ways(size: int, batch: int, device: torch.device) -> dict[str, Way]:
         low = torch.bfloat16 if torch.is_autocast_enabled(device.type) else torch.float32
 
     def work(infer: Callable[[Tensor, Roi], object], *, all_alike: bool = False) -> Work:
-        given = batches[:1] if all_alike else batches  # what is black costs a lean network less
+        # Black slices cost less only if optimised.
+        own_batches = batches[:1] if all_alike else batches
 
         @torch.inference_mode()
         def run() -> int:
-            for us, roi in given:
+            for us, roi in own_batches:
                 infer(us, roi)
-            return sum(len(us) for us, _ in given)
+            return sum(len(us) for us, _ in own_batches)
 
         return run
 
-    def made_lean(network: torch.nn.Module, *, bfloat16: bool, rois: bool = False) -> Way:
+    def optimised(network: torch.nn.Module, *, bfloat16: bool, rois: bool = False) -> Variant:
         infer = optimize_for_inference(network, device, bfloat16=bfloat16)
 
         def call(us: Tensor, roi: Roi) -> object:
             here = place[: len(us)]
             return infer(us, here, here, here, roi if rois else None)
 
-        return Way(work(call), low if bfloat16 else torch.float32)
+        return Variant(work(call), low if bfloat16 else torch.float32)
 
-    def all_of_it(us: Tensor, _: Roi) -> object:
+    def everything(us: Tensor, _: Roi) -> object:
         return ours.infer_back(ours.translate(us, reconstruct=True).mr)
 
     def peer_alone(us: Tensor, _: Roi) -> object:
@@ -93,46 +94,50 @@ def ways(size: int, batch: int, device: torch.device) -> dict[str, Way]:
         return peer(us, here, here, here)
 
     return {
-        OURS: made_lean(ours, bfloat16=True, rois=True),
-        "the same, whole slices": made_lean(ours, bfloat16=True),
-        "the same, float32": made_lean(ours, bfloat16=False, rois=True),
-        "the same, float32, whole slices": made_lean(ours, bfloat16=False),
-        PLAIN: Way(work(all_of_it, all_alike=True), torch.float32),
-        PEER: Way(work(peer_alone, all_alike=True), torch.float32),
-        "ResNet-9, made lean likewise": made_lean(peer, bfloat16=True),
+        OURS: optimised(ours, bfloat16=True, rois=True),
+        "the same, whole slices": optimised(ours, bfloat16=True),
+        "the same, float32": optimised(ours, bfloat16=False, rois=True),
+        "the same, float32, whole slices": optimised(ours, bfloat16=False),
+        PLAIN: Variant(work(everything, all_alike=True), torch.float32),
+        PEER: Variant(work(peer_alone, all_alike=True), torch.float32),
+        "ResNet-9, optimised likewise": optimised(peer, bfloat16=True),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size", type=int, default=160)
-    parser.add_argument("--batch", type=int, help="slices at a time; else as config.yaml has it")
+    parser.add_argument("--batch", type=int, help="slices at a time; default: that of config.yaml")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=60, help="of measuring")
-    given = parser.parse_args()
-    device = devices.prepare(given.threads)
+    parser.add_argument("--seconds", type=float, default=60, help="how long to measure")
+    arguments = parser.parse_args()
+    device = devices.prepare(arguments.threads)
     section = load_yaml(CONFIG)["synthesize"]
-    batch = given.batch or section["gpu_batch_size" if device.type == "cuda" else "batch_size"]
-    known = ways(given.size, batch, device)
-    peak = {dtype: matmul_rate(device, dtype) for dtype in {way.dtype for way in known.values()}}
-    found = measure({name: way.work for name, way in known.items()}, device, seconds=given.seconds)
+    batch = arguments.batch or section["gpu_batch_size" if device.type == "cuda" else "batch_size"]
+    tested = variants(arguments.size, batch, device)
+    peak = {
+        dtype: matmul_rate(device, dtype)
+        for dtype in {variant.dtype for variant in tested.values()}
+    }
+    works = {name: variant.work for name, variant in tested.items()}
+    rates = measure(works, device, seconds=arguments.seconds)
     print(
-        f"synthesis of {given.size} x {given.size}, {batch} at a time, {devices.describe(device)},"
-        f" {given.threads} threads; matmul "
+        f"synthesis of {arguments.size} x {arguments.size}, {batch} at a time,"
+        f" {devices.describe(device)}, {arguments.threads} threads; matmul "
         + ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {str(d)[6:]}" for d, rate in peak.items())
     )
     print("| network | type | images/s | GFLOP/image | of matmul | x ours, plain | x ResNet-9 |")
     print("|---|---|---|---|---|---|---|")
-    for name, way in known.items():
-        one, dtype = found[name], way.dtype
-        share = one.images * one.flop / peak[dtype]
+    for name, variant in tested.items():
+        rate, dtype = rates[name], variant.dtype
+        share = rate.images * rate.flop / peak[dtype]
         print(
-            f"| {name} | {str(dtype)[6:]} | {one.images:.1f} | {one.flop / 1e9:.2f} | {share:.0%}"
-            f" | {one.images / found[PLAIN].images:.2f} | {one.images / found[PEER].images:.2f} |"
+            f"| {name} | {str(dtype)[6:]} | {rate.images:.1f} | {rate.flop / 1e9:.2f} | {share:.0%}"
+            f" | {rate.images / rates[PLAIN].images:.2f} | {rate.images / rates[PEER].images:.2f} |"
         )
     print(
-        f"ours / plain {found[OURS].images / found[PLAIN].images:.1f} (target >= 4),"
-        f" ours / ResNet-9 {found[OURS].images / found[PEER].images:.1f} (target >= 7)"
+        f"ours / plain {rates[OURS].images / rates[PLAIN].images:.1f} (target >= 4),"
+        f" ours / ResNet-9 {rates[OURS].images / rates[PEER].images:.1f} (target >= 7)"
     )
 
 

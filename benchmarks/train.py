@@ -1,15 +1,15 @@
-"""A training step of our method beside CycleGAN's, on the same images, in one run and in turns.
+"""Measure a training step of our method and one of CycleGAN, in turns on the same images.
 
     python benchmarks/train.py [--size 160] [--batch 8] [--steps 6] [--threads 2] [--compile]
 
-Networks of full size, the loop that `train` runs (augmentation, both updates, average weights),
-bfloat16 where the hardware has it; the images are noise in a head. A step is one update of the
-generators and one of the discriminators. From the measured stretch the paper's schedule is
-extrapolated: 28,800 slices, 100 epochs; validation and checkpoints are not in it.
+Networks of full size and the loop that `train` runs (augmentation, both updates, average weights),
+in bfloat16 where the hardware supports it; the images are noise in a head. A step is one update of
+the generators and one of the discriminators. The paper's schedule (28,800 slices, 100 epochs,
+without validation and checkpoints) is extrapolated.
 
-On a GPU beside them our method with its steps started kernel by kernel, not recorded
-(`learn/hardware/cuda_graph.py`). With ``--compile`` our method with `train.compile`, and what its
-first call took longer than the others.
+On a GPU, also our method with its steps started kernel by kernel instead of recorded
+(`learn/hardware/cuda_graph.py`). With ``--compile``, also our method with `train.compile`, and the
+time its first call takes longer than the others.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measure import Work, count_flop, matmul_rate, measure, settle
+from measure import Work, count_flop, matmul_rate, measure, synchronize
 
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.project import run_settings
@@ -32,17 +32,17 @@ from ssus2mri.slices import Header, Slices
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 RUNS = ("ours", "cyclegan")
-WRITTEN = "ours, not recorded"  # as a CUDA graph: kernel by kernel
+NOT_RECORDED = "ours, not recorded"  # as a CUDA graph: kernel by kernel
 COMPILED = "ours, compiled"
 SLICES, EPOCHS = 28_800, 100  # TMI 2020, Sec. IV-A
-KNOWN = 96  # slices of a modality; the speed does not depend on it
+COUNT = 96  # slices of a modality; the speed does not depend on it
 
 
 def volume(name: str, modality: str, size: int) -> Slices:
     random = np.random.default_rng(len(name))
     y, x = (np.indices((size, size)) - (size - 1) / 2) / size
-    head = np.broadcast_to((y / 0.39) ** 2 + (x / 0.31) ** 2 < 1, (KNOWN, size, size))
-    number = np.arange(KNOWN)
+    head = np.broadcast_to((y / 0.39) ** 2 + (x / 0.31) ** 2 < 1, (COUNT, size, size))
+    number = np.arange(COUNT)
     return Slices(
         Header(name, name, modality, 23.0, "train", 96 / size, size, 0.0, 1.0),
         (random.random(head.shape) * head).astype(np.float16),
@@ -53,7 +53,7 @@ def volume(name: str, modality: str, size: int) -> Slices:
 
 
 def trainings(name: str, size: int, batch: int, device: torch.device) -> tuple[Work, Work]:
-    """Some steps as `train` makes them, and a single one as it is written down."""
+    """Return the work of some steps as `train` makes them, and that of one unrecorded step."""
     values = load_yaml(CONFIG)
     settings = run_settings(values, name if name in RUNS else "ours").model_copy(
         update={
@@ -64,9 +64,9 @@ def trainings(name: str, size: int, batch: int, device: torch.device) -> tuple[W
     )
     nothing = pool([])
     us, mr = (pool([volume(name, name, size)]) for name in ("us", "mr"))
-    made = make_objective(settings)
-    made.replayable &= name != WRITTEN
-    loop = Loop(made, Data(us, mr, nothing, nothing, ()), settings, World(device))
+    objective = make_objective(settings)
+    objective.replayable &= name != NOT_RECORDED
+    loop = Loop(objective, Data(us, mr, nothing, nothing, ()), settings, World(device))
     steps = devices.flush_interval(device)
 
     def some_steps() -> int:
@@ -87,10 +87,10 @@ def trainings(name: str, size: int, batch: int, device: torch.device) -> tuple[W
     return some_steps, one_step
 
 
-def seconds(one: Work, device: torch.device) -> float:
+def seconds(work: Work, device: torch.device) -> float:
     begun = time.perf_counter()
-    one()
-    settle(device)
+    work()
+    synchronize(device)
     return time.perf_counter() - begun
 
 
@@ -98,46 +98,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size", type=int, default=160)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=6, help="of each method, after the first ones")
+    parser.add_argument(
+        "--steps", type=int, default=6, help="steps of each method, after the first ones"
+    )
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--compile", action="store_true", help="beside them ours, compiled")
-    given = parser.parse_args()
-    device = devices.prepare(given.threads)
+    parser.add_argument("--compile", action="store_true", help="also ours, compiled")
+    arguments = parser.parse_args()
+    device = devices.prepare(arguments.threads)
     with devices.mixed_precision(device, wanted=True):
         low = torch.is_autocast_enabled(device.type)
     dtype = torch.bfloat16 if low else torch.float32
     peak = matmul_rate(device, dtype)
-    rounds = max(-(-given.steps // devices.flush_interval(device)), 2)
-    runs = [*RUNS, *[WRITTEN] * (device.type == "cuda"), *[COMPILED] * given.compile]
-    made = {run: trainings(run, given.size, given.batch, device) for run in runs}
-    flop = {run: count_flop(one_step) for run, (_, one_step) in made.items()}
-    works = {run: some_steps for run, (some_steps, _) in made.items()}
-    first = {run: seconds(one, device) for run, one in works.items()}
-    found = measure(works, device, rounds=rounds, flop=flop)
+    rounds = max(-(-arguments.steps // devices.flush_interval(device)), 2)
+    runs = [*RUNS, *[NOT_RECORDED] * (device.type == "cuda"), *[COMPILED] * arguments.compile]
+    methods = {run: trainings(run, arguments.size, arguments.batch, device) for run in runs}
+    flop = {run: count_flop(one_step) for run, (_, one_step) in methods.items()}
+    works = {run: some_steps for run, (some_steps, _) in methods.items()}
+    first = {run: seconds(work, device) for run, work in works.items()}
+    rates = measure(works, device, rounds=rounds, flop=flop)
     print(
-        f"training on {given.size} x {given.size}, batch {given.batch}, {devices.describe(device)},"
-        f" {given.threads} threads; matmul {peak / 1e9:.0f} GFLOP/s in {str(dtype)[6:]}"
+        f"training on {arguments.size} x {arguments.size}, batch {arguments.batch},"
+        f" {devices.describe(device)}, {arguments.threads} threads;"
+        f" matmul {peak / 1e9:.0f} GFLOP/s in {str(dtype)[6:]}"
     )
     print("| run | images/s | s/step | GFLOP/image | of matmul | drift | paper's schedule, hours |")
     print("|---|---|---|---|---|---|---|")
-    for run, one in found.items():
+    for run, rate in rates.items():
         print(
-            f"| {run} | {one.images:.2f} | {given.batch / one.images:.2f} | {one.flop / 1e9:.1f}"
-            f" | {one.images * one.flop / peak:.0%} | {one.drift:+.0%}"
-            f" | {SLICES * EPOCHS / one.images / 3600:.2f} |"
+            f"| {run} | {rate.images:.2f} | {arguments.batch / rate.images:.2f}"
+            f" | {rate.flop / 1e9:.1f} | {rate.images * rate.flop / peak:.0%} | {rate.drift:+.0%}"
+            f" | {SLICES * EPOCHS / rate.images / 3600:.2f} |"
         )
-    ours, peer = (found[run] for run in RUNS)
-    if WRITTEN in found:
-        print(f"a recorded step takes {found[WRITTEN].images / ours.images:.2f} of another's time")
+    ours, peer = (rates[run] for run in RUNS)
+    if NOT_RECORDED in rates:
+        share = rates[NOT_RECORDED].images / ours.images
+        print(f"a recorded step takes {share:.2f} of the time of one that is not")
     print(
         f"a step of ours takes {peer.images / ours.images:.2f} of CycleGAN's time (target <= 0.35)"
         f" and {ours.flop / peer.flop:.2f} of its FLOP"
     )
-    if given.compile:
-        later = devices.flush_interval(device) * given.batch / found[COMPILED].images
+    if arguments.compile:
+        later = devices.flush_interval(device) * arguments.batch / rates[COMPILED].images
         print(
             f"compiling took {first[COMPILED] - later:.0f} s; a compiled step takes"
-            f" {ours.images / found[COMPILED].images:.2f} of the time of one that is not"
+            f" {ours.images / rates[COMPILED].images:.2f} of the time of one that is not"
         )
 
 

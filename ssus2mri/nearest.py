@@ -12,7 +12,7 @@ class Places:
     """Where slices lie and how old their subjects are: plane, index and weeks, ``(S,)`` each."""
 
     plane: NDArray[np.integer]
-    index: NDArray[np.integer]
+    index: NDArray[np.number]
     ga_weeks: NDArray[np.floating]
 
 
@@ -47,6 +47,6 @@ def nearest(scan: Places, references: Places) -> NDArray[np.intp]:
     apart = references.ga_weeks.astype(np.float32) - scan.ga_weeks.astype(np.float32)[:, None]
     weeks = np.where(same, np.abs(apart), np.inf)
     candidates = same & (weeks <= weeks.min(axis=1, keepdims=True))
-    steps = np.abs(references.index.astype(int) - scan.index.astype(int)[:, None])
-    rows = np.where(candidates, steps, np.iinfo(int).max).argmin(axis=1)
+    steps = np.abs(references.index.astype(float) - scan.index.astype(float)[:, None])
+    rows = np.where(candidates, steps, np.inf).argmin(axis=1)
     return np.where(same.any(axis=1), rows, -1)

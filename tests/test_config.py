@@ -10,14 +10,30 @@ from pydantic import BaseModel
 
 from ssus2mri.config import base, project
 from ssus2mri.config.base import load_section, merge
-from ssus2mri.config.learn import TERMS, SynthesizeSettings, TrainSettings
+from ssus2mri.config.learn import SynthesizeSettings, TrainSettings
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.config.project import Project, load, load_files, run_settings
 from ssus2mri.errors import InputError
+from ssus2mri.methods import METHODS
 
 CONFIG = ROOT / "config" / "config.yaml"
-OVERLAYS = [ROOT / "config" / "demo.yaml", ROOT / "config" / "planes.yaml"]
+SMALL, DEMO, PLANES = (ROOT / "config" / f"{name}.yaml" for name in ("small", "demo", "planes"))
+COHORT, CPU, GPU, LONG = (
+    ROOT / "studies" / "cohort" / f"{name}.yaml" for name in ("cohort", "cpu", "gpu", "long")
+)
+ABLATIONS = ROOT / "studies" / "ablations" / "ablations.yaml"
 SMOKE = ROOT / "tests" / "config" / "smoke.yaml"
+CHAINS = [
+    [CONFIG, SMALL],
+    [CONFIG, SMALL, DEMO],
+    [CONFIG, SMALL, PLANES],
+    [CONFIG, COHORT],
+    [CONFIG, SMALL, COHORT, CPU],
+    [CONFIG, COHORT, GPU],
+    [CONFIG, COHORT, GPU, LONG],
+    [CONFIG, SMALL, COHORT, ABLATIONS],
+]
+"""Every shipped configuration, each laid over those before it."""
 
 
 @pytest.fixture
@@ -39,20 +55,18 @@ def sections(model: type[BaseModel]) -> set[type[BaseModel]]:
 
 @pytest.mark.parametrize(
     "files",
-    [[CONFIG], *([CONFIG, path] for path in OVERLAYS), [CONFIG, OVERLAYS[0], SMOKE]],
+    [[CONFIG], *CHAINS, [CONFIG, SMALL, DEMO, SMOKE]],
     ids=lambda files: files[-1].stem,
 )
 def test_shipped_configuration_is_valid(files: list[Path]):
     assert load_files(files)[1] == []
 
 
-@pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)
-def test_overlay_holds_only_what_differs(path: Path, values):
-    complete = leaves(values)
-    same = [
-        key for key, value in leaves(base.load_yaml(path)).items() if complete.get(key) == value
-    ]
-    assert same == []
+@pytest.mark.parametrize("files", CHAINS, ids=lambda files: files[-1].stem)
+def test_overlay_holds_only_what_differs(files: list[Path]):
+    below = leaves(load_files(files[:-1])[0])
+    own = leaves(base.load_yaml(files[-1]))
+    assert [key for key, value in own.items() if below.get(key) == value] == []
 
 
 def test_config_yaml_is_the_only_home_of_numbers():
@@ -80,7 +94,7 @@ def test_the_peers_have_the_numbers_of_their_papers(values):
 
 def test_no_code_knows_a_run_by_its_name(values):
     """Names of methods, which some runs share, are no names of runs there."""
-    names = set(values["runs"]) - set(TERMS)
+    names = set(values["runs"]) - set(METHODS)
     assert {"ours", "gan", "ae", "ours_match", "no_att"} <= names
     for path in (ROOT / "ssus2mri").rglob("*.py"):
         tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))

@@ -71,7 +71,8 @@ def test_planes(tmp_path: Path) -> None:
         rows["crl-23w"],
         rows["wu-23w"],
     ]
-    run(tmp_path, chosen, ROOT / "config" / "planes.yaml")
+    config = ROOT / "config"
+    run(tmp_path, chosen, config / "small.yaml", config / "planes.yaml")
     for row in chosen[:4]:
         with h5py.File(tmp_path / "results" / "extract" / f"{row['volume']}.h5") as file:
             assert file["image"].shape == (1, 64, 64)
@@ -98,7 +99,7 @@ def test_volumes(tmp_path: Path) -> None:
         rows["crl-24w"],
         simulated("crl-24w", "test"),
     ]
-    run(tmp_path, chosen)
+    run(tmp_path, chosen, ROOT / "config" / "small.yaml")
     with h5py.File(tmp_path / "results" / "extract" / "us-crl-24w.h5") as file:
         assert set(file["plane"][:]) == {0, 1, 2}
         assert file["truth"].shape == file["image"].shape

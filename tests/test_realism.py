@@ -5,9 +5,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import likeness
 import matplotlib.image
 import numpy as np
 import pytest
+import realism
 import SimpleITK as sitk
 from conftest import ROOT
 from phantom_simulate import small_settings
@@ -19,10 +21,6 @@ from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.simulate import cohort, ultrasound
 from ssus2mri.simulate.sound.beam import Fan, random_fan
 from ssus2mri.tissues import Tissue
-
-sys.path.append(str(ROOT / "benchmarks"))
-import likeness
-import realism
 
 SIZE, SPACING_MM = 160, 0.6
 CONFIG = str(ROOT / "config/config.yaml")

@@ -136,6 +136,7 @@ CODE = {
     "prepare/match.py": MATCH,
     "deform.py": {"blend": 1, "match": 1, "synthesize": 1, **EVALUATE},
     "models/generator.py": TRAIN,
+    "methods.py": TRAIN,
     "learn/train.py": TRAIN,
     "infer/synthesize.py": SYNTHESIZE,
     "infer/roi.py": SYNTHESIZE,

@@ -14,16 +14,20 @@ app = typer.Typer()
 
 @app.command()
 def train(
-    extracts: Annotated[list[Path], typer.Argument(help="Slice files of train and val.")],
+    extracts: Annotated[list[Path], typer.Argument(help="Slice files of splits train and val.")],
     run: Annotated[str, typer.Option(help="Name of the run.")],
     out: Annotated[
-        Path, typer.Option(help="model.safetensors; the other outputs stand beside it.")
+        Path, typer.Option(help="model.safetensors; other outputs are written beside it.")
     ],
-    checkpoints: Annotated[Path, typer.Option(help="Folder to resume from.")],
-    settings: Annotated[str, typer.Option(help="The run's settings: `train` and differences.")],
-    threads: Annotated[int, typer.Option(help="CPU threads, of all processes together.")] = 1,
+    checkpoints: Annotated[
+        Path, typer.Option(help="Folder of the run's checkpoints, to resume from.")
+    ],
+    settings: Annotated[
+        str, typer.Option(help="The run's settings: section `train` with its differences, JSON.")
+    ],
+    threads: Annotated[int, typer.Option(help="CPU threads of all processes together.")] = 1,
     processes: Annotated[
-        int, typer.Option(help="That share the work, one a GPU: starts torchrun.")
+        int, typer.Option(help="Processes that share the work, one per GPU (torchrun).")
     ] = 1,
     matched: Matched = "",
 ) -> None:
@@ -55,7 +59,7 @@ def synthesize(
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
     matched: Matched = "",
 ) -> None:
-    """Synthesise MR for every slice of every US file."""
+    """Synthesise MR for every slice of every US slice file."""
     from ssus2mri.config.learn import SynthesizeSettings
     from ssus2mri.infer.synthesize import run_synthesize
 

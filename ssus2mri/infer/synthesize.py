@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -20,6 +19,7 @@ from ssus2mri.learn.hardware import device as devices
 from ssus2mri.learn.model_file import Model, read_model
 from ssus2mri.models import locator
 from ssus2mri.slices import Header, Slices
+from ssus2mri.slicing import assemble, recut
 
 logger = logging.getLogger(__name__)
 
@@ -66,47 +66,6 @@ def synthesize(
         head=us.head,
         predicted_position=_in_atlas(torch.cat(positions), us.header) if positions else None,
     )
-
-
-def assemble(made: Slices) -> sitk.Image:
-    """Put slices back into atlas space.
-
-    Args:
-        made: slices of a volume, in any planes; or one slice, a 2D plane.
-
-    Returns:
-        float32 image on the atlas grid: the mean of all slices that pass through a voxel, 0 where
-        none does. A single slice gives a 2D image.
-    """
-    header = made.header
-    if len(made) == 1:
-        return _placed(made.image[0].astype(np.float32), header)
-    total = np.zeros((header.size,) * 3, np.float32)
-    count = np.zeros((header.size,) * 3, np.float32)
-    for image, plane, index in zip(made.image, made.plane, made.index, strict=True):
-        where: list[slice | int] = [slice(None)] * 3
-        where[int(plane)] = int(index)
-        total[tuple(where)] += image
-        count[tuple(where)] += 1
-    return _placed(total / np.maximum(count, np.float32(1)), header)
-
-
-def recut(made: Slices, assembled: sitk.Image) -> Slices:
-    """Cut the slices anew from the assembled volume, where all planes agree.
-
-    Not stated in the source, which takes each slice by itself.
-
-    Args:
-        made: slices of a volume.
-        assembled: what `assemble` made of them.
-
-    Returns:
-        The same slices, 0 outside the head as before.
-    """
-    array = sitk.GetArrayViewFromImage(assembled)
-    cuts = zip(made.index, made.plane, strict=True)
-    image = np.stack([array.take(int(index), axis=int(plane)) for index, plane in cuts])
-    return replace(made, image=(image * made.head).astype(np.float16))
 
 
 def run_synthesize(
@@ -187,10 +146,3 @@ def _in_atlas(position: Tensor, header: Header) -> NDArray[np.float32]:
     """Convert the predictions of a model to plane and index of a slice file."""
     plane, index = locator.read(position.float(), header.size)
     return torch.stack([plane.float(), index], dim=1).cpu().numpy()
-
-
-def _placed(array: NDArray[np.floating], header: Header) -> sitk.Image:
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing([header.spacing_mm] * image.GetDimension())
-    image.SetOrigin(header.origin_mm[: image.GetDimension()])
-    return image

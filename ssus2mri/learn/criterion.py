@@ -5,12 +5,16 @@ and the ultrasound itself has the right content. If MR was matched to the scan, 
 to where anatomy should be. Not stated in the source.
 """
 
+from dataclasses import replace
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ssus2mri.config.learn import CriterionSettings
 from ssus2mri.learn.data.dataset import Pool
+from ssus2mri.nearest import Places, nearest
 
 _PATCH = 7
 _SMALLEST = 16  # pixels of the coarsest level (Karras et al. 2018, Sec. 5)
@@ -44,7 +48,7 @@ class Criterion:
         random = torch.Generator().manual_seed(seed)
         directions = torch.randn(_PATCH**2, settings.directions, generator=random)
         self.directions = F.normalize(directions, dim=0).to(head.device)
-        real = mr.images(nearest(mr, plane, index))[:, 0].to(head.device)
+        real = mr.images(nearest_mr(mr, plane, index))[:, 0].to(head.device)
         self.places = [
             _places(head, level.shape[-1], settings.patches, random) for level in pyramid(real)
         ]
@@ -94,12 +98,17 @@ class Criterion:
         ]
 
 
-def nearest(mr: Pool, plane: Tensor, index: Tensor) -> Tensor:
-    """Find the MR slice nearest to each place, of the same plane where there is one: ``(N,)``."""
-    index, plane = index.to(mr.index).long(), plane.to(mr.plane).long()
-    apart = (mr.index - index[:, None]).abs()
-    elsewhere = (mr.plane != plane[:, None]) * (apart.max() + 1)
-    return (apart + elsewhere).argmin(dim=1)
+def nearest_mr(mr: Pool, plane: Tensor, index: Tensor) -> Tensor:
+    """Find the MR slice nearest to each place, of the same plane if there is any: ``(N,)``.
+
+    MR of any age will do: slices only show what MR looks like.
+    """
+    planes, indices = mr.plane.cpu().numpy(), mr.index.cpu().numpy()
+    references = Places(planes, indices, np.zeros(len(planes)))
+    scan = Places(plane.cpu().numpy(), index.cpu().numpy(), np.zeros(len(plane)))
+    any_plane = nearest(*(replace(places, plane=0 * places.plane) for places in (scan, references)))
+    rows = nearest(scan, references)
+    return torch.from_numpy(np.where(rows < 0, any_plane, rows)).to(mr.index.device)
 
 
 def pyramid(images: Tensor) -> list[Tensor]:

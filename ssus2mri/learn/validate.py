@@ -4,8 +4,6 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from ssus2mri.config.learn import TrainSettings
@@ -15,6 +13,7 @@ from ssus2mri.learn.data.dataset import spread
 from ssus2mri.learn.ema import swapped_weights
 from ssus2mri.learn.hardware.device import mixed_precision
 from ssus2mri.learn.objectives.base import Objective
+from ssus2mri.measures import psnr, ssim
 from ssus2mri.models.blocks import middle
 
 Row = dict[str, float]
@@ -92,37 +91,10 @@ class Validation:
     def _truth(self, synthetic: Tensor) -> Row:
         if self.truth is None:
             return {}
-        slices = zip(
-            synthetic[:, 0].cpu().numpy(), self.truth, self.head.cpu().numpy(), strict=True
-        )
-        values = np.array([likeness(*arrays) for arrays in slices])
+        heads = self.head.cpu().numpy()
+        slices = zip(synthetic[:, 0].cpu().numpy() * heads, self.truth, heads, strict=True)
+        values = np.array([(ssim(*arrays), psnr(*arrays)) for arrays in slices])
         return dict(zip(("truth_ssim", "truth_psnr"), values.mean(axis=0).tolist(), strict=True))
 
     def _precision(self) -> AbstractContextManager[None]:
         return mixed_precision(self.batches.device, wanted=self.settings.mixed_precision)
-
-
-def likeness(
-    made: NDArray[np.float32], truth: NDArray[np.float32], head: NDArray[np.bool_]
-) -> tuple[float, float]:
-    """Compare a synthetic slice with the truth, as `compare` does with its default constants.
-
-    Args:
-        made: ``(H, W)`` in [0, 1].
-        truth: ``(H, W)`` in [0, 1].
-        head: ``(H, W)``, at least one pixel.
-
-    Returns:
-        SSIM (Wang et al. 2004) and PSNR in dB (at most 100), both within the head.
-    """
-    made = made * head
-    _, everywhere = structural_similarity(
-        made,
-        truth,
-        data_range=1.0,
-        gaussian_weights=True,
-        use_sample_covariance=False,
-        full=True,
-    )
-    error = max(float(((made - truth)[head] ** 2).mean()), 1e-10)
-    return float(everywhere[head].mean()), -10 * float(np.log10(error))

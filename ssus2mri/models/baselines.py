@@ -1,11 +1,13 @@
 """Reference models with the generator's interface: autoencoder, copy of the US, atlas MR."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ssus2mri.errors import InputError
 from ssus2mri.models.blocks import middle
 from ssus2mri.models.generator import Decoder, Encoder, Shape, Synthesis
+from ssus2mri.nearest import Places, nearest
 from ssus2mri.slices import PLANES
 
 
@@ -45,8 +47,7 @@ class Copy(nn.Module):
 class Atlas(nn.Module):
     """A training MR slice at the same plane and index, whatever the scan shows.
 
-    It is taken from the training volume nearest in gestational age; where that lacks the index,
-    its nearest slice.
+    It is the nearest slice by the rule of `ssus2mri.nearest`.
 
     Args:
         images: ``(S, H, W)`` float16 in [0, 1], training MR slices.
@@ -84,18 +85,19 @@ class Atlas(nn.Module):
         Raises:
             InputError: no training MR slice of a plane.
         """
-        known = self.plane[None] == plane[:, None]  # (N, S)
-        if not known.any(dim=1).all():
-            lacking = plane[~known.any(dim=1)].unique().tolist()
+        scan = _places(plane, index, ga_weeks)
+        rows = nearest(scan, _places(self.plane, self.index, self.ga_weeks))
+        if (rows < 0).any():
+            lacking = np.unique(scan.plane[rows < 0]).tolist()
             raise InputError(
                 "method `atlas`",
                 expected="training MR slices of every plane of the ultrasound",
                 found="none for " + ", ".join(PLANES[number] for number in lacking),
                 do="Add the plane to `extract.planes`, or leave this run out.",
             )
-        infinite = torch.tensor(torch.inf, device=us.device)
-        age = torch.where(known, (self.ga_weeks[None] - ga_weeks[:, None]).abs(), infinite)
-        candidate = known & (age <= age.amin(dim=1, keepdim=True))
-        distance = (self.index[None].float() - index[:, None].float()).abs()
-        nearest = torch.where(candidate, distance, infinite).argmin(dim=1)
-        return Synthesis(self.images[nearest][:, None].to(us.dtype), None)
+        chosen = torch.from_numpy(rows).to(self.images.device)
+        return Synthesis(self.images[chosen][:, None].to(us.dtype), None)
+
+
+def _places(*columns: Tensor) -> Places:
+    return Places(*(column.cpu().numpy() for column in columns))

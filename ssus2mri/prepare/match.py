@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Atlas:
+class AtlasImages:
     """The atlas on one grid: ultrasound, head, labels (`Tissue`), and training MR in its shape.
 
     ``us`` is the same head as scanned from each side.
@@ -58,7 +58,7 @@ class Matched:
     moved_mm: float
 
 
-def match(us: sitk.Image, head: sitk.Image, atlas: Atlas, settings: MatchSettings) -> Matched:
+def match(us: sitk.Image, head: sitk.Image, atlas: AtlasImages, settings: MatchSettings) -> Matched:
     """Deform the atlas, and with it the training MR, onto a head.
 
     Args:
@@ -141,7 +141,7 @@ def run_match(
     scan = slices.read(extract)
     us, head, _ = read_aligned(image, mask, transform, plane=bool(plane))
     images = (read_any(path) for path in (template_head, template_labels, blend))
-    atlas = Atlas([read_any(path) for path in views], *images)
+    atlas = AtlasImages([read_any(path) for path in views], *images)
     name = scan.header.volume
     if plane:
         mr, labels = atlas.mr, atlas.labels[:, :, int(scan.index[0])]

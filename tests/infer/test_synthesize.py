@@ -14,12 +14,13 @@ from ssus2mri import slices
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
 from ssus2mri.infer.optimize import optimize_for_inference
-from ssus2mri.infer.synthesize import assemble, recut, run_synthesize, synthesize
+from ssus2mri.infer.synthesize import run_synthesize, synthesize
 from ssus2mri.learn.model_file import read_model
 from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.learn.train import run_train
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.generator import Synthesis
+from ssus2mri.slicing import assemble, recut
 
 CPU = torch.device("cpu")
 METHODS = ("ours", "ours_3d_iii", "ae", "gan", "cyclegan", "cut", "copy", "atlas")

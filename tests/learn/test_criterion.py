@@ -7,12 +7,11 @@ from phantom_learn import settings
 from ssus2mri.learn.criterion import (
     Criterion,
     content_difference,
-    nearest,
+    nearest_mr,
     pyramid,
     self_similarity,
 )
 from ssus2mri.learn.data.dataset import Pool
-from ssus2mri.learn.validate import likeness
 
 COUNT, SIZE = 12, 64
 
@@ -118,20 +117,5 @@ def test_pyramid_adds_up_and_ends_at_16_pixels():
 
 
 def test_nearest_is_of_the_same_plane():
-    rows = nearest(REAL, torch.tensor([0, 1, 2]), torch.tensor([1, 90, 0]))
+    rows = nearest_mr(REAL, torch.tensor([0, 1, 2]), torch.tensor([1, 90, 0]))
     assert rows.tolist() == [3, 10, 2]
-
-
-def test_likeness_is_that_of_the_evaluation():
-    from ssus2mri.config.base import load_section
-    from ssus2mri.config.evaluate import CompareSettings
-    from ssus2mri.measures import psnr, ssim
-
-    chosen = load_section(CompareSettings, "config/config.yaml", "compare")
-    one, two = smooth(6)[0].numpy(), smooth(7)[0].numpy()
-    head = (smooth(8)[0] > 0.5).numpy()
-    one, two = one * head, two * head
-    found = likeness(one, two, head)
-    assert found[0] == pytest.approx(ssim(one, two, head), abs=1e-5)
-    assert found[1] == pytest.approx(psnr(one, two, head, cap_db=chosen.psnr_cap_db), abs=1e-4)
-    assert likeness(one, one, head) == pytest.approx((1.0, 100.0))

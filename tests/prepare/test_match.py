@@ -27,7 +27,7 @@ from ssus2mri.deform import deform_smoothly, smoothed
 from ssus2mri.errors import InputError
 from ssus2mri.formats import read_any
 from ssus2mri.prepare.blend import blend, run_blend
-from ssus2mri.prepare.match import Atlas, match, run_match
+from ssus2mri.prepare.match import AtlasImages, match, run_match
 from ssus2mri.slices import Header, Slices
 
 PERCENTILES = [0.5, 99.5]
@@ -40,13 +40,13 @@ def speckled() -> np.ndarray:
     return deformed(us()) * shade * np.random.default_rng(1).gamma(4, 0.25, HEAD.shape) * HEAD
 
 
-def atlas() -> Atlas:
+def atlas() -> AtlasImages:
     """The atlas in both contrasts; its labels are tissues 1 to 4."""
     inside, labels = (
         geometry.from_array(array.astype(np.uint8), image(us()))
         for array in (HEAD, (tissue() + 1) * HEAD)
     )
-    return Atlas([image(us())], inside, labels, image(mr()))
+    return AtlasImages([image(us())], inside, labels, image(mr()))
 
 
 def head() -> sitk.Image:
@@ -191,7 +191,7 @@ def test_file_has_the_slices_of_extract(tmp_path, caplog):
         run_match(tmp_path / "us.nii.gz", **arguments, plane="")
     assert "seen from the side 'view' deformed to the scan" in caplog.text
     matched = slices.read(tmp_path / "matched.h5")
-    template = Atlas(
+    template = AtlasImages(
         [read_any(arguments["views"][0])], *(read_any(arguments[name]) for name in FILES)
     )
     scan, mask = read_any(tmp_path / "us.nii.gz"), read_any(arguments["mask"])

@@ -1,4 +1,4 @@
-"""Load and check configuration and manifest, and answer what the rules ask of them."""
+"""Load and check configuration and manifest; the rules' parameters and inputs that depend on them."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ TABLES = expand(
 
 
 def one_of(names):
-    """Make a wildcard constraint that matches the names and nothing else."""
+    """Return a wildcard constraint that matches exactly the names."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
@@ -35,37 +35,37 @@ wildcard_constraints:
 
 
 def settings(section):
-    """Give a section as JSON: a rule that gets only its own reruns only for its own."""
+    """Return a section as JSON: a rule reruns only for the settings that it gets."""
     return getattr(PROJECT, section).model_dump_json()
 
 
 def run_settings(wildcards, output):
-    """Give a run's settings as JSON.
+    """Return a run's settings as JSON.
 
-    Snakemake does not compare parameters that depend on `output`: some settings are the machine's.
-    What a training depends on is in the name of its folder of checkpoints.
+    Snakemake does not compare parameters that depend on `output`: some settings only suit
+    the machine. All that a training depends on is in the name of its folder of checkpoints.
     """
     return plan.run_json(config, wildcards.run)
 
 
 def order(wildcards):
-    """Give the runs that come first the highest priority."""
+    """Return the priority of a run: the first has the highest."""
     return len(RUNS) - RUNS.index(wildcards.run)
 
 
 def checkpoints(wildcards):
-    """Name a run's folder of checkpoints by all that they depend on; another name trains again."""
+    """Return a run's folder of checkpoints, named by all that they depend on: a new name retrains."""
     inputs = plan.training_inputs(config, PROJECT, MANIFEST, wildcards.run)
     return f"results/checkpoints/{wildcards.run}-{inputs}"
 
 
 def folder(wildcards, output):
-    """Give the folder that a stage writes all its outputs to."""
+    """Return the folder that a stage writes all its outputs to."""
     return str(Path(output[0]).parent)
 
 
 def column(name, empty=""):
-    """Make a function that gives a column of the volume's row, as a parameter."""
+    """Return a function that returns a column of the volume's row, as a parameter."""
 
     def value(wildcards):
         return getattr(MANIFEST.rows[wildcards.volume], name) or empty
@@ -74,12 +74,12 @@ def column(name, empty=""):
 
 
 def file(name):
-    """Make a function that gives a file of the volume's row as an input; no file, no input."""
+    """Return a function that returns a file of the volume's row as an input; no file, no input."""
     return column(name, empty=[])
 
 
 def beside(name):
-    """Make a function that gives what `simulate` wrote beside the image, else the row's own."""
+    """Return a function that returns a file that `simulate` wrote, else the row's own."""
 
     def path(wildcards):
         row = MANIFEST.rows[wildcards.volume]
@@ -91,17 +91,17 @@ def beside(name):
 
 
 def pathology(wildcards):
-    """Give what the volume's subject has as JSON: only its own, so editing one reruns only those."""
+    """Return the pathology of the volume's subject as JSON: editing it reruns only its volumes."""
     return plan.pathology_json(PROJECT, MANIFEST.rows[wildcards.volume])
 
 
 def template(wildcards):
-    """Give the template of the volume's modality."""
+    """Return the template of the volume's modality."""
     return f"results/template/{MANIFEST.rows[wildcards.volume].modality}.nii.gz"
 
 
 def extracts(modality, *splits):
-    """List the slice files of a modality in some splits."""
+    """Return the slice files of a modality in some splits."""
     rows = [
         row
         for split in splits
@@ -111,7 +111,7 @@ def extracts(modality, *splits):
 
 
 def matched(*splits):
-    """Make a function that lists the MR matched to the US of some splits, for runs that need it."""
+    """Return a function that returns the MR matched to the US of some splits, if a run needs it."""
 
     def paths(wildcards):
         if not plan.needs_match(config, wildcards.run, *splits):
@@ -127,5 +127,5 @@ def matched(*splits):
 
 
 def match_folder(wildcards, input):
-    """Give the folder of the matched MR among the inputs; empty where there is none."""
+    """Return the folder of the matched MR among the inputs; empty if there is none."""
     return str(Path(input.matched[0]).parent) if input.matched else ""

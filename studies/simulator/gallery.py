@@ -1,6 +1,6 @@
-"""Simulated heads at four ages in three planes, and every pathology: one picture.
+"""Draw simulated heads at four ages in three planes, and every pathology, in one figure.
 
-    python benchmarks/gallery.py [docs/results/simulator.png]
+    python studies/simulator/gallery.py [docs/results/simulator.png]
 
 Rows of ages: labels, ultrasound and MR of one subject, each axial, coronal and sagittal through the
 thalami, brought upright by the true pose. Below, MR and ultrasound of every entry of `pathologies`
@@ -30,7 +30,7 @@ from ssus2mri.simulate.pathology import add_pathology
 from ssus2mri.slices import PLANES
 from ssus2mri.tissues import Tissue
 
-CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 AGES = (20.0, 23.0, 26.0, 30.0)
 SIZE, SPACING_MM = 120, 0.8
 MR_WHITE = 3000.0
@@ -76,7 +76,7 @@ def main() -> None:
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/results/simulator.png")
     project = Project.model_validate(load_yaml(CONFIG))
     rows = [(f"{weeks:g} weeks", subject(weeks, project.simulate, None)) for weeks in AGES]
-    ill = {
+    with_pathology = {
         name: subject(23.0, project.simulate, pathology)
         for name, pathology in project.pathologies.items()
     }
@@ -95,7 +95,7 @@ def main() -> None:
                 axes.set_title(f"{kind if kind == 'labels' else kind.upper()}, {plane}", fontsize=7)
             if column == 0:
                 axes.set_ylabel(name, fontsize=8)
-    for column, (name, views) in enumerate(ill.items()):
+    for column, (name, views) in enumerate(with_pathology.items()):
         plane, offset = VIEWS.get(name, ("axial", 5.0))
         for line, kind in ((len(rows) + 1, "mr"), (len(rows) + 2, "us")):
             axes = cell(figure, grid[line, column], views[kind], plane, offset)

@@ -1,10 +1,10 @@
-"""How near MR deformed onto a head comes to its true MR, for settings of section `match`.
+"""Compare settings of section `match`: how near MR deformed onto a head comes to its true MR.
 
-    python benchmarks/match.py [results] [--split val]
+    snakemake --cores 2 --configfile studies/cohort/cohort.yaml --until extract view
+    python studies/ablations/match.py [results] [--split val]
 
-Needs the prepared scans of a simulated project (`config/study.yaml`, until `extract`). Slices are
-judged one by one within the head, as in validation. Beside the settings: what the same MR gives
-without each of the two deformations.
+Each setting is changed by itself; slices are compared one by one within the head, as in validation.
+Two more rows leave out one or both of the deformations.
 """
 
 import argparse
@@ -24,11 +24,11 @@ from ssus2mri.formats import read_any
 from ssus2mri.measures import psnr, ssim
 from ssus2mri.prepare.blend import blend
 from ssus2mri.prepare.extract import read_aligned, scaled
-from ssus2mri.prepare.match import Atlas, match
+from ssus2mri.prepare.match import AtlasImages, match
 from ssus2mri.slices import Slices
 from ssus2mri.slicing import cut
 
-CONFIG = str(Path(__file__).parents[1] / "config" / "config.yaml")
+CONFIG = str(Path(__file__).parents[2] / "config" / "config.yaml")
 FFD: dict[str, dict[str, Any]] = {
     "mesh of 10 mm": {"mesh_mm": [10.0]},
     "mesh of 12 mm": {"mesh_mm": [12.0]},
@@ -38,17 +38,17 @@ FFD: dict[str, dict[str, Any]] = {
     "images smoothed by 1 mm": {"smooth_mm": [1.0]},
 }
 NO_SIDE = "the atlas from no side, as for alignment"
-EVERY = 4  # slices judged
+EVERY = 4  # every fourth slice is compared
 
 
 def variants(settings: MatchSettings) -> dict[str, MatchSettings]:
-    """Give the configured settings, and each other choice by itself."""
-    others: list[tuple[str, dict[str, Any]]] = [
+    """Return the configured settings, and one change of them each."""
+    changes: list[tuple[str, dict[str, Any]]] = [
         *((f"window of {mm:g} mm", {"window_mm": mm}) for mm in (1.0, 3.0, 8.0)),
         *((f"field smoothed by {mm:g} mm", {"field_smooth_mm": mm}) for mm in (0.0, 2.0, 5.0)),
-        *((name, {"ffd": settings.ffd.model_copy(update=one)}) for name, one in FFD.items()),
+        *((name, {"ffd": settings.ffd.model_copy(update=ffd)}) for name, ffd in FFD.items()),
     ]
-    changed = {name: settings.model_copy(update=one) for name, one in others}
+    changed = {name: settings.model_copy(update=update) for name, update in changes}
     return {"as configured": settings, **changed}
 
 
@@ -89,7 +89,7 @@ def main() -> None:
     views = [read_any(path) for path in sorted((root / "view").glob("*.nii.gz"))]
     begun = time.process_time()
     mean = blend(scans, template, percentiles=percentiles, settings=settings)
-    atlas = Atlas(views, head, labels, mean)
+    atlas = AtlasImages(views, head, labels, mean)
     print(f"blend of {len(scans)} MR: {time.process_time() - begun:.0f} CPU s")
     arrays = [
         (sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(mask)) for image, mask in scans

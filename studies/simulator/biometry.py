@@ -1,6 +1,6 @@
-"""Sizes of the built-in head against published ones.
+"""Compare sizes of the built-in head with published growth charts.
 
-    python benchmarks/biometry.py [18 20 22 24 26 28 30]
+    python studies/simulator/biometry.py [18 20 22 24 26 28 30]
 
 A row a week: measured on the labels, in brackets how many standard deviations from the published
 mean. Sources: `ssus2mri.simulate.growth_charts`. There is no chart of the cortex's area over that
@@ -16,7 +16,7 @@ from ssus2mri.simulate.anatomy import built_in
 from ssus2mri.simulate.biometry import gyrification, measure
 from ssus2mri.simulate.growth_charts import CHARTS
 
-CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 WEEKS = (18, 20, 22, 24, 26, 28, 30)
 
 
@@ -29,11 +29,11 @@ def main() -> None:
     for weeks in [float(word) for word in sys.argv[1:]] or WEEKS:
         anatomy = built_in(weeks, settings)
         cells = []
-        for name, found in measure(anatomy).items():
+        for name, size_mm in measure(anatomy).items():
             chart = CHARTS[name]
-            score = (found - chart.mean(weeks)) / chart.sd(weeks)
+            score = (size_mm - chart.mean(weeks)) / chart.sd(weeks)
             worst = max(worst, (abs(score), f"{name} at {weeks:g} weeks"))
-            cells.append(f"{found:.1f} ({score:+.1f})")
+            cells.append(f"{size_mm:.1f} ({score:+.1f})")
         print(
             f"| {weeks:g} | " + " | ".join(cells) + f" | {gyrification(anatomy):.2f} |", flush=True
         )

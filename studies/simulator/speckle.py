@@ -1,6 +1,6 @@
-"""Speckle of even tissue against what theory says, before compression.
+"""Compare the speckle of homogeneous tissue with theory, before compression.
 
-    python benchmarks/speckle.py
+    python studies/simulator/speckle.py
 
 The fan, frequency and grid of a scan of the configured probe, filled with one tissue. First the
 envelope's mean over its standard deviation for each density of scatterers (1.91 is Rayleigh's:
@@ -21,7 +21,7 @@ from ssus2mri.simulate.sound import speckle
 from ssus2mri.simulate.sound.beam import Fan, random_fan
 from ssus2mri.tissues import Tissue
 
-CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 RAYLEIGH = float(np.sqrt(np.pi / (4 - np.pi)))
 DEPTHS_MM = (40.0, 70.0, 100.0)
 SLAB_MM = 8.0
@@ -38,7 +38,7 @@ def main() -> None:
     psf = speckle.point_spread(fan, frequency, settings.ultrasound)
 
     def intensity(tissue: Tissue) -> NDArray[np.float32]:
-        """Of the envelope ``(depth, lateral, elevation)`` of that tissue alone."""
+        """Return the squared envelope ``(depth, lateral, elevation)`` of one tissue alone."""
         labels = np.full(fan.shape, tissue, np.uint8)
         field = speckle.scatterers(
             labels, fan, psf, settings.ultrasound, generator(0, "speckle", tissue.name)
@@ -75,13 +75,13 @@ def main() -> None:
 
 
 def slab(volume: NDArray[np.float32], fan: Fan, depth_mm: float) -> NDArray[np.float32]:
-    """A few millimetres of depth."""
+    """Return a few millimetres of depth."""
     first, last = (round((depth_mm + side * SLAB_MM / 2) / fan.step_mm) for side in (-1, 1))
     return volume[first : last + 1]
 
 
 def spread(intensity: NDArray[np.float32], axis: int, pitch_mm: float) -> float:
-    """Standard deviation of the point spread, mm, from the correlation of neighbours."""
+    """Return the standard deviation of the point spread, mm, from the correlation of neighbours."""
     varied = np.moveaxis(intensity - intensity.mean(), axis, 0)
     correlation = (varied[1:] * varied[:-1]).mean() / varied.var()
     return float(pitch_mm / np.sqrt(-2 * np.log(correlation)))

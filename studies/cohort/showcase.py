@@ -1,6 +1,6 @@
-"""One picture of what comes out: ultrasound, every run's synthetic MR, and the true MR.
+"""Draw ultrasound, the synthetic MR of every run, and the true MR side by side in one figure.
 
-    python benchmarks/showcase.py [results] [docs/results/demo.png] [--volumes NAME ...]
+    python studies/cohort/showcase.py [results] [docs/results/demo.png] [--volumes NAME ...]
         [--without REGEX]
 
 The middle slice of each plane of each test volume; runs in the order of the table.
@@ -29,24 +29,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", nargs="?", default="results", type=Path)
     parser.add_argument("out", nargs="?", default="docs/results/demo.png", type=Path)
-    parser.add_argument("--volumes", nargs="*", help="all if not given")
-    parser.add_argument("--without", default="$^", help="runs that are left out")
-    given = parser.parse_args()
-    root = given.results
+    parser.add_argument("--volumes", nargs="*", help="test volumes to show; default: all")
+    parser.add_argument("--without", default="$^", help="runs to leave out")
+    arguments = parser.parse_args()
+    root = arguments.results
     table = pd.read_csv(root / "score" / "table2.csv")
-    known = zip(table["run"], table["label"], strict=True)
-    runs = {run: label for run, label in known if not re.search(given.without, run)}
+    labels = zip(table["run"], table["label"], strict=True)
+    runs = {run: label for run, label in labels if not re.search(arguments.without, run)}
     rows = []
     for path in sorted((root / "synthesize" / next(iter(runs))).glob("*.h5")):
-        if given.volumes and path.stem not in given.volumes:
+        if arguments.volumes and path.stem not in arguments.volumes:
             continue
         us = slices.read(root / "extract" / path.name)
-        made = [slices.read(root / "synthesize" / run / path.name) for run in runs]
+        synthetic = [slices.read(root / "synthesize" / run / path.name) for run in runs]
         for plane in np.unique(us.plane):
             numbers = np.flatnonzero(us.plane == plane)
             middle = numbers[len(numbers) // 2]
             truth = us.image[middle] * 0 if us.truth is None else us.truth[middle]
-            images = [us.image[middle], *(one.image[middle] for one in made), truth]
+            images = [us.image[middle], *(mr.image[middle] for mr in synthetic), truth]
             name = slices.PLANES[plane]
             rows.append((f"{path.stem}\n{name}", [upright(image, name) for image in images]))
     titles = ["ultrasound", *runs.values(), "true MR"]
@@ -63,9 +63,9 @@ def main() -> None:
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(fill(title, WIDTH), fontsize=8)
     figure.subplots_adjust(left=0.07, right=0.99, top=top, bottom=0.01, wspace=0.03, hspace=0.03)
-    drawn = BytesIO()
-    figure.savefig(drawn)
-    Image.open(drawn).convert("L").save(given.out, optimize=True)  # a third of the size in colour
+    png = BytesIO()
+    figure.savefig(png)
+    Image.open(png).convert("L").save(arguments.out, optimize=True)  # a third of the size in colour
 
 
 if __name__ == "__main__":

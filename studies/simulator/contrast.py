@@ -1,6 +1,6 @@
-"""Simulated MR of real label atlases against their real MR, tissue by tissue.
+"""Compare MR simulated from real label atlases with their real MR, tissue by tissue.
 
-    SSUS2MRI_DATA=... python benchmarks/contrast.py
+    SSUS2MRI_DATA=... python studies/simulator/contrast.py
 
 First the volume that the intensities of `config.yaml` were chosen on, in its own scale: mean and
 standard deviation within each of its eight labels. Then simulated over real mean for every atlas;
@@ -21,7 +21,7 @@ from ssus2mri.simulate.atlas import from_labels
 from ssus2mri.simulate.mri import contrast
 from ssus2mri.tissues import ATLAS_LABELS, Tissue
 
-CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 CHOSEN_ON = "crl-23w"
 TISSUES = [Tissue(label) for label in ATLAS_LABELS if label]
 
@@ -38,26 +38,28 @@ def main() -> None:
     print(f"| {CHOSEN_ON} | real mean | std | simulated mean | std | ratio of means |")
     print("|---|---|---|---|---|---|")
     for tissue in sorted(TISSUES, key=lambda t: -volumes[CHOSEN_ON][t][0].mean()):
-        real, made = volumes[CHOSEN_ON][tissue]
-        cells = [f"{part:.0f}" for part in (real.mean(), real.std(), made.mean(), made.std())]
-        print(f"| {word(tissue)} | {' | '.join(cells)} | {made.mean() / real.mean():.3f} |")
+        real, simulated = volumes[CHOSEN_ON][tissue]
+        cells = [
+            f"{part:.0f}" for part in (real.mean(), real.std(), simulated.mean(), simulated.std())
+        ]
+        print(f"| {word(tissue)} | {' | '.join(cells)} | {simulated.mean() / real.mean():.3f} |")
     print()
     print("| simulated / real | " + " | ".join(names) + " |")
     print("|---" * (len(names) + 1) + "|")
     for tissue in TISSUES:
         ratios = []
         for name in names:
-            real, made = volumes[name][tissue]
+            real, simulated = volumes[name][tissue]
             white = [part.mean() for part in volumes[name][Tissue.WHITE_MATTER]]
             scale = 1.0 if name == CHOSEN_ON else white[0] / white[1]
-            ratios.append(f"{scale * made.mean() / real.mean():.2f}")
+            ratios.append(f"{scale * simulated.mean() / real.mean():.2f}")
         print(f"| {word(tissue)} | {' | '.join(ratios)} |")
 
 
 def parts(data: Path, row: dict[str, str], settings: SimulateSettings) -> Parts:
-    """Give the voxels of each tissue, of the real MR and of the simulated one without texture."""
+    """Return the voxels of each tissue in the real MR and in the simulated one without texture."""
     anatomy = from_labels(data / row["labels"], settings.anatomy)
-    made = contrast(anatomy, settings.mr, ga_weeks=float(row["ga_weeks"]), rng=None)
+    simulated = contrast(anatomy, settings.mr, ga_weeks=float(row["ga_weeks"]), rng=None)
     labels, real = (
         sitk.GetArrayFromImage(
             sitk.Resample(
@@ -69,11 +71,11 @@ def parts(data: Path, row: dict[str, str], settings: SimulateSettings) -> Parts:
         ).astype(np.float32)
         for column in ("labels", "image")
     )
-    return {tissue: (real[labels == tissue], made[labels == tissue]) for tissue in TISSUES}
+    return {tissue: (real[labels == tissue], simulated[labels == tissue]) for tissue in TISSUES}
 
 
 def word(tissue: Tissue) -> str:
-    """Name of a tissue as words."""
+    """Return the name of a tissue in words."""
     return tissue.name.lower().replace("_", " ")
 
 

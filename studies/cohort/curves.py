@@ -1,9 +1,9 @@
-"""Likeness to the truth of the slices validated on, over the training, of all runs in one picture.
+"""Draw the likeness of validation slices to the true MR over the training, all runs in one figure.
 
-    python benchmarks/curves.py [results] [docs/results/study_curves.png]
+    python studies/cohort/curves.py [results] [docs/results/cohort_curves.png]
 
-Each slice by itself, as in `losses.csv`; the dot is the epoch that was kept. Seeds of a run have
-its colour.
+Slice by slice, as in `losses.csv`. A dot marks the epoch that was kept. Seeds of a run share its
+colour.
 """
 
 import json
@@ -13,14 +13,14 @@ from pathlib import Path
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from study import SEED
 
+SEED = "_seed_"
 PALETTE = [colormaps[name](n) for name in ("tab20", "tab20b") for n in range(20)]
 
 
 def main() -> None:
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
-    out = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/results/study_curves.png")
+    out = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/results/cohort_curves.png")
     table = pd.read_csv(root / "score" / "table2.csv")
     colours: dict[str, tuple[float, ...]] = {}
     figure = Figure(figsize=(8, 4.5), dpi=90, facecolor="white", layout="constrained")
@@ -30,14 +30,14 @@ def main() -> None:
         losses = pd.read_csv(folder / "losses.csv")
         if "val_truth_ssim" not in losses:  # nothing was trained
             continue
-        said = json.loads((folder / "train.json").read_text(encoding="utf-8"))
-        seen = losses["step"] * said["settings"]["batch_size"]
+        training = json.loads((folder / "train.json").read_text(encoding="utf-8"))
+        seen = losses["step"] * training["settings"]["batch_size"]
         original = run.split(SEED)[0]
         first = original not in colours
         colour = colours.setdefault(original, PALETTE[len(colours) % len(PALETTE)])
         ssim = losses["val_truth_ssim"]
         axes.plot(seen, ssim, color=colour, label=label if first else None)
-        kept = losses["epoch"] == said["kept_epoch"]
+        kept = losses["epoch"] == training["kept_epoch"]
         axes.plot(seen[kept], ssim[kept], "o", color=colour, markersize=4)
     axes.set_xlabel("training slices seen")
     axes.set_ylabel("SSIM with the true MR")

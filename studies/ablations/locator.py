@@ -1,11 +1,12 @@
-"""How well encoder and index predictor place slices when nothing else is trained.
+"""Train encoder and index predictor alone: how many slices do they place right?
 
-    snakemake --cores 2 --configfile config/study.yaml config/study_cpu.yaml --until extract
-    python benchmarks/locator.py [results] [--steps 800]
+    snakemake --cores 2 --until extract \
+        --configfile config/small.yaml studies/cohort/cohort.yaml studies/cohort/cpu.yaml
+    python studies/ablations/locator.py [results] [--steps 800]
 
-Trained on the training ultrasound, judged on the validation ultrasound: from one slice and from
-three (3D-i), the index predictor as it is and with an activation behind its last convolution. It
-says what can be reached in a whole training, where the encoder serves other terms as well.
+Trained on training and evaluated on validation ultrasound, from one slice and from three (3D-i);
+the index predictor as it is, and with an activation after its last convolution. A whole training,
+in which the encoder serves other terms as well, can reach this at best.
 """
 
 import argparse
@@ -28,10 +29,11 @@ from ssus2mri.models.locator import read, scale
 from ssus2mri.slices import PLANES, SAGITTAL, Slices, read_header
 from ssus2mri.slices import read as read_slices
 
-CONFIG = Path(__file__).parents[1] / "config"
-FILES = ("config.yaml", "study.yaml", "study_cpu.yaml")
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "config" / "config.yaml"
+OVERLAYS = ("config/small.yaml", "studies/cohort/cohort.yaml", "studies/cohort/cpu.yaml")
 RUNS = {"ours_3d_ii": "one slice", "ours_3d_iii": "three slices"}
-TOLERANCE = load_yaml(CONFIG / "config.yaml")["compare"]["position_tolerance"]
+TOLERANCE = load_yaml(CONFIG)["compare"]["position_tolerance"]
 
 
 class Placing(nn.Module):
@@ -58,25 +60,25 @@ def train(us: Pool, settings: TrainSettings, network: Placing, steps: int) -> No
     for _ in range(steps):
         rows = torch.randint(len(us), (settings.batch_size,), generator=random)
         draws = torch.rand(len(rows), DRAWS, generator=random)
-        plane, given = us.plane[rows].long(), us.images(rows, settings.network.neighbours)
-        found = network(move(given, plane, draws, settings.augment))
-        place = scale(plane, us.index[rows], given.shape[-1])
+        plane, images = us.plane[rows].long(), us.images(rows, settings.network.neighbours)
+        predicted = network(move(images, plane, draws, settings.augment))
+        place = scale(plane, us.index[rows], images.shape[-1])
         optimiser.zero_grad()
-        position_loss(found, place, (plane == SAGITTAL) & alone).backward()
+        position_loss(predicted, place, (plane == SAGITTAL) & alone).backward()
         optimiser.step()
         halving.step()
 
 
 def judge(volumes: list[Slices], network: Placing, neighbours: int) -> list[float]:
-    """Give the share placed right by plane, of all, and of all with the side forgiven."""
+    """Return the share placed right: by plane, of all, of all if either side counts as right."""
     network.eval()
     rows = []
     for us in volumes:
-        known = pool([us])
+        volume_pool = pool([us])
         with torch.inference_mode():
-            parts = torch.arange(len(known)).split(64)
-            found = torch.cat([network(known.images(part, neighbours)) for part in parts])
-        position = torch.stack(read(found, us.header.size), dim=1).numpy()
+            parts = torch.arange(len(volume_pool)).split(64)
+            predicted = torch.cat([network(volume_pool.images(part, neighbours)) for part in parts])
+        position = torch.stack(read(predicted, us.header.size), dim=1).numpy()
         judged = pd.DataFrame(errors(replace(us, predicted_position=position), tolerance=TOLERANCE))
         rows.append(judged.assign(plane=us.plane))
     table = pd.concat(rows)
@@ -88,21 +90,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", nargs="?", default="results", type=Path)
     parser.add_argument("--steps", default=800, type=int)
-    given = parser.parse_args()
-    files = sorted((given.results / "extract").glob("*.h5"))
+    arguments = parser.parse_args()
+    files = sorted((arguments.results / "extract").glob("*.h5"))
     headers = {path: read_header(path) for path in files}
     data = load(path for path in files if headers[path].split != "test")
     judged = [path for path in files if headers[path].split == "val"]
     volumes = [read_slices(path) for path in judged if headers[path].modality == "us"]
-    values, _ = load_files([CONFIG / name for name in FILES])
-    columns = ("input", "last activation", *PLANES, "all", "side forgiven")
+    values, _ = load_files([CONFIG, *(ROOT / name for name in OVERLAYS)])
+    columns = ("input", "last activation", *PLANES, "all", "either side")
     print("| " + " | ".join(columns) + " |")
     print("|---" * len(columns) + "|")
     for run, label in RUNS.items():
         settings = run_settings(values, run)
         for activated in (False, True):
             network = Placing(settings, activated=activated)
-            train(data.us, settings, network, given.steps)
+            train(data.us, settings, network, arguments.steps)
             shares = judge(volumes, network, settings.network.neighbours)
             cells = " | ".join(f"{share:.2f}" for share in shares)
             print(f"| {label} | {'yes' if activated else 'no'} | {cells} |", flush=True)
