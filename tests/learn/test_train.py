@@ -238,7 +238,7 @@ def test_compiling_changes_neither_names_nor_values(tmp_path, compiled, run):
 
 @pytest.mark.slow
 def test_nothing_is_compiled_after_the_first_step(tmp_path, compiled):
-    """Whatever changes: random numbers, weights that are lent for validation, the mode."""
+    """Whatever changes: random numbers, average weights for validation, the mode."""
     data = dataset.load(write_cohort(tmp_path))
     chosen = settings(compile=True)
     loop, counts = Loop(make_objective(chosen), data, chosen, ALONE), []
