@@ -24,13 +24,11 @@ LAST = "last.safetensors"
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model and the metadata of its file."""
+    """A trained model, and what its file says of it."""
 
     network: nn.Module
     settings: TrainSettings
     run: str
-    version: str
-    fingerprint: str
     subjects: tuple[str, ...]
 
 
@@ -85,7 +83,8 @@ def read_model(path: Path) -> Model:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        values, subjects = json.loads(metadata["settings"]), json.loads(metadata["subjects"])
+        run, subjects = metadata["run"], json.loads(metadata["subjects"])
+        values = json.loads(metadata["settings"])
         intact = metadata["subjects_hash"] == provenance.digest(subjects)
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
         raise _unusable(path, str(error)) from error
@@ -100,14 +99,7 @@ def read_model(path: Path) -> Model:
         network = restore(settings, tensors)
     except (RuntimeError, KeyError) as error:
         raise _unusable(path, "weights of another version of the networks") from error
-    return Model(
-        network,
-        settings,
-        run=metadata["run"],
-        version=metadata["version"],
-        fingerprint=metadata["fingerprint"],
-        subjects=tuple(subjects),
-    )
+    return Model(network, settings, run=run, subjects=tuple(subjects))
 
 
 def _unusable(path: Path, problem: str) -> InputError:

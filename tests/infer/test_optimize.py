@@ -1,4 +1,4 @@
-"""The network made for speed gives what the plain one gives."""
+"""The optimised network has the results of the original."""
 
 import copy
 

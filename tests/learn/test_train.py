@@ -9,9 +9,10 @@ import pytest
 import torch
 from phantom_learn import batch, settings, some_slices, write_cohort
 from phantom_train import same, train
+from safetensors import safe_open
 from safetensors.torch import load_file
 
-from ssus2mri import slices
+from ssus2mri import __version__, slices
 from ssus2mri.errors import InputError
 from ssus2mri.learn.checkpoint import get_state, set_state
 from ssus2mri.learn.data import dataset
@@ -57,7 +58,10 @@ def test_outputs(tmp_path):
     assert model.run == "ours"
     assert model.settings == settings()
     assert model.subjects == ("person-mr-a", "person-us-a", "person-us-b", "person-us-v")
-    assert len(model.fingerprint) == 12
+    with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+    assert metadata["version"] == __version__
+    assert len(metadata["fingerprint"]) == 12
 
 
 def test_same_seed_same_bytes(tmp_path):
@@ -234,7 +238,7 @@ def test_compiling_changes_neither_names_nor_values(tmp_path, compiled, run):
 
 @pytest.mark.slow
 def test_nothing_is_compiled_after_the_first_step(tmp_path, compiled):
-    """Whatever changes: random numbers, weights that are lent for validation, the mode."""
+    """Whatever changes: random numbers, average weights for validation, the mode."""
     data = dataset.load(write_cohort(tmp_path))
     chosen = settings(compile=True)
     loop, counts = Loop(make_objective(chosen), data, chosen, ALONE), []

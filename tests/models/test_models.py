@@ -82,8 +82,8 @@ def test_generator_adds_up():
     encoder, decoder, attention = 104400, 1237153, 41832
     assert count_parameters(generator()) == 2 * encoder + 3 * decoder + attention
     assert count_parameters(generator(level=0)) == 2 * encoder + 3 * decoder
-    lean = generator(level=0, reconstruct=False, encode_back=False, infer_back=False)
-    assert count_parameters(lean) == encoder + decoder
+    smallest = generator(level=0, reconstruct=False, encode_back=False, infer_back=False)
+    assert count_parameters(smallest) == encoder + decoder
     assert count_parameters(generator(level=0, infer_back=False)) == 2 * encoder + 2 * decoder
     locator = 20784 + (48 * 32 * 9 + 32) + (32 * 16 * 9 + 16) + (16 * 4 * 9 + 4) + 34
     result = generator(level=0, locator_channels=(48, 32, 16, 4))

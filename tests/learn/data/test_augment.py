@@ -1,4 +1,4 @@
-"""Known changes of known slices."""
+"""Changes of slices whose results can be told by hand."""
 
 import torch
 
