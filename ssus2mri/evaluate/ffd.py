@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from ssus2mri import geometry
 from ssus2mri.config.deform import FfdSettings
 from ssus2mri.deform import deform, displacements
-from ssus2mri.measures import Mask, Slice
 
 logger = logging.getLogger(__name__)
+
+# Not imported from `ssus2mri.measures`: editing a measure must not register everything again.
+Slice = NDArray[np.floating]
+Mask = NDArray[np.bool_]
 
 # A range below this is no contrast: float16 itself steps by 0.0005 near 1.
 _FLAT = 1e-3

@@ -23,8 +23,8 @@ class Deformation:
 def determinant(displacement: NDArray[np.floating], spacing_mm: float) -> NDArray[np.float64]:
     """Return the determinant of the Jacobian of ``T(x) = x + u(x)`` at every pixel.
 
-    Central differences, one-sided at the border. SimpleITK's filter is equal elsewhere, but halves
-    the derivatives at the border and returns single precision.
+    Central differences, one-sided at the border. SimpleITK's filter agrees elsewhere, but halves
+    the derivatives at the border.
 
     Args:
         displacement: ``(2, H, W)``, along rows and along columns, mm.

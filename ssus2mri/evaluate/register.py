@@ -16,16 +16,15 @@ from ssus2mri.evaluate.pairs import (
     require_same_grid,
     synthetic_entries,
 )
-from ssus2mri.measures import Mask, Slice
 from ssus2mri.slices import read
 
 logger = logging.getLogger(__name__)
 
 
 def score_slice(
-    synthetic: Slice,
-    real: Slice,
-    head: Mask,
+    synthetic: ffd.Slice,
+    real: ffd.Slice,
+    head: ffd.Mask,
     *,
     spacing_mm: float,
     settings: RegisterSettings,
