@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from ssus2mri import geometry
 from ssus2mri.pose.cube import directions, normalise, sample
-from ssus2mri.pose.estimate import _consensus
+from ssus2mri.pose.estimate import _groups
 from ssus2mri.pose.locate import locate
 from ssus2mri.pose.network import CUBE, PoseNetwork, orthonormal
 from ssus2mri.pose.placement import Placement, transform_between
@@ -75,12 +75,13 @@ def test_transform_lays_one_head_over_the_other() -> None:
     assert np.linalg.det(geometry.matrix(rigid)) == pytest.approx(1.0)
 
 
-def test_consensus_is_where_most_agree() -> None:
+def test_rotations_are_grouped_the_largest_group_first() -> None:
     rng = np.random.default_rng(2)
     near = [Rotation.from_rotvec(rng.normal(0, 0.05, 3)).as_matrix() for _ in range(5)]
     far = [Rotation.from_rotvec([a, 0.0, 0.0]).as_matrix() for a in (1.0, 2.0, 3.0)]
-    agreeing = _consensus(np.array([*far, *near]))
-    assert agreeing.tolist() == [False] * 3 + [True] * 5
+    groups = _groups(np.array([*far, *near]))
+    assert groups[0].tolist() == [False] * 3 + [True] * 5
+    assert sum(group.astype(int) for group in groups).tolist() == [1] * 8
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -14,14 +14,16 @@ from ssus2mri.pose.placement import Placement
 
 _NEAR_DEG = 20.0  # estimates nearer than this agree
 _TILTS_DEG = 12.0  # how far the copies of the fine network are turned
-_FINE_PASSES = 2
+_COARSE_PASSES, _FINE_PASSES = 2, 2
+_CANDIDATES = 4  # poses that the fine network tries
+_AGREEMENT = 2.0  # of the share of agreeing copies, against the log of the spread
 
 
 @dataclass(frozen=True)
 class Estimate:
     """The placement and what speaks for it.
 
-    ``agreement``, 0 to 1: share of turned copies whose coarse estimate is near the consensus;
+    ``agreement``, 0 to 1: share of turned copies whose coarse estimates it was drawn from;
     ``spread_deg``: root mean square distance of the fine estimates from their mean.
     """
 
@@ -39,8 +41,10 @@ def estimate(
 ) -> Estimate:
     """Estimate how a head lies.
 
-    The coarse network sees the head in 24 turns evenly over all rotations; where most of its
-    estimates agree, the fine network goes on from six slightly tilted copies, twice.
+    The coarse network sees the head in 24 turns evenly over all rotations, and once more as each of
+    its own estimates turns it. Where these agree are candidates; the fine network goes on from each
+    in six slightly tilted copies, twice. A right pose stays where it is, however tilted: the
+    candidate with the least spread for its share of agreeing copies is the estimate.
 
     Args:
         volume: ``(1, D, H, W)`` float.
@@ -54,26 +58,40 @@ def estimate(
     """
     turns = Rotation.create_group("O").as_matrix()
     starts = _repeat(rough, turns @ rough.rotation)
-    rotations, centres, radii = _step(coarse, volume, to_index, starts)
-    near = _consensus(rotations)
-    placement = Placement(
-        _mean(rotations[near]),
-        np.median(centres[near], axis=0),
-        float(np.exp(np.median(np.log(radii[near])))),
-    )
+    for _ in range(_COARSE_PASSES):
+        starts = _step(coarse, volume, to_index, starts)
+    candidates = []
+    for near in _groups(starts[0]):
+        placement, spread_deg = _refine(
+            fine, volume, to_index, _average(*(part[near] for part in starts))
+        )
+        candidates.append(Estimate(placement, float(near.mean()), spread_deg))
+    return min(candidates, key=lambda e: np.log(e.spread_deg) - _AGREEMENT * e.agreement)
+
+
+def _refine(
+    fine: PoseNetwork, volume: Tensor, to_index: Tensor, placement: Placement
+) -> tuple[Placement, float]:
+    """Go on from a candidate by tilted copies; return the placement and their spread, degrees."""
     tilts = Rotation.from_rotvec(
         np.radians(_TILTS_DEG) * np.concatenate([np.eye(3), -np.eye(3)])
     ).as_matrix()
+    spread_deg = 0.0
     for _ in range(_FINE_PASSES):
         starts = _repeat(placement, tilts @ placement.rotation)
-        rotations, centres, radii = _step(fine, volume, to_index, starts)
-        placement = Placement(
-            _mean(rotations), centres.mean(axis=0), float(np.exp(np.log(radii).mean()))
-        )
-    return Estimate(
-        placement,
-        float(near.mean()),
-        float(np.sqrt(np.mean(np.square(_degrees(rotations, placement.rotation))))),
+        ends = _step(fine, volume, to_index, starts)
+        placement = _average(*ends)
+        spread_deg = float(np.sqrt(np.mean(_degrees(ends[0], placement.rotation) ** 2)))
+    return placement, spread_deg
+
+
+def _average(
+    rotations: NDArray[np.float64], centres: NDArray[np.float64], radii: NDArray[np.float64]
+) -> Placement:
+    return Placement(
+        Rotation.from_matrix(rotations).mean().as_matrix(),
+        centres.mean(axis=0),
+        float(np.exp(np.log(radii).mean())),
     )
 
 
@@ -105,17 +123,25 @@ def _step(
     return rotations, centres, radii
 
 
-def _consensus(rotations: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which rotations are near the one that most are near, ``(N,)``."""
-    apart = np.stack([_degrees(rotations, rotation) for rotation in rotations])
-    near = apart < _NEAR_DEG
-    votes = near.sum(axis=1) - apart.mean(axis=1) / 1000  # ties: the most central
-    return near[int(votes.argmax())]
+def _groups(rotations: NDArray[np.float64]) -> list[NDArray[np.bool_]]:
+    """Group rotations: which are near the one that most are near, then of the rest, and so on.
+
+    Args:
+        rotations: ``(N, 3, 3)``.
+
+    Returns:
+        Masks ``(N,)``, at most `_CANDIDATES`, the largest first.
+    """
+    near = np.stack([_degrees(rotations, rotation) for rotation in rotations]) < _NEAR_DEG
+    left = np.ones(len(rotations), bool)
+    groups = []
+    while left.any() and len(groups) < _CANDIDATES:
+        votes = (near & left).sum(axis=1) * left
+        group = near[int(votes.argmax())] & left
+        groups.append(group)
+        left = left & ~group
+    return groups
 
 
 def _degrees(rotations: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.degrees(Rotation.from_matrix(rotations @ other.T).magnitude())
-
-
-def _mean(rotations: NDArray[np.float64]) -> NDArray[np.float64]:
-    return Rotation.from_matrix(rotations).mean().as_matrix()
