@@ -20,11 +20,11 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
-from ssus2mri import geometry, volume
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.prepare import AlignSettings, AtlasSettings, CropSettings
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.growth import head_circumference_mm
+from ssus2mri.images import geometry, volume
 from ssus2mri.prepare.align import align_3d, head_of
 from ssus2mri.prepare.crop import run_crop
 from ssus2mri.simulate.cohort import run_simulate

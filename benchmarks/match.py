@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ssus2mri import slices
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings, MatchSettings
-from ssus2mri.formats import read_any
+from ssus2mri.images.formats import read_any
 from ssus2mri.learn.validate import likeness
 from ssus2mri.prepare.blend import blend
 from ssus2mri.prepare.extract import aligned, cut, scaled

@@ -3,9 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ssus2mri import flow, geometry, manifest, volume
+from ssus2mri import flow, manifest
 from ssus2mri.config import project
 from ssus2mri.errors import InputError
+from ssus2mri.images import geometry, volume
 from ssus2mri.manifest import Manifest, Row
 from ssus2mri.tissues import ATLAS_LABELS
 

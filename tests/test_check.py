@@ -8,7 +8,8 @@ import yaml
 from conftest import ROOT, blob_volume
 from test_volume import BAD, break_image
 
-from ssus2mri import __version__, cli, volume
+from ssus2mri import __version__, cli
+from ssus2mri.images import volume
 
 CONFIG = str(ROOT / "config/config.yaml")
 HEADER = "volume,subject,modality,image,ga_weeks,split,mask,transform\n"

@@ -22,10 +22,11 @@ from phantom_match import (
     us,
 )
 
-from ssus2mri import geometry, slices, volume
+from ssus2mri import slices
 from ssus2mri.deform import deform_smoothly, smoothed
 from ssus2mri.errors import InputError
-from ssus2mri.formats import read_any
+from ssus2mri.images import geometry, volume
+from ssus2mri.images.formats import read_any
 from ssus2mri.prepare.blend import blend, run_blend
 from ssus2mri.prepare.match import Atlas, match, run_match
 from ssus2mri.slices import Header, Slices

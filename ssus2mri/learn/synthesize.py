@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ssus2mri import slices, volume
+from ssus2mri import slices
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
+from ssus2mri.images import volume
 from ssus2mri.learn import device as devices
 from ssus2mri.learn.checkpoint import Model, read_model
 from ssus2mri.learn.dataset import lacks_match, match_of, pool

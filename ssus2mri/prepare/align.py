@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import AlignSettings
 from ssus2mri.files import write_text
-from ssus2mri.formats import read_any
+from ssus2mri.images import geometry, volume
+from ssus2mri.images.formats import read_any
 from ssus2mri.prepare import picture, rigid
 from ssus2mri.prepare.plane import align_plane, thalamic_level
 from ssus2mri.prepare.pose import middle

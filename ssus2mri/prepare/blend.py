@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.deform import deform_smoothly
 from ssus2mri.errors import InputError
-from ssus2mri.formats import read_any
+from ssus2mri.images import geometry, volume
+from ssus2mri.images.formats import read_any
 from ssus2mri.prepare.extract import aligned, scaled
 
 logger = logging.getLogger(__name__)

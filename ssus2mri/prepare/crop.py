@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ssus2mri import volume
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.errors import InputError
+from ssus2mri.images import volume
 from ssus2mri.prepare.ellipsoid import solidity
 from ssus2mri.prepare.head import find_mask
 

@@ -12,13 +12,14 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ssus2mri import geometry, slices
+from ssus2mri import slices
 from ssus2mri.config.prepare import ExtractSettings
 from ssus2mri.errors import InputError
-from ssus2mri.formats import read_any
+from ssus2mri.images import geometry
+from ssus2mri.images.formats import read_any
+from ssus2mri.images.volume import read, read_labels
 from ssus2mri.slices import PLANES, Header, Slices
 from ssus2mri.tissues import Tissue
-from ssus2mri.volume import read, read_labels
 
 
 def scaled(

@@ -16,7 +16,7 @@ import SimpleITK as sitk
 from ssus2mri import slices
 from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.deform import deform_smoothly, displacements
-from ssus2mri.formats import read_any
+from ssus2mri.images.formats import read_any
 from ssus2mri.prepare import contrast, picture
 from ssus2mri.prepare.contrast import Features
 from ssus2mri.prepare.extract import aligned, cut

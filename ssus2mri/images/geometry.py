@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
 from ssus2mri.files import whole
-from ssus2mri.formats import reason, require_file
+from ssus2mri.images.formats import reason, require_file
 
 
 def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from ssus2mri.errors import InputError
 from ssus2mri.files import whole
-from ssus2mri.formats import not_finite, read_any, rounded
+from ssus2mri.images.formats import not_finite, read_any, rounded
 
 
 def read(path: Path) -> sitk.Image:
