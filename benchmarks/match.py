@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ssus2mri import slices
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings, MatchSettings
-from ssus2mri.images.formats import read_any
+from ssus2mri.images.volume import read
 from ssus2mri.learn.validate import likeness
 from ssus2mri.prepare.blend import blend
 from ssus2mri.prepare.extract import aligned, cut, scaled
@@ -81,10 +81,10 @@ def main() -> None:
     training = [one for one in headers if (one.modality, one.split) == ("mr", "train")]
     scans = [scan(root, one.volume) for one in training]
     template, *others = (
-        read_any(root / f"template/{name}.nii.gz") for name in ("mr", "head", "labels")
+        read(root / f"template/{name}.nii.gz") for name in ("mr", "head", "labels")
     )
-    ideal = read_any(root / "template/us.nii.gz")
-    views = [read_any(path) for path in sorted((root / "view").glob("*.nii.gz"))]
+    ideal = read(root / "template/us.nii.gz")
+    views = [read(path) for path in sorted((root / "view").glob("*.nii.gz"))]
     begun = time.process_time()
     mean = blend(scans, template, percentiles=percentiles, settings=settings)
     atlas = Atlas(views, *others, mean)

@@ -26,10 +26,11 @@ from ssus2mri import slices
 from ssus2mri.deform import deform_smoothly, smoothed
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry, volume
-from ssus2mri.images.formats import read_any
+from ssus2mri.images.volume import read, read_labels, read_mask
 from ssus2mri.prepare.blend import blend, run_blend
 from ssus2mri.prepare.match import Atlas, match, run_match
 from ssus2mri.slices import Header, Slices
+from ssus2mri.tissues import Tissue
 
 PERCENTILES = [0.5, 99.5]
 FILES = ("template_head", "template_labels", "blend")
@@ -186,8 +187,11 @@ def test_file_has_the_slices_of_extract(tmp_path, caplog):
         run_match(tmp_path / "us.nii.gz", **given, plane="")
     assert "seen from the side 'view' deformed to the scan" in caplog.text
     found = slices.read(tmp_path / "matched.h5")
-    known = Atlas([read_any(given["views"][0])], *(read_any(given[name]) for name in FILES))
-    scan, mask = read_any(tmp_path / "us.nii.gz"), read_any(given["mask"])
+    readers = zip(
+        FILES, (read_mask, lambda path: read_labels(path, tuple(Tissue)), read), strict=True
+    )
+    known = Atlas([read(given["views"][0])], *(reader(given[name]) for name, reader in readers))
+    scan, mask = read(tmp_path / "us.nii.gz"), read_mask(given["mask"])
     whole = sitk.GetArrayFromImage(match(scan, mask, known, SETTINGS).mr)
     np.testing.assert_allclose(found.image, whole[[15, 20, 24]] * HEAD[[15, 20, 24]], atol=1e-3)
     assert found.index.tolist() == [15, 20, 24]

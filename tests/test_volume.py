@@ -161,7 +161,7 @@ BAD = {
     "negative spacing": "spacing",
     "zero spacing, compressed": "spacing",
     "negative spacing, mha": "spacing",
-    "vol": "Export",
+    "vol": "no item C000,0001",
     "strange ending": "ending '.xyz'",
 }
 

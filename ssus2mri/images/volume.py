@@ -1,6 +1,7 @@
-"""Images in and out; the one place that knows file formats.
+"""Images in and out: the only way into the formats for the rest of the package.
 
 A volume is a 3D ``SimpleITK.Image`` of float32 in world LPS mm; a plane is a 2D one.
+docs/inputs.md says what is read, where its geometry comes from, and what is refused.
 """
 
 from pathlib import Path
@@ -10,14 +11,16 @@ import SimpleITK as sitk
 
 from ssus2mri.errors import InputError
 from ssus2mri.files import whole
-from ssus2mri.images.formats import not_finite, read_any, rounded
+from ssus2mri.images import opening, stored
+from ssus2mri.images.grid import Grid, require_same
+from ssus2mri.images.stored import Facts, Stored
 
 
 def read(path: Path) -> sitk.Image:
-    """Read a volume: NIfTI, NRRD, MHA/MHD, or a folder with one DICOM series.
+    """Read a volume.
 
     Args:
-        path: the file or folder.
+        path: a file, or a folder with one DICOM series.
 
     Returns:
         3D image, float32, original intensities, geometry as stored.
@@ -25,96 +28,126 @@ def read(path: Path) -> sitk.Image:
     Raises:
         InputError: anything about the file that would make the results wrong.
     """
-    image = _checked_header(path, dimensions=3)
-    return _checked_voxels(path, sitk.Cast(image, sitk.sitkFloat32))
+    image = stored.image(opening.volume(path))
+    _require_contrast(path, image)
+    return image
 
 
-def read_plane(path: Path, pixel_mm: float) -> sitk.Image:
-    """Read a 2D plane: PNG, TIFF or DICOM, grey; colour that is grey in all channels is taken.
+def read_plane(path: Path, pixel_mm: float | None = None, frame: int | None = None) -> sitk.Image:
+    """Read a 2D plane: PNG, TIFF, DICOM, or a 2D image of a volume's format.
 
     Args:
         path: the file.
-        pixel_mm: edge of a pixel, mm.
+        pixel_mm: edge of a pixel, mm; None: as the file says.
+        frame: of a clip or a TIFF of several pages, from 1.
 
     Returns:
-        2D image, float32, spacing ``pixel_mm``, origin 0.
+        2D image, float32, square pixels; origin 0 but for formats that have one.
 
     Raises:
         InputError: as `read`.
     """
-    image = sitk.Cast(_checked_header(path, dimensions=2), sitk.sitkFloat32)
-    image.SetSpacing((pixel_mm, pixel_mm))
-    image.SetOrigin((0.0, 0.0))
-    return _checked_voxels(path, image)
+    image = opening.square_plane(path, pixel_mm, frame)
+    _require_contrast(path, image)
+    return image
 
 
-def read_mask(path: Path, like: sitk.Image) -> sitk.Image:
-    """Read a mask on the grid of an image; every value above 0 is inside.
+def examine(path: Path) -> tuple[Grid, Facts]:
+    """Look at a volume in little memory, and find all that `read` would refuse.
+
+    Args:
+        path: as of `read`.
+
+    Returns:
+        Its grid, and what its voxels are like.
+
+    Raises:
+        InputError: as `read`.
+    """
+    volume = opening.volume(path)
+    return volume.grid, opening.guarded(path, lambda: stored.examine(volume))
+
+
+def read_mask(
+    path: Path, like: sitk.Image | Grid | None = None, *, plane: bool = False
+) -> sitk.Image:
+    """Read a mask; every value above 0 is inside.
 
     Args:
         path: the file; a plane's mask is a 2D picture.
-        like: the image that it belongs to.
+        like: image that it belongs to, or its grid; None: any.
+        plane: whether it is 2D; ``like`` tells, too.
 
     Returns:
         uint8 image of 0 and 1.
 
     Raises:
-        InputError: unreadable, on another grid, or empty.
+        InputError: unreadable, on another grid, empty, or of a single voxel.
     """
-    dimensions = like.GetDimension()
-    mask = _checked_header(path, dimensions=dimensions)
-    if mask.GetSize() != like.GetSize():
-        raise InputError(
-            str(path),
-            expected=f"a mask on the image's grid {like.GetSize()}",
-            found=f"grid {mask.GetSize()}",
-            do="Resample the mask to the image.",
-        )
-    if dimensions == 2:
-        mask.CopyInformation(like)
-    elif not _same_place(mask, like):
-        raise InputError(
-            str(path),
-            expected=f"origin {rounded(like.GetOrigin())}, spacing {rounded(like.GetSpacing())}",
-            found=f"origin {rounded(mask.GetOrigin())}, spacing {rounded(mask.GetSpacing())}"
-            " or another direction",
-            do="Resample the mask to the image.",
-        )
-    mask = sitk.Cast(mask > 0, sitk.sitkUInt8)
-    if not sitk.GetArrayViewFromImage(mask).any():
-        raise InputError(
-            str(path),
-            expected="a mask with at least one voxel above 0",
-            found="an empty mask",
-            do="Draw the mask again, or leave `mask` empty to have it found.",
-        )
-    return mask
+    grid = stored.grid_of(like) if isinstance(like, sitk.Image) else like
+    plane = plane or (grid is not None and len(grid.size) == 2)
+    if plane and grid is not None and opening.ending(path) in opening.STILL + opening.DICOM:
+        values = opening.guarded(path, lambda: opening.pixels(path)[0])
+        own = Grid(values.shape[::-1], grid.spacing_mm, grid.origin_mm, grid.direction)
+        require_same(path, own, grid, what="mask")
+        inside = stored.finite(path, values) > 0
+    else:
+        mask = opening.flat(path) if plane else opening.volume(path)
+        own = mask.grid
+        if grid is not None:
+            require_same(path, own, grid, what="mask")
+        inside = opening.guarded(path, lambda: _inside(mask))
+    _require_region(path, int(np.count_nonzero(inside)))
+    return stored.placed(inside.astype(np.uint8), own if grid is None else grid)
 
 
-def read_labels(path: Path, known: tuple[int, ...]) -> sitk.Image:
+def read_labels(
+    path: Path, known: tuple[int, ...], like: sitk.Image | Grid | None = None
+) -> sitk.Image:
     """Read a label volume.
 
     Args:
         path: the file.
         known: the labels that may occur.
+        like: image that it belongs to, or its grid; None: any.
 
     Returns:
         3D uint8 image.
 
     Raises:
-        InputError: unreadable, or with a label that is not known.
+        InputError: unreadable, on another grid, empty, or with a label that is not known.
     """
-    image = _checked_header(path, dimensions=3)
-    array = sitk.GetArrayFromImage(image)
-    strange = sorted(set(np.unique(array).tolist()) - set(known))
-    if strange:
+    labels = opening.volume(path)
+    if like is not None:
+        grid = stored.grid_of(like) if isinstance(like, sitk.Image) else like
+        require_same(path, labels.grid, grid, what="labels")
+    values = np.empty(labels.grid.count, np.uint8)
+    seen: set[float] = set()
+
+    def collect() -> None:
+        at = 0
+        for block in labels.blocks():
+            seen.update(np.unique(stored.finite(path, block)).tolist())
+            if not seen <= set(known):
+                strange = ", ".join(f"{value:g}" for value in sorted(seen - set(known))[:5])
+                raise InputError(
+                    str(path),
+                    expected=f"labels out of {known[0]} to {known[-1]}",
+                    found=strange,
+                    do="Map your labels to the scheme of config/README.md.",
+                )
+            values[at : at + block.size] = block
+            at += block.size
+
+    opening.guarded(path, collect)
+    if seen <= {0}:
         raise InputError(
             str(path),
-            expected=f"labels out of {known[0]} to {known[-1]}",
-            found=", ".join(f"{value:g}" for value in strange[:5]),
-            do="Map your labels to the scheme of config/README.md.",
+            expected="labels",
+            found="0 everywhere",
+            do="Draw the labels again, or leave `labels` empty.",
         )
-    return sitk.Cast(image, sitk.sitkUInt8)
+    return stored.placed(values.reshape(labels.grid.size[::-1]), labels.grid)
 
 
 def write(image: sitk.Image, path: Path) -> None:
@@ -128,57 +161,25 @@ def write(image: sitk.Image, path: Path) -> None:
         sitk.WriteImage(image, str(partial), useCompression=True)
 
 
-def _checked_header(path: Path, *, dimensions: int) -> sitk.Image:
-    """Read without looking at the voxels' values."""
-    image = read_any(path)
-    name = str(path)
-    if image.GetNumberOfComponentsPerPixel() > 1:
-        channels = np.moveaxis(sitk.GetArrayViewFromImage(image), -1, 0)[:3]
-        if dimensions == 2 and all(np.array_equal(channels[0], other) for other in channels[1:]):
-            return sitk.VectorIndexSelectionCast(image, 0)
-        raise InputError(
-            name,
-            expected="one grey value a voxel",
-            found=f"{image.GetNumberOfComponentsPerPixel()} components (a colour image?)",
-            do="Convert it to grey.",
-        )
-    if image.GetDimension() > dimensions and image.GetSize()[dimensions:] == (1,) * (
-        image.GetDimension() - dimensions
-    ):
-        size = [*image.GetSize()[:dimensions], *([0] * (image.GetDimension() - dimensions))]
-        image = sitk.Extract(image, size)
-    if image.GetDimension() != dimensions or min(image.GetSize()) < 2:
-        raise InputError(
-            name,
-            expected=f"a {dimensions}D image",
-            found=f"{image.GetDimension()}D of size {image.GetSize()}",
-            do="Export one time point as a volume."
-            if dimensions == 3 and image.GetDimension() > 3
-            else "A 2D plane needs `plane` and `pixel_mm` in its manifest row; a volume must not"
-            " have them.",
-        )
-    return image
+def _inside(mask: Stored) -> np.ndarray:
+    flat = np.empty(mask.grid.count, bool)
+    at = 0
+    for block in mask.blocks():
+        flat[at : at + block.size] = stored.finite(mask.path, block) > 0
+        at += block.size
+    return flat.reshape(mask.grid.size[::-1])
 
 
-def _checked_voxels(path: Path, image: sitk.Image) -> sitk.Image:
-    array = sitk.GetArrayViewFromImage(image)
-    finite = np.isfinite(array)
-    if not finite.all():
-        raise not_finite(path, int((~finite).sum()))
-    if array.min() == array.max():
+def _require_region(path: Path, voxels: int) -> None:
+    if voxels < 2:
         raise InputError(
             str(path),
-            expected="an image with contrast",
-            found=f"the same value {array.min():g} everywhere",
-            do="Export the image again.",
+            expected="a mask of a head, with voxels above 0",
+            found="an empty mask" if voxels == 0 else "a mask of one voxel",
+            do="Draw the mask again, or leave `mask` empty to have it found.",
         )
-    return image
 
 
-def _same_place(a: sitk.Image, b: sitk.Image) -> bool:
-    pairs = [
-        (a.GetOrigin(), b.GetOrigin()),
-        (a.GetSpacing(), b.GetSpacing()),
-        (a.GetDirection(), b.GetDirection()),
-    ]
-    return all(np.allclose(one, other, rtol=0.0, atol=1e-3) for one, other in pairs)
+def _require_contrast(path: Path, image: sitk.Image) -> None:
+    values = sitk.GetArrayViewFromImage(image)
+    stored.require_contrast(path, float(values.min()), float(values.max()))

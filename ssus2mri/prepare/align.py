@@ -11,7 +11,6 @@ import SimpleITK as sitk
 from ssus2mri.config.prepare import AlignSettings
 from ssus2mri.files import write_text
 from ssus2mri.images import geometry, volume
-from ssus2mri.images.formats import read_any
 from ssus2mri.prepare import picture, rigid
 from ssus2mri.prepare.plane import align_plane, thalamic_level
 from ssus2mri.prepare.pose import middle
@@ -55,7 +54,7 @@ def run_align(
         InputError: an input that cannot be used.
     """
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # the same bytes on every machine
-    scan = sitk.Cast(read_any(image), sitk.sitkFloat32) if plane else volume.read(image)
+    scan = volume.read_plane(image) if plane else volume.read(image)
     head = volume.read_mask(mask, scan)
     atlas = volume.read(template)
     labels = volume.read_labels(template_labels, tuple(Tissue))

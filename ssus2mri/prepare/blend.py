@@ -14,7 +14,6 @@ from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.deform import deform_smoothly
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry, volume
-from ssus2mri.images.formats import read_any
 from ssus2mri.prepare.extract import aligned, scaled
 
 logger = logging.getLogger(__name__)
@@ -94,7 +93,7 @@ def run_blend(
     try:
         mean = blend(
             scans,
-            read_any(template),
+            volume.read(template),
             percentiles=percentiles,
             settings=settings,
         )

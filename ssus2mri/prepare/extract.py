@@ -16,8 +16,7 @@ from ssus2mri import slices
 from ssus2mri.config.prepare import ExtractSettings
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry
-from ssus2mri.images.formats import read_any
-from ssus2mri.images.volume import read, read_labels
+from ssus2mri.images.volume import read, read_labels, read_mask, read_plane
 from ssus2mri.slices import PLANES, Header, Slices
 from ssus2mri.tissues import Tissue
 
@@ -222,9 +221,9 @@ def aligned(
     image: Path, mask: Path, transform: Path, *, plane: bool
 ) -> tuple[sitk.Image, sitk.Image, sitk.Transform]:
     """Read the aligned image, its head on the same grid, and the transform that leads there."""
-    picture = read_any(image)
+    picture = read_plane(image) if plane else read(image)
     to_atlas = geometry.read_transform(transform, 2 if plane else 3)
-    head = geometry.resample(read_any(mask), picture, to_atlas, nearest=True)
+    head = geometry.resample(read_mask(mask, plane=plane), picture, to_atlas, nearest=True)
     return picture, head, to_atlas
 
 

@@ -16,11 +16,12 @@ import SimpleITK as sitk
 from ssus2mri import slices
 from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.deform import deform_smoothly, displacements
-from ssus2mri.images.formats import read_any
+from ssus2mri.images import volume
 from ssus2mri.prepare import contrast, picture
 from ssus2mri.prepare.contrast import Features
 from ssus2mri.prepare.extract import aligned, cut
 from ssus2mri.slices import Slices
+from ssus2mri.tissues import Tissue
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +134,12 @@ def run_match(
     """
     known = slices.read(extract)
     us, head, _ = aligned(image, mask, transform, plane=bool(plane))
-    others = (read_any(path) for path in (template_head, template_labels, blend))
-    atlas = Atlas([read_any(path) for path in views], *others)
+    atlas = Atlas(
+        [volume.read(path) for path in views],
+        volume.read_mask(template_head),
+        volume.read_labels(template_labels, tuple(Tissue)),
+        volume.read(blend),
+    )
     name = known.header.volume
     if plane:
         mr, labels = atlas.mr, atlas.labels[:, :, int(known.index[0])]
