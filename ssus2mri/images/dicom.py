@@ -26,6 +26,7 @@ pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 MAGIC = b"DICM"
 _DEFERRED = 4096
+_UNDEFINED = 0xFFFFFFFF
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _CODES = {"1": "MONOCHROME1", "2": "MONOCHROME2"}
 
@@ -57,9 +58,9 @@ def header(path: Path) -> pydicom.Dataset:
         data = pydicom.dcmread(path, defer_size=_DEFERRED, force=plain)
         for tag in (0x7FE00010, 0x7FE00008, 0x7FE00009):
             if tag in data:
-                item = data.get_item(tag)
-                end = getattr(item, "value_tell", 0) + getattr(item, "length", 0)
-                if getattr(item, "value", b"") is None and end > path.stat().st_size:
+                raw = data.get_item(tag)
+                length, tell = getattr(raw, "length", 0), getattr(raw, "value_tell", 0)
+                if length != _UNDEFINED and tell + length > path.stat().st_size:
                     raise unreadable(path, "it ends within its pixels")
     except InputError:
         raise

@@ -13,8 +13,8 @@ def unreadable(path: Path, why: str) -> InputError:
     """Say that a file is not what its ending says."""
     return InputError(
         str(path),
-        expected=READABLE,
-        found=f"a file that cannot be read as its ending says ({why})",
+        expected="a whole file of the kind that its ending says",
+        found=f"one that cannot be read ({why})",
         do="It may be truncated or renamed: copy or export it again.",
     )
 
