@@ -37,13 +37,6 @@ def qform_only(header: nibabel.Nifti1Header) -> None:
     header.set_sform(None, 0)
 
 
-def in_micrometres(header: nibabel.Nifti1Header) -> None:
-    affine = phantom.affine_ras() * 1000
-    header["pixdim"][1:4] *= 1000
-    header.set_sform(affine, 1)
-    header.set_qform(None, 0)
-
-
 def nan_slope(header: nibabel.Nifti1Header) -> None:
     header["scl_slope"], header["scl_inter"] = np.nan, np.nan
 
@@ -80,6 +73,7 @@ def detached_nrrd(path: Path) -> Path:
     return phantom.nrrd(path, lines={"data file": "v.raw", "line skip": "1"}, data=b" ")
 
 
+MICROMETRES = np.diag([1000.0, 1000.0, 1000.0, 1.0]) @ phantom.affine_ras()
 BYTES = phantom.values().astype("<i2").tobytes()
 ASCII = " ".join(map(str, phantom.values().ravel())).encode()
 LAS = {"space": "left-anterior-superior", "space directions": "(2,0,0) (0,-2,0) (0,0,2.5)",
@@ -134,7 +128,7 @@ WAYS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "nifti-qform": ("v.nii", lambda p: phantom.nifti(p, change=qform_only)),
     "nifti-micrometre": (
         "v.nii",
-        lambda p: phantom.nifti(p, unit="micron", change=in_micrometres),
+        lambda p: phantom.nifti(p, affine=MICROMETRES, unit="micron"),
     ),
     "nifti-unit-unknown": ("v.nii", lambda p: phantom.nifti(p, unit=0)),
     "nifti-slope": ("v.nii.gz", sloped),
