@@ -1,4 +1,4 @@
-"""One still in every encoding: the same greys, pixels of the right size; colour and doubt refused."""
+"""One still in every encoding: the same greys, pixels of the right size; doubt refused."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -326,7 +326,7 @@ def test_labels_on_another_grid(tmp_path: Path) -> None:
     labels = sitk.Cast(phantom.scan() > 200, sitk.sitkUInt8)
     labels.SetOrigin((15.0, 5.0, 10.0))
     volume.write(labels, tmp_path / "labels.nii.gz")
-    with pytest.raises(InputError, match="labels on the image's grid.*mm off"):
+    with pytest.raises(InputError, match=r"labels on the image's grid.*mm off"):
         volume.read_labels(tmp_path / "labels.nii.gz", tuple(range(9)), phantom.scan())
 
 
