@@ -128,12 +128,12 @@ def _modality(data: Any) -> str:
 
 
 def _pixel(path: Path, data: Any) -> Proposal:
-    from ssus2mri.images import plane
+    from ssus2mri.images import dicom_still, plane
 
     if kretz.within(data) is not None or "PerFrameFunctionalGroupsSequence" in data:
         return {}  # a volume
     try:
-        edges = plane.calibration(path, data)
+        edges = dicom_still.calibration(path, data)
     except InputError as error:
         logger.warning("%s", error)
         return {}

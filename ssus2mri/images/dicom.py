@@ -56,12 +56,10 @@ def header(path: Path) -> pydicom.Dataset:
         if plain and not is_dicom(path):
             raise unreadable(path, "no DICOM file")
         data = pydicom.dcmread(path, defer_size=_DEFERRED, force=plain)
-        for tag in (0x7FE00010, 0x7FE00008, 0x7FE00009):
-            if tag in data:
-                raw = data.get_item(tag)
-                length, tell = getattr(raw, "length", 0), getattr(raw, "value_tell", 0)
-                if length != _UNDEFINED and tell + length > path.stat().st_size:
-                    raise unreadable(path, "it ends within its pixels")
+        for raw in data.values():  # without reading them
+            length, tell = getattr(raw, "length", 0), getattr(raw, "value_tell", 0)
+            if length != _UNDEFINED and tell + length > path.stat().st_size:
+                raise unreadable(path, "it ends within its pixels")
     except InputError:
         raise
     except Exception as error:  # a damaged file makes the library raise almost anything

@@ -74,12 +74,9 @@ def within(data: Any) -> tuple[int, int] | None:
     creator, payload = _IN_DICOM
     if payload not in data or "KRETZ_US" not in str(data.get(creator, "")):
         return None
-    item = data.get_item(payload)
-    tell = getattr(item, "value_tell", getattr(item, "file_tell", None))
-    length = getattr(item, "length", None)
-    if tell is None or length is None:
-        return None
-    return int(tell), int(length)
+    # Through `values` a large value stays in the file; asked for by its tag it would be read.
+    item = next(item for item in data.values() if item.tag == payload)
+    return int(item.value_tell), int(item.length)
 
 
 def read(path: Path, start: int = 0, length: int | None = None) -> Stored:

@@ -102,7 +102,9 @@ def pixels(path: Path, frame: int | None = None) -> tuple[NDArray[Any], tuple[fl
     if ending(path) in STILL:
         values, said = still.read(path, frame), None
     else:
-        values, said = plane.pixels(path, frame)
+        from ssus2mri.images import dicom_still
+
+        values, said = dicom_still.pixels(path, frame)
     nifti.require_dimensions(path, values.shape[::-1], 2)
     return values, said
 

@@ -59,7 +59,6 @@ def _png(path: Path, frame: int | None) -> NDArray[Any]:
         with path.open("rb") as file:
             depth, kind = file.read(26)[24:26]
         if depth == 16 and kind != 0:  # Pillow would keep 8 bits of them
-            picture.verify()
             return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
         picture.load()
         if picture.mode == "P" or "transparency" in picture.info:
