@@ -13,14 +13,6 @@ PACKAGE = ROOT / "ssus2mri"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # They tie everything together.
 COMMANDS = ("cli", "commands", "check", "flow", "propose", "schemas", "__main__")
-    "cli",
-    "commands",
-    "check",
-    "flow",
-    "propose",
-    "schemas",
-    "__main__",
-)  # tie everything together
 
 # A package may import itself, the modules beside the packages, and these.
 MAY_IMPORT = {
