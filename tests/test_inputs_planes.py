@@ -66,6 +66,16 @@ def nifti_2d(path: Path) -> Path:
     return path
 
 
+def jpeg_lossless(path: Path) -> Path:
+    """Written by GDCM; pydicom has no decoder for it."""
+    writer = sitk.ImageFileWriter()
+    writer.SetFileName(str(path))
+    writer.SetUseCompression(True)
+    writer.SetCompressor("JPEG")
+    writer.Execute(sitk.GetImageFromArray(GREY))
+    return path
+
+
 YBR = np.stack([GREY, np.full_like(GREY, 128), np.full_like(GREY, 128)], axis=-1)
 PALETTE = np.stack([np.arange(256)[::-1] * 257] * 3).astype(np.uint16)
 SAME: dict[str, tuple[str, Callable[[Path], Path]]] = {
@@ -103,6 +113,7 @@ SAME: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "dicom-ybr": ("p.dcm", dicom(YBR, PhotometricInterpretation="YBR_FULL")),
     "dicom-palette": ("p.dcm", palette_dicom),
     "dicom-rle": ("p.dcm", dicom(syntax=phantom.RLE)),
+    "dicom-jpeg-lossless": ("p.dcm", jpeg_lossless),
     "dicom-no-ending": ("IM0001", dicom()),
     "dicom-oblique-mr": (
         "p.dcm",

@@ -39,8 +39,11 @@ class _Loader(yaml.SafeLoader):
             if key.tag == "tag:yaml.org,2002:merge":
                 continue
             name, line = key.value, key.start_mark.line + 1
-            if isinstance(name, str) and seen.setdefault(name, line) != line:
+            if not isinstance(name, str):
+                continue
+            if name in seen:
                 raise yaml.YAMLError(f"key `{name}` twice, in lines {seen[name]} and {line}")
+            seen[name] = line
         return super().construct_mapping(node, deep)
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:

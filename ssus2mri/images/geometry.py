@@ -17,6 +17,7 @@ from ssus2mri.images.messages import reason, require_file
 LEAST_SCALE, MOST_SCALE = 0.2, 5.0
 MOST_SHIFT_MM = 2000.0
 """What a transform of a fetal head to an atlas can be."""
+LEAST_OVERLAP = 0.05
 
 
 def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:
@@ -63,6 +64,25 @@ def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:
         expected += f" that moves by {MOST_SHIFT_MM:g} mm at most"
         raise InputError(str(path), expected=expected, found=found, do=do)
     return transform
+
+
+def require_overlap(path: Path, overlap: float) -> None:
+    """Refuse a transform that brings a head to where the atlas has none.
+
+    Args:
+        path: of the transform, for messages.
+        overlap: of the two heads (Dice), 0 to 1.
+
+    Raises:
+        InputError: next to none.
+    """
+    if not overlap >= LEAST_OVERLAP:
+        raise InputError(
+            str(path),
+            expected=f"a transform that lays the head over the atlas's (overlap {LEAST_OVERLAP:g})",
+            found=f"an overlap of {overlap:.3f}",
+            do="It must map image points to atlas points: perhaps it is the inverse one.",
+        )
 
 
 def write_transform(transform: sitk.Transform, path: Path) -> None:

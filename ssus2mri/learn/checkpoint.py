@@ -92,10 +92,15 @@ def read_model(path: Path) -> Model:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         values, subjects = json.loads(metadata["settings"]), json.loads(metadata["subjects"])
         intact = metadata["subjects_hash"] == provenance.digest(subjects)
+        run, version, code = (metadata[key] for key in ("run", "version", "fingerprint"))
+        broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
         raise InputError(str(path), expected=expected, found=str(error), do=do) from error
     if not intact:
         found = "a list of subjects that was changed afterwards"
+        raise InputError(str(path), expected=expected, found=found, do=do)
+    if broken:
+        found = f"NaN or infinite weights ({broken[0]})"
         raise InputError(str(path), expected=expected, found=found, do=do)
     try:
         settings = TrainSettings.model_validate(values)
@@ -111,9 +116,9 @@ def read_model(path: Path) -> Model:
     return Model(
         network,
         settings,
-        run=metadata["run"],
-        version=metadata["version"],
-        fingerprint=metadata["fingerprint"],
+        run=run,
+        version=version,
+        fingerprint=code,
         subjects=tuple(subjects),
     )
 

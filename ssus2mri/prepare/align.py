@@ -69,6 +69,8 @@ def run_align(
             scan, head, atlas, labels, modality=modality, given=given, settings=settings
         )
     quality |= describe(to_atlas, head, head_of(labels, modality))
+    if transform:
+        geometry.require_overlap(transform, quality["head_dice"])
     quality = {k: round(v, 4) if isinstance(v, float) else v for k, v in quality.items()}
     aligned = geometry.resample(scan, labels, to_atlas)
     name = out.name.removesuffix(".gz").removesuffix(".nii")
