@@ -20,10 +20,10 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
-from ssus2mri import geometry, volume
 from ssus2mri.config import project
 from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.project import Project
+from ssus2mri.images import geometry, volume
 from ssus2mri.prepare.align import align_3d, head_of
 from ssus2mri.prepare.crop import crop
 from ssus2mri.prepare.head import find_mask

@@ -20,11 +20,11 @@ import pandas as pd
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ssus2mri import volume
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.growth import ellipse_circumference
+from ssus2mri.images import volume
 from ssus2mri.prepare.ellipsoid import draw, of_mask, solidity
 from ssus2mri.prepare.skull import find_head
 from ssus2mri.simulate.cohort import run_simulate

@@ -28,10 +28,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ssus2mri import geometry, volume
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, AtlasSettings, CropSettings
 from ssus2mri.config.simulate import SimulateSettings
+from ssus2mri.images import geometry, volume
 from ssus2mri.prepare.align import head_of
 from ssus2mri.prepare.crop import crop
 from ssus2mri.prepare.ellipsoid import draw, of_mask, solidity

@@ -19,9 +19,9 @@ from align import Template, aligned, load, make_template, through_upright
 from likeness import MEASURES, Plane
 from realism import draw_rows
 
-from ssus2mri import geometry, volume
 from ssus2mri.config.project import Project
 from ssus2mri.growth import head_circumference_mm
+from ssus2mri.images import geometry, volume
 from ssus2mri.prepare.align import head_of
 from ssus2mri.prepare.head import find_mask
 from ssus2mri.prepare.plane import thalamic_level

@@ -1,13 +1,33 @@
-"""Everything wrong with what a workflow is about to read, at once, before days are spent."""
+"""Everything wrong with what a workflow is about to read, at once, before days are spent.
 
+Headers are read first and voxels block by block, so that a table of any size needs little memory.
+"""
+
+import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ssus2mri import geometry, manifest, plan, volume
+from ssus2mri import manifest, plan, subjects
 from ssus2mri.config import project
 from ssus2mri.errors import InputError
-from ssus2mri.manifest import Manifest, Row
+from ssus2mri.images import geometry, volume
+from ssus2mri.images.grid import Grid
+from ssus2mri.manifest import SIMULATED, Manifest, Row
 from ssus2mri.tissues import ATLAS_LABELS
+
+logger = logging.getLogger(__name__)
+WORKERS = 2
+LEAST_VOXELS = 2**15
+"""Smaller images are trials: two of the same pixels are told, not refused."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a row's files are like: messages, and a number of the pixels, if they were read."""
+
+    messages: list[str] = field(default_factory=list)
+    content: tuple[int, int] | None = None
 
 
 def run_check(config: list[Path], manifest_path: str = "") -> tuple[list[str], str]:
@@ -33,7 +53,8 @@ def run_check(config: list[Path], manifest_path: str = "") -> tuple[list[str], s
     )
     messages += more
     if table is not None:
-        messages += check_images(table) + plan.unknown_pathologies(settings, table)
+        messages += check_images(table, Path(settings.manifest))
+        messages += plan.unknown_pathologies(settings, table)
         messages += plan.unmatchable(values, table)
         try:
             plan.choose_atlas(settings.atlas, table)
@@ -43,39 +64,95 @@ def run_check(config: list[Path], manifest_path: str = "") -> tuple[list[str], s
     return messages, f"configuration, manifest and {rows} images"
 
 
-def check_images(table: Manifest) -> list[str]:
+def check_images(table: Manifest, path: Path) -> list[str]:
     """Read every image, mask, transform and label volume of a manifest.
+
+    Args:
+        table: the manifest.
+        path: its file, for messages.
+
+    Returns:
+        A message for each that is wrong; what the workflow makes is not read.
+    """
+    made = generated(table)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        seen = dict(
+            zip(table.rows, pool.map(lambda row: _row(row, made), table.rows.values()), strict=True)
+        )
+    contents = {
+        name: (row_seen.content, table.rows[name].subject)
+        for name, row_seen in seen.items()
+        if row_seen.content is not None
+    }
+    large = {
+        name: value for name, value in contents.items() if value[0] and value[0][0] >= LEAST_VOXELS
+    }
+    small = {name: value for name, value in contents.items() if name not in large}
+    for message in subjects.same_content(path, small, "pixels", column="volume"):
+        logger.warning("%s", message)
+    files = [message for row_seen in seen.values() for message in row_seen.messages]
+    return files + subjects.same_content(path, large, "pixels", column="volume")
+
+
+def generated(table: Manifest) -> set[str]:
+    """List the files that the workflow makes and a row may name.
 
     Args:
         table: the manifest.
 
     Returns:
-        A message for each that is wrong; simulated images are not read.
+        Paths relative to the working directory.
     """
-    with ThreadPoolExecutor() as pool:  # the reading library releases the interpreter's lock
-        return [
-            message for found in pool.map(_row_problems, table.rows.values()) for message in found
-        ]
+    made: set[str] = set()
+    for name, row in table.rows.items():
+        if row.simulated:
+            made |= {f"{SIMULATED}{name}{end}.nii.gz" for end in ("", "_labels", "_truth")}
+            made.add(f"{SIMULATED}{name}_pose.tfm")
+        made |= {f"results/crop/{name}{end}.nii.gz" for end in ("", "_mask")}
+        made |= {f"results/align/{name}{end}" for end in (".nii.gz", ".tfm")}
+    return made
 
 
-def _row_problems(row: Row) -> list[str]:
+def _row(row: Row, made: set[str]) -> Seen:
+    """Look at a row's files; whatever happens there, the other rows are looked at."""
     messages: list[str] = []
-    if not row.simulated and not row.image.startswith("results/"):
+    content: tuple[int, int] | None = None
+    grid: Grid | None = None
+
+    def attempt(work):  # type: ignore[no-untyped-def]
         try:
-            image = (
-                volume.read_plane(Path(row.image), row.pixel_mm)
-                if row.pixel_mm
-                else volume.read(Path(row.image))
-            )
-            if row.mask:
-                volume.read_mask(Path(row.mask), image)
+            return work()
         except InputError as error:
             messages.append(f"volume {row.volume}: {error}")
-    try:
-        if row.transform:
-            geometry.read_transform(Path(row.transform))
-        if row.labels and not row.labels.startswith("results/"):
-            volume.read_labels(Path(row.labels), ATLAS_LABELS)
-    except InputError as error:
-        messages.append(f"volume {row.volume}: {error}")
-    return messages
+        except Exception as error:
+            logger.debug("volume %s", row.volume, exc_info=True)
+            messages.append(
+                f"volume {row.volume}: a fault of this program ({type(error).__name__}:"
+                f" {str(error)[:200]}). Please report it, with what --debug shows."
+            )
+        return None
+
+    if row.image not in made:
+        looked = attempt(lambda: _image(row))
+        grid, content = looked or (None, None)
+    if row.mask and row.mask not in made and (grid is not None or not _exists(row.mask)):
+        attempt(lambda: volume.examine_mask(Path(row.mask), grid, plane=bool(row.plane)))
+    if row.transform and row.transform not in made:
+        attempt(lambda: geometry.read_transform(Path(row.transform), 2 if row.plane else 3))
+    if row.labels and row.labels not in made:
+        like = None if row.simulated else grid
+        attempt(lambda: volume.examine_labels(Path(row.labels), ATLAS_LABELS, like))
+    return Seen(messages, content)
+
+
+def _image(row: Row) -> tuple[Grid, tuple[int, int]]:
+    path = Path(row.image)
+    if row.plane:
+        grid, facts = volume.examine_plane(path, row.pixel_mm, row.frame)
+    else:
+        grid, facts = volume.examine(path)
+    return grid, (grid.count, facts.content)
+
+
+def _exists(path: str) -> bool:
+    return Path(path).exists()

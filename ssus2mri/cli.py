@@ -5,7 +5,12 @@ thousand crop jobs never load torch.
 """
 
 import logging
+import os
 import sys
+import tempfile
+import time
+import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +49,7 @@ def _root(
         stream=sys.stderr,
         force=True,
     )
-    for noisy in ("matplotlib", "PIL"):
+    for noisy in ("matplotlib", "PIL", "tifffile", "pydicom"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
@@ -66,6 +71,20 @@ def check(
     typer.echo(f"Checked {checked}: all in order.")
 
 
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder with images, in it or in its folders.")],
+    out: Annotated[
+        str, typer.Option(help="Manifest to write; empty: manifest.csv in the folder.")
+    ] = "",
+) -> None:
+    """Propose a manifest: a row for each image, empty where a person must say."""
+    from ssus2mri.propose import run_init
+
+    path, rows = run_init(folder, Path(out) if out else folder / "manifest.csv")
+    typer.echo(f"{path}: {rows} images. Fill the empty columns, then run `ssus2mri check`.")
+
+
 app.add_typer(scans.app)
 app.add_typer(runs.app)
 
@@ -80,3 +99,31 @@ def main() -> None:
             raise
         print(f"ssus2mri: {error}", file=sys.stderr)
         sys.exit(1)
+    except MemoryError:
+        if debug:
+            raise
+        print(
+            "ssus2mri: not enough memory. Use a machine with more, or smaller images.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        print(
+            f"ssus2mri: a fault of this program, not of your input: {type(error).__name__}:"
+            f" {' '.join(str(error).split())[:200]}. Please report it with {_kept(error)}.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
+
+def _kept(error: Exception) -> Path:
+    """Write where a fault happened into a file, among a project's logs where there are such."""
+    logs = Path("logs")
+    folder = logs if logs.is_dir() and os.access(logs, os.W_OK) else Path(tempfile.gettempdir())
+    path = folder / f"ssus2mri-fault-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    lines = [f"ssus2mri {__version__}: {sys.argv[1:]}\n", *traceback.format_exception(error)]
+    with suppress(OSError):
+        path.write_text("".join(lines), encoding="utf-8")
+    return path

@@ -4,22 +4,23 @@ Paths in a row are relative to the manifest's folder, but for workflow outputs (
 which are relative to the working directory.
 """
 
-import csv
 import hashlib
 import re
-from collections import defaultdict
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from ssus2mri.config.base import Section, problems
+from ssus2mri import records, subjects
+from ssus2mri.config.base import Section, file_name, problems
 from ssus2mri.errors import InputError
 
 SIMULATED = "results/simulate/"
 RESERVED = ("_labels", "_mask", "_truth", "_pose")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+SILENT = (".png", ".tif", ".tiff")
+"""Endings of pictures that do not say how large a pixel is."""
 _DO = "Correct the row; config/README.md describes every column."
 
 
@@ -37,29 +38,56 @@ class Row(Section):
     plane: Literal["", "axial", "coronal", "sagittal"] = Field(
         default="", description="plane of a 2D image"
     )
-    pixel_mm: float | None = Field(default=None, gt=0, description="pixel of a 2D image, mm")
+    pixel_mm: float | None = Field(
+        default=None, ge=0.02, le=5, description="pixel of a 2D image, mm; empty: as DICOM says"
+    )
+    frame: int | None = Field(default=None, ge=1, description="of a 2D clip, from 1")
     labels: str = Field(default="", description="tissue labels on the image's grid")
     pathology: str = Field(default="", description="of a simulated test subject: a `pathologies`")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _trimmed(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        value = unicodedata.normalize("NFC", value).strip()
+        if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):
+            raise ValueError("text without control characters")
+        number = info.field_name in ("ga_weeks", "pixel_mm", "frame")
+        if number and re.fullmatch(r"[+-]?\d*,\d+", value):
+            raise ValueError("a number with a decimal point, not a decimal comma")
+        return value
 
     @field_validator("volume")
     @classmethod
     def _file_name_safe(cls, value: str) -> str:
-        if not _NAME.fullmatch(value) or ".." in value or value.endswith(RESERVED):
-            raise ValueError(
-                "a name of letters, digits, '.', '_' and '-', without '..' or '/', not ending in "
-                + ", ".join(RESERVED)
-            )
+        if value.endswith(RESERVED):
+            raise ValueError(f"a name that does not end in {', '.join(RESERVED)}")
+        return file_name(value)
+
+    @field_validator("plane")
+    @classmethod
+    def _alignable(cls, value: str) -> str:
+        if value not in ("", "axial"):
+            raise ValueError("`axial`: no other plane can be brought to the atlas")
         return value
 
-    @field_validator("pixel_mm", mode="before")
+    @field_validator("pixel_mm", "frame", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
     @model_validator(mode="after")
     def _consistent(self) -> "Row":
-        if bool(self.plane) != (self.pixel_mm is not None):
+        silent = self.image.lower().endswith(SILENT)
+        if (self.pixel_mm is not None and not self.plane) or (
+            self.plane and self.pixel_mm is None and silent
+        ):
             raise ValueError("`plane` and `pixel_mm` both, for a 2D image, or neither")
+        if self.frame is not None and not self.plane:
+            raise ValueError("`plane` where there is `frame`: it is one of a clip")
+        if self.labels and self.plane:
+            raise ValueError("no `labels` of a 2D image: they are for volumes")
         if self.simulated and self.image != f"{SIMULATED}{self.volume}.nii.gz":
             raise ValueError(f"`image` {SIMULATED}{self.volume}.nii.gz for a simulated volume")
         if self.simulated and self.plane:
@@ -101,7 +129,7 @@ def load(path: Path, *, val: float, test: float) -> tuple[Manifest | None, list[
         The manifest, or None, and every message about what is wrong.
     """
     try:
-        numbered = _records(path)
+        numbered = records.read(path, Row)
     except InputError as error:
         return None, [str(error)]
     messages: list[str] = []
@@ -114,7 +142,9 @@ def load(path: Path, *, val: float, test: float) -> tuple[Manifest | None, list[
                 where = f"{path} row {number}"
                 column = "" if place == "configuration" else f", column {place}"
                 messages.append(str(InputError(where + column, **{**parts, "do": _DO})))
-    messages += _duplicates(path, rows) + _split_twice(path, rows)
+    messages += subjects.same_name(path, {n: row.volume for n, row in rows.items()})
+    messages += subjects.unlike(path, {n: row.subject for n, row in rows.items()})
+    messages += subjects.split_twice(path, {n: (r.subject, r.split) for n, r in rows.items()})
     if messages:
         return None, messages
     folder = path.parent
@@ -131,7 +161,14 @@ def load(path: Path, *, val: float, test: float) -> tuple[Manifest | None, list[
             for row in rows.values()
         }
     )
-    return manifest, _too_few(path, manifest) + _ill(path, rows, manifest)
+    numbers = {row.volume: number for number, row in rows.items()}
+    people = {
+        numbers[row.volume]: (Path(row.image), row.frame, row.subject)
+        for row in manifest.rows.values()
+        if not row.simulated
+    }
+    messages = _too_few(path, manifest) + _ill(path, rows, manifest)
+    return manifest, messages + subjects.same_file(path, people)
 
 
 def read(path: Path, *, val: float, test: float) -> Manifest:
@@ -168,95 +205,11 @@ def _located(folder: Path, text: str) -> str:
     return text if not text or text.startswith("results/") else str(folder / text)
 
 
-def _records(path: Path) -> list[tuple[int, dict[str, str]]]:
-    expected = "a CSV table, plain UTF-8, with a header line"
-    do = "Save it as CSV, UTF-8 without byte-order mark."
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        found = error.strerror or str(error)
-        do = "Correct the path (`manifest` in the configuration)."
-        raise InputError(str(path), expected=expected, found=found, do=do) from error
-    if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(
-            str(path), expected=expected, found="a byte-order mark at its start", do=do
-        )
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        found = f"a byte that is not UTF-8 in line {line}"
-        raise InputError(str(path), expected=expected, found=found, do=do) from error
-    reader = csv.DictReader(text.splitlines(), strict=True)
-    try:
-        columns = set(reader.fieldnames or [])
-        records = [(reader.line_num, record) for record in reader]
-    except csv.Error as error:
-        where = f"{path} row {reader.line_num}"
-        raise InputError(where, expected=expected, found=str(error), do=_DO) from error
-    unknown = sorted(columns - set(Row.model_fields))
-    required = {name for name, field in Row.model_fields.items() if field.is_required()}
-    if unknown or required - columns:
-        raise InputError(
-            f"{path} row 1",
-            expected=f"columns {', '.join(Row.model_fields)}",
-            found=f"unknown {unknown}, missing {sorted(required - columns)}",
-            do=_DO,
-        )
-    for number, record in records:
-        if None in record or None in record.values():
-            raise InputError(
-                f"{path} row {number}",
-                expected=f"{len(columns)} fields",
-                found="more or fewer",
-                do=_DO,
-            )
-    if not records:
-        raise InputError(str(path), expected="at least one row", found="none", do=_DO)
-    return records
-
-
-def _duplicates(path: Path, rows: dict[int, Row]) -> list[str]:
-    numbers: dict[str, list[int]] = defaultdict(list)
-    for number, row in rows.items():
-        numbers[row.volume].append(number)
-    return [
-        str(
-            InputError(
-                f"{path} rows {', '.join(map(str, same))}, column volume",
-                expected="a name of its own for every image",
-                found=f"{volume!r} {len(same)} times",
-                do="Rename all but one.",
-            )
-        )
-        for volume, same in numbers.items()
-        if len(same) > 1
-    ]
-
-
-def _split_twice(path: Path, rows: dict[int, Row]) -> list[str]:
-    splits: dict[str, dict[str, int]] = defaultdict(dict)
-    for number, row in rows.items():
-        splits[row.subject].setdefault(row.split, number)
-    return [
-        str(
-            InputError(
-                f"{path} rows {', '.join(map(str, found.values()))}, column split",
-                expected=f"one split for subject {subject!r}",
-                found=", ".join(found),
-                do="Give every image of a person the same split, or scores will be too good.",
-            )
-        )
-        for subject, found in splits.items()
-        if len(found) > 1
-    ]
-
-
 def _ill(path: Path, rows: dict[int, Row], manifest: Manifest) -> list[str]:
     messages = []
-    found: dict[str, dict[str, int]] = defaultdict(dict)
+    found: dict[str, dict[str, int]] = {}
     for number, row in rows.items():
-        found[row.subject].setdefault(row.pathology, number)
+        found.setdefault(row.subject, {}).setdefault(row.pathology, number)
         split = manifest.rows[row.volume].split
         if row.pathology and split != "test":
             messages.append(

@@ -59,7 +59,7 @@ def psnr(a: Slice, b: Slice, mask: Mask, *, cap_db: float = 100.0) -> float:
         dB.
     """
     error = float(((a.astype(np.float64) - b.astype(np.float64))[mask] ** 2).mean())
-    return cap_db if error == 0.0 else min(cap_db, -10.0 * float(np.log10(error)))
+    return cap_db if error == 0.0 else float(np.minimum(cap_db, -10.0 * np.log10(error)))
 
 
 def mae(a: Slice, b: Slice, mask: Mask) -> float | None:

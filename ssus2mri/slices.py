@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ssus2mri import __version__
+from ssus2mri import __version__, slice_rules
 from ssus2mri.errors import InputError
 from ssus2mri.files import whole
 
@@ -80,7 +80,8 @@ def write(slices: Slices, path: Path) -> None:
         slices: what to write; float images are stored as float16.
         path: the ``.h5`` file.
     """
-    with whole(path) as partial, h5py.File(partial, "w") as file:
+    # A file that nobody else knows yet needs no lock, which some network file systems lack.
+    with whole(path) as partial, h5py.File(partial, "w", locking=False) as file:
         for name in ("image", "head", "truth", "labels"):
             array = getattr(slices, name)
             if array is not None:
@@ -110,15 +111,18 @@ def read(path: Path) -> Slices:
         All its slices.
 
     Raises:
-        InputError: the file is missing, is not HDF5, or lacks a dataset or attribute.
+        InputError: the file is missing, is not HDF5, lacks a dataset or attribute, or holds what
+            no slice file does: see `slice_rules`.
     """
     with _opened(path) as file:
-        known = {field.name for field in fields(Slices)} - {"header"}
-        arrays = {name: file[name][:] for name in known & set(file)}
-        missing = known - set(OPTIONAL) - set(arrays)
-        if missing:
-            raise _bad(path, f"no dataset {', '.join(sorted(missing))}")
-        return Slices(header=_header(path, file), **arrays)
+        header, datasets = _header(path, file), _datasets(path, file)
+        try:
+            arrays = {name: dataset[:] for name, dataset in datasets.items()}
+        except (OSError, RuntimeError, ValueError) as error:  # damaged chunks
+            raise _bad(path, str(error)) from error
+        for name, array in arrays.items():
+            _require(path, slice_rules.content_fault(name, array, header.size))
+        return Slices(header=header, **arrays)
 
 
 def read_header(path: Path) -> Header:
@@ -146,12 +150,11 @@ class Reader:
         self._file = _opened(path)
         try:
             self.header = _header(path, self._file)
-            if "image" not in self._file:
-                raise _bad(path, "no dataset image")
+            self._images = _datasets(path, self._file)["image"]
         except InputError:
             self._file.close()
             raise
-        self._images: h5py.Dataset = self._file["image"]
+        self._path = path
         self._shape = self._images.shape[1:]
 
     def __len__(self) -> int:
@@ -165,11 +168,16 @@ class Reader:
 
         Raises:
             IndexError: no such slice.
+            InputError: it is damaged, or not finite.
         """
         if not 0 <= number < len(self):
             raise IndexError(f"slice {number} of {len(self)}")
         array = np.empty(self._shape, np.float16)
-        self._images.read_direct(array, np.s_[number])
+        try:
+            self._images.read_direct(array, np.s_[number])
+        except (OSError, RuntimeError) as error:
+            raise _bad(self._path, f"slice {number}: {error}") from error
+        _require(self._path, slice_rules.content_fault("image", array, self.header.size))
         return array
 
     def close(self) -> None:
@@ -201,7 +209,47 @@ def _header(path: Path, file: h5py.File) -> Header:
     if missing:
         raise _bad(path, f"no attribute {', '.join(missing)}")
     values = {name: file.attrs[name] for name in names if name in file.attrs}
-    return Header(**{k: _plain(v) for k, v in values.items()})
+    plain = {name: _plain(value) for name, value in values.items()}
+    _require(path, slice_rules.header_fault(plain))
+    return Header(**plain)
+
+
+def _datasets(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
+    """Give the datasets of a file after a look at their layout, without reading them."""
+    known = {field.name for field in fields(Slices)} - {"header"}
+    missing = known - set(OPTIONAL) - set(file)
+    if missing:
+        raise _bad(path, f"no dataset {', '.join(sorted(missing))}")
+    datasets: dict[str, h5py.Dataset] = {}
+    for name in sorted(known & set(file)):
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            raise _bad(path, f"{name}, which is a link to another place")
+        dataset = file[name]
+        if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+            raise _bad(path, f"{name}, which is no dataset")
+        if dataset.is_virtual or dataset.external:
+            raise _bad(path, f"dataset {name}, whose content is in another file")
+        datasets[name] = dataset
+    _require(
+        path, slice_rules.layout_fault({name: (d.shape, d.dtype) for name, d in datasets.items()})
+    )
+    for name, dataset in datasets.items():
+        if dataset.size and _stored_less(dataset):
+            raise _bad(path, f"dataset {name} of shape {dataset.shape}, of which parts are missing")
+    return datasets
+
+
+def _stored_less(dataset: h5py.Dataset) -> bool:
+    """Whether chunks were never written: they would read as 0, and a small file as a huge one."""
+    if dataset.chunks is None:
+        return bool(dataset.id.get_storage_size() < dataset.size * dataset.dtype.itemsize)
+    wanted = np.prod([-(-n // c) for n, c in zip(dataset.shape, dataset.chunks, strict=True)])
+    return bool(dataset.id.get_num_chunks() < wanted)
+
+
+def _require(path: Path, fault: str) -> None:
+    if fault:
+        raise _bad(path, fault)
 
 
 def _plain(value: Any) -> Any:

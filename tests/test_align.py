@@ -9,10 +9,10 @@ import SimpleITK as sitk
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from ssus2mri import geometry, volume
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings
 from ssus2mri.errors import InputError
+from ssus2mri.images import geometry, volume
 from ssus2mri.pose.locate import Location
 from ssus2mri.pose.placement import Placement
 from ssus2mri.prepare import contrast, picture, search

@@ -8,7 +8,8 @@ import yaml
 from conftest import ROOT, blob_volume
 from test_volume import BAD, break_image
 
-from ssus2mri import __version__, cli, volume
+from ssus2mri import __version__, cli
+from ssus2mri.images import volume
 
 CONFIG = str(ROOT / "config/config.yaml")
 HEADER = "volume,subject,modality,image,ga_weeks,split,mask,transform\n"
@@ -28,8 +29,9 @@ def run(
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A folder with a good configuration, manifest and images."""
-    for name in ("us1", "mr1", "us2"):
-        volume.write(blob_volume(), tmp_path / f"{name}.nii.gz")
+    for number, name in enumerate(("us1", "mr1", "us2", "us3", "us4")):
+        landmark = (15, 9, 8 + number)
+        volume.write(blob_volume(landmark=landmark), tmp_path / f"{name}.nii.gz")
     (tmp_path / "manifest.csv").write_text(
         HEADER
         + "us1,a,us,us1.nii.gz,23,train,,\n"
@@ -57,8 +59,8 @@ def test_everything_wrong_at_once(
     (project / "us1.nii.gz").unlink()
     (project / "mask.nii.gz").write_text("no image")
     with (project / "manifest.csv").open("a") as file:
-        file.write("us3,d,us,us2.nii.gz,23,train,mask.nii.gz,\n")
-        file.write("us4,e,us,us2.nii.gz,23,train,,nowhere.tfm\n")
+        file.write("us3,d,us,us3.nii.gz,23,train,mask.nii.gz,\n")
+        file.write("us4,e,us,us4.nii.gz,23,train,,nowhere.tfm\n")
     (project / "config.yaml").write_text(yaml.safe_dump(values))
     code, said = run(monkeypatch, capfd, "check", str(project / "config.yaml"))
     assert code == 1
@@ -231,13 +233,13 @@ def test_bad_manifest(
     assert (code, expected in said, "Traceback" in said) == (1, True, False), said
 
 
-def test_manifest_with_byte_order_mark_or_without_mr(
+def test_manifest_in_utf_16_or_without_mr(
     project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = project / "manifest.csv"
     raw = path.read_bytes()
     for bad, expected in (
-        (b"\xef\xbb\xbf" + raw, "byte-order mark"),
+        (raw.decode().encode("utf-16"), "byte-order mark"),
         (raw.replace(b"mr1,b,mr", b"mr1,b,us"), "at least one mr image in split train"),
     ):
         path.write_bytes(bad)
@@ -255,3 +257,168 @@ def test_unknown_pathology(
     code, said = run(monkeypatch, capfd, "check", str(project / "config.yaml"))
     assert (code, "Traceback" in said) == (1, False)
     assert "volume s1, column pathology: expected one of absent_cavum" in said
+
+
+def checked(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *rows: str
+) -> tuple[int, str]:
+    """Check the project with more rows; columns as of the table's header."""
+    with (project / "manifest.csv").open("a") as file:
+        file.writelines(f"{row}\n" for row in rows)
+    return run(monkeypatch, capfd, "check", str(project / "config.yaml"))
+
+
+def test_same_file_under_two_subjects(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (project / "link.nii.gz").symlink_to("us2.nii.gz")
+    code, said = checked(project, monkeypatch, capfd, "x,d,us,link.nii.gz,23,train,,")
+    assert code == 1
+    assert "rows 4, 5: expected an image of its own" in said
+    assert "the same file for subjects 'c', 'd'" in said
+
+
+def test_same_pixels_under_two_subjects(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    large = blob_volume((40, 40, 40))
+    volume.write(large, project / "us1.nii.gz")
+    volume.write(sitk.Flip(large, (True, False, False)), project / "us2.nrrd")
+    code, said = checked(project, monkeypatch, capfd, "x,d,us,us2.nrrd,23,test,,")
+    assert (code, "the same pixels for subjects 'a', 'd'" in said) == (1, True), said
+
+
+def test_file_of_results_that_nothing_makes_is_missing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, said = checked(
+        project,
+        monkeypatch,
+        capfd,
+        "x,d,us,results/nowhere.nii.gz,23,train,,",
+        "s,e,us,results/simulate/s.nii.gz,23,train,,results/simulate/s_pose.tfm",
+    )
+    assert (code, "1 problem(s)" in said) == (1, True), said
+    assert "volume x: results/nowhere.nii.gz: expected a file; found no such file" in said
+
+
+def test_transform_of_a_plane_is_2d(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    head = (project / "manifest.csv").read_text().splitlines()
+    lines = [f"{head[0]},plane,pixel_mm", *(f"{line},," for line in head[1:])]
+    for name, transform in (("t2", sitk.Similarity2DTransform()), ("t3", sitk.Euler3DTransform())):
+        sitk.WriteTransform(transform, str(project / f"{name}.tfm"))
+        picture = blob_volume(landmark=(15, 9, 12 if name == "t2" else 13))[:, :, 12]
+        sitk.WriteImage(sitk.Cast(picture, sitk.sitkUInt16), str(project / f"{name}.png"))
+        lines.append(f"{name},{name},us,{name}.png,23,train,,{name}.tfm,axial,0.9")
+    (project / "manifest.csv").write_text("\n".join(lines) + "\n")
+    code, said = run(monkeypatch, capfd, "check", str(project / "config.yaml"))
+    assert (code, "1 problem(s)" in said, "t3.tfm: expected" in said) == (1, True, True), said
+
+
+def test_a_row_that_makes_the_program_fail_hides_no_other(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (project / "mr1.nii.gz").unlink()
+    real = volume.examine
+
+    def fails(path: Path) -> object:
+        if path.name == "us1.nii.gz":
+            raise KeyError("odd")
+        return real(path)
+
+    monkeypatch.setattr(volume, "examine", fails)
+    code, said = run(monkeypatch, capfd, "check", str(project / "config.yaml"))
+    assert (code, "2 problem(s)" in said, "Traceback" in said) == (1, True, False), said
+    assert "volume us1: a fault of this program (KeyError" in said
+
+
+def test_a_fault_of_the_program_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").mkdir()
+    monkeypatch.setattr("ssus2mri.check.run_check", lambda *_: 1 / 0)
+    code, said = run(monkeypatch, capfd, "check")
+    assert (code, "Traceback" in said) == (2, False), said
+    assert "a fault of this program, not of your input: ZeroDivisionError" in said
+    (log,) = (tmp_path / "logs").iterdir()
+    assert str(log.name) in said
+    assert "ZeroDivisionError" in log.read_text()
+
+
+CROP = ["--ga-weeks=23", "--modality=us", "--out={0}/o.nii.gz", "--out-mask={0}/m.nii.gz"]
+
+
+@pytest.mark.parametrize(
+    ("option", "found"),
+    [
+        ("--modality=US", "--modality: expected `us` or `mr`; found 'US'"),
+        ("--ga-weeks=nan", "--ga-weeks: expected 10 to 45 weeks"),
+        ("--ga-weeks=230", "--ga-weeks: expected 10 to 45 weeks"),
+        ("--out-mask={0}/o.nii.gz", "the same file as --out"),
+        ("--out={0}/us1.nii.gz", "the input"),
+        ("--out-mask={0}/sub/../us1.nii.gz", "the input"),
+        ("--plane=coronal", "--plane: expected `axial` or nothing"),
+        ("--pixel-mm=inf", "--pixel-mm: expected 0.02 to 5 mm, or 0"),
+        ("--frame=-1", "--frame: expected the number of a frame"),
+    ],
+)
+def test_bad_option(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    option: str,
+    found: str,
+) -> None:
+    options = [part.format(project) for part in (*CROP, option, f"--settings={CONFIG}")]
+    said = refused(project, monkeypatch, capfd, "crop", str(project / "us1.nii.gz"), *options)
+    assert found in said
+
+
+@pytest.mark.parametrize("run_name", ["x$(id>pwned)", "../x", "a b", ""])
+def test_name_of_a_run_is_a_name(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    run_name: str,
+) -> None:
+    (project / "mine.yaml").write_text(
+        yaml.safe_dump({"runs": {run_name: {"label": "q"}}, "enabled_runs": [run_name, "copy"]})
+    )
+    code, said = run(
+        monkeypatch, capfd, "check", str(project / "config.yaml"), str(project / "mine.yaml")
+    )
+    assert (code, "expected a name of" in said) == (1, True), said
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("train: {epochs: 3}\ntrain: {epochs: 4}\n", "key `train` twice, in lines 1 and 2"),
+        ("train: {epochs: 3, epochs: 4}\n", "key `epochs` twice"),
+        ("crop: {margin_mm: .inf}\n", "no finite number, in line 1"),
+        ("crop: {margin_mm: 1.0e+400}\n", "no finite number"),
+        ("crop: {margin_mm: .nan}\n", "no finite number"),
+        ("crop: {margin_mm: '1e400'}\n", "crop.margin_mm"),
+        ("crop: {margin_mm: true}\n", "crop.margin_mm"),
+        ("extract: {us_percentiles: [99.0, 1.0]}\n", "the smaller first"),
+        ("extract: {mr_percentiles: [1.0, 900.0]}\n", "extract.mr_percentiles"),
+        ("extract: {index_range: {axial: [0.8, 0.2]}}\n", "the smaller first"),
+        ("enabled_runs: [copy, copy]\n", "every run once"),
+        ("enabled_runs: 7\n", "enabled_runs"),
+    ],
+)
+def test_settings_that_cannot_be_meant(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    text: str,
+    found: str,
+) -> None:
+    (project / "mine.yaml").write_text(text)
+    code, said = run(
+        monkeypatch, capfd, "check", str(project / "config.yaml"), str(project / "mine.yaml")
+    )
+    assert (code, found in said, "Traceback" in said) == (1, True, False), said

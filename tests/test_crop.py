@@ -9,7 +9,6 @@ import pytest
 import SimpleITK as sitk
 from conftest import ROOT, blob_volume, brightest_point
 
-from ssus2mri import volume
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.errors import InputError
@@ -18,6 +17,7 @@ from ssus2mri.growth import (
     ellipse_circumference,
     head_circumference_mm,
 )
+from ssus2mri.images import volume
 from ssus2mri.prepare.crop import crop, run_crop
 from ssus2mri.prepare.ellipsoid import Ellipsoid, draw, of_mask, solidity
 from ssus2mri.prepare.head import find_brain

@@ -7,8 +7,8 @@ import pytest
 import SimpleITK as sitk
 from conftest import brightest_point
 
-from ssus2mri import geometry
 from ssus2mri.errors import InputError
+from ssus2mri.images import geometry
 
 
 def test_resampled_landmark_lies_where_the_transform_sends_it(oblique: sitk.Image) -> None:

@@ -11,7 +11,7 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "ssus2mri"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-COMMANDS = ("cli", "commands", "check", "plan", "__main__")  # tie everything together
+COMMANDS = ("cli", "commands", "check", "plan", "propose", "__main__")  # tie everything together
 
 # A package may import itself, the modules beside the packages, and these.
 MAY_IMPORT = {
@@ -33,6 +33,9 @@ ONLY_IN = {
     "matplotlib": {"render", "prepare"},
     "jinja2": {"render"},
     "typer": {"cli", "commands"},
+    "pydicom": {"images"},
+    "tifffile": {"images"},
+    "PIL": {"images", "render"},
 }
 
 
@@ -72,6 +75,14 @@ def test_imports_go_one_way(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_files_are_read_through_one_door(path):
+    """Stages do not know formats: they ask `images.volume` and `images.geometry`."""
+    if group(dotted(path)) in MAY_IMPORT:
+        own = {name for name in imports(path) if name.startswith("ssus2mri.images.")}
+        assert own <= {"ssus2mri.images.volume", "ssus2mri.images.geometry"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_heavy_libraries_stay_where_they_are_needed(path):
     libraries = {name.split(".")[0] for name in imports(path)}
     for library, places in ONLY_IN.items():
@@ -106,6 +117,9 @@ def test_command_line_loads_no_library_of_the_stages():
 
 @pytest.mark.parametrize("module", ["prepare.crop", "prepare.align", "simulate.cohort"])
 def test_stage_of_a_volume_loads_no_torch(module):
-    script = f"import sys, ssus2mri.{module}; print('torch' in sys.modules)"
+    script = (
+        f"import sys, ssus2mri.{module};"
+        "print(sorted({'torch', 'pydicom', 'tifffile'} & set(sys.modules)))"
+    )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert found.stdout.strip() == "False", found.stderr
+    assert found.stdout.strip() == "[]", found.stderr

@@ -8,9 +8,10 @@ import SimpleITK as sitk
 from conftest import ROOT, blob_volume, brightest_point
 from test_volume import write_dicom_series
 
-from ssus2mri import geometry, slices, volume
+from ssus2mri import slices
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, CropSettings, ExtractSettings
+from ssus2mri.images import geometry, volume
 from ssus2mri.prepare.align import run_align
 from ssus2mri.prepare.crop import run_crop
 from ssus2mri.prepare.extract import run_extract

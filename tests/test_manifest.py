@@ -1,5 +1,6 @@
 """Every mistake in the table is found, all at once, by row and column."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,6 @@ def test_unknown_column(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "found"),
     [
-        (b"\xef\xbb\xbf" + HEADER.encode(), "byte-order mark"),
         (HEADER.encode("utf-16"), "byte-order mark"),
         (HEADER.encode() + b"\nus1,Andr\xe9,us,a.nii.gz,23,train\n", "not UTF-8 in line 2"),
         (HEADER.encode(), "found none"),
@@ -158,3 +158,75 @@ def test_automatic_split_decides_whether_a_subject_may_be_ill(tmp_path: Path) ->
     for split, name in by_split.items():
         row = f"u9,{name},us,results/simulate/u9.nii.gz,23,auto,cyst"
         assert bool(ill(tmp_path, row)) == (split != "test")
+
+
+def test_table_as_excel_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    lines = [f"{HEADER},,", *(f"{row},," for row in GOOD), ",,,,,,,", ""]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    table = manifest.read(path, val=0.1, test=0.2)
+    assert list(table.rows) == ["us1", "mr1", "us2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (HEADER.replace(",", ";") + "\nus1;a;us;a.nii.gz;23;train\n", "separated by semicolons"),
+        (HEADER.replace(",", "\t") + "\nus1\n", "separated by tabs"),
+        (HEADER + ",image\nus1,a,us,a.nii.gz,23,train,b.nii.gz\n", "column 'image' twice"),
+        (HEADER + '\nus1,a,us,a.nii.gz,"23,5",train\n', "not a decimal comma"),
+        (HEADER + "\nus1,a,us,a.nii.gz,23,5,train\n", "decimal comma, must stand in quotes"),
+        (HEADER + "\nus1,a,us,a.nii.gz,nan,train\n", "column ga_weeks"),
+        (HEADER + "\nus1,a,us,a\x07.nii.gz,23,train\n", "control characters"),
+        (HEADER + ",plane,pixel_mm\nus1,a,us,a.png,23,train,coronal,0.2\n", "`axial`: no other"),
+        (HEADER + ",plane,pixel_mm\nus1,a,us,a.png,23,train,axial,200\n", "column pixel_mm"),
+        (HEADER + ",frame\nus1,a,us,a.dcm,23,train,3\n", "`plane` where there is `frame`"),
+    ],
+)
+def test_table_that_would_be_read_wrongly(tmp_path: Path, text: str, found: str) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_text(text)
+    _, messages = manifest.load(path, val=0.1, test=0.2)
+    assert any(found in message for message in messages), messages
+
+
+@pytest.mark.parametrize("name", ["A", "a ", "\uff41", "a\u200b"])
+def test_subjects_that_look_alike(tmp_path: Path, name: str) -> None:
+    _, messages = load(tmp_path, *GOOD, f"x,{name},us,d.nii.gz,23,test")
+    if name.strip() == "a":
+        assert "one split for subject 'a'" in messages[0]
+    else:
+        assert "column subject: expected one spelling for a person" in messages[0]
+
+
+def test_accents_in_two_forms_are_one_subject(tmp_path: Path) -> None:
+    table, messages = load(
+        tmp_path, *GOOD, "x,Andr\u00e9,us,d.nii.gz,23,test", "y,Andre\u0301,us,e.nii.gz,23,test"
+    )
+    assert messages == []
+    assert table is not None
+    assert table.rows["x"].subject == table.rows["y"].subject
+
+
+def test_volumes_that_differ_in_case_only(tmp_path: Path) -> None:
+    _, messages = load(tmp_path, *GOOD, "US1,d,us,d.nii.gz,23,test")
+    assert "rows 2, 5, column volume" in messages[0]
+
+
+def test_two_frames_of_a_subject_may_be_one_file_that_says_the_size(tmp_path: Path) -> None:
+    (tmp_path / "d.dcm").write_bytes(b"0")
+    rows = [f"p{k},d,us,d.dcm,23,test,axial,,{k}" for k in (1, 2)]
+    good = [f"{row},,," for row in GOOD]
+    table, messages = load(tmp_path, *good, *rows, header=HEADER + ",plane,pixel_mm,frame")
+    assert messages == []
+    assert table is not None
+    assert (table.rows["p2"].pixel_mm, table.rows["p2"].frame) == (None, 2)
+
+
+def test_ten_thousand_rows_take_seconds(tmp_path: Path) -> None:
+    rows = [f"v{k},s{k},us,v{k}.nii.gz,23,train" for k in range(10_000)]
+    begun = time.process_time()
+    table, messages = load(tmp_path, *GOOD, *rows)
+    assert messages == []
+    assert table is not None
+    assert time.process_time() - begun < 20

@@ -67,3 +67,8 @@ def test_mae_of_an_empty_mask_is_unknown():
     image, head = picture()
 
     assert mae(image, image, head & False) is None
+
+
+def test_psnr_of_nan_is_not_the_best():
+    nothing = np.full((8, 8), np.nan)
+    assert np.isnan(psnr(nothing, np.zeros((8, 8)), np.ones((8, 8), bool), cap_db=100.0))

@@ -6,7 +6,7 @@ import torch
 from phantom_simulate import small_settings
 from scipy.spatial.transform import Rotation
 
-from ssus2mri import geometry
+from ssus2mri.images import geometry
 from ssus2mri.pose.cube import directions, normalise, sample
 from ssus2mri.pose.estimate import _groups
 from ssus2mri.pose.locate import locate

@@ -14,10 +14,10 @@ import SimpleITK as sitk
 from conftest import ROOT
 from phantom_simulate import small_settings
 
-from ssus2mri import geometry
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, CropSettings
 from ssus2mri.config.simulate import SimulateSettings
+from ssus2mri.images import geometry
 from ssus2mri.simulate import cohort, ultrasound
 from ssus2mri.simulate.sound.beam import Fan, random_fan
 from ssus2mri.tissues import Tissue

@@ -5,9 +5,9 @@ import pytest
 import SimpleITK as sitk
 from phantom_simulate import label_atlas, small_settings
 
-from ssus2mri import geometry
 from ssus2mri.config.prepare import AtlasSettings, ViewSettings
 from ssus2mri.errors import InputError
+from ssus2mri.images import geometry
 from ssus2mri.simulate.anatomy import Anatomy, built_in, head_mask
 from ssus2mri.simulate.atlas import from_labels
 from ssus2mri.simulate.cohort import Simulated, run_simulate, simulate

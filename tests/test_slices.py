@@ -116,3 +116,92 @@ def test_failed_write_keeps_the_earlier_file(tmp_path: Path) -> None:
         slices.write(example(plane=object()), tmp_path / "a.h5")
     assert len(slices.read(tmp_path / "a.h5")) == 5
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+
+
+def spoil(file: h5py.File, how: str) -> None:
+    """Make a slice file bad in a named way."""
+    if how == "NaN":
+        file["image"][2, 3, 4] = np.nan
+    elif how in ("../escaped", "a b", ""):
+        file.attrs["volume"] = how
+    elif how in ("group", "link", "never written"):
+        del file["image"]
+        if how == "group":
+            file.create_group("image")
+        elif how == "link":
+            file["image"] = h5py.ExternalLink("other.h5", "/image")
+        else:
+            file.create_dataset("image", (5, 16, 16), np.float16, chunks=(1, 16, 16))
+    elif how == "soft link":
+        del file["head"]
+        file["head"] = h5py.SoftLink("/image")
+    elif how == "text":
+        del file["plane"]
+        file["plane"] = [b"axial"] * 5
+    elif how in ("plane", "index"):
+        file[how][0] = 16
+    elif how == "range":
+        file["image"][0] = 200.0
+    elif how == "age":
+        file.attrs["ga_weeks"] = np.inf
+    elif how == "number":
+        file.attrs["volume"] = 7
+    elif how == "one head less":
+        head = file["head"][:-1]
+        del file["head"]
+        file["head"] = head
+
+
+SPOILT = {
+    "NaN": "dataset image with 1 NaN",
+    "../escaped": "attribute volume '../escaped'",
+    "a b": "attribute volume",
+    "": "attribute volume",
+    "group": "image, which is no dataset",
+    "link": "image, which is a link",
+    "soft link": "head, which is a link",
+    "never written": "parts are missing",
+    "text": "dataset plane of type",
+    "plane": "dataset plane with numbers from 0 to 16",
+    "index": "dataset index with numbers",
+    "range": "dataset image with numbers",
+    "age": "attribute ga_weeks inf",
+    "number": "attribute volume of type int",
+    "one head less": "dataset head of shape",
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_file_that_no_stage_wrote(tmp_path: Path, how: str) -> None:
+    slices.write(example(), tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        spoil(file, how)
+    with pytest.raises(InputError, match=SPOILT[how]):
+        slices.read(tmp_path / "a.h5")
+
+
+def test_reader_refuses_a_slice_of_nan(tmp_path: Path) -> None:
+    slices.write(example(), tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        spoil(file, "NaN")
+    with Reader(tmp_path / "a.h5") as reader:
+        assert len(reader.slice(0)) == 16
+        with pytest.raises(InputError, match="NaN"):
+            reader.slice(2)
+
+
+def test_neither_writing_nor_reading_asks_for_a_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a network file system has no locks, asking for one fails."""
+    asked: list[object] = []
+    real = h5py.File
+
+    def opened(*arguments: object, **options: object) -> object:
+        asked.append(options.get("locking"))
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(h5py, "File", opened)
+    slices.write(example(), tmp_path / "a.h5")
+    slices.read(tmp_path / "a.h5")
+    assert asked == [False, False]

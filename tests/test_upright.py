@@ -6,8 +6,8 @@ import SimpleITK as sitk
 from phantom_simulate import small_settings
 from scipy.spatial.transform import Rotation
 
-from ssus2mri import geometry
 from ssus2mri.errors import InputError
+from ssus2mri.images import geometry
 from ssus2mri.prepare.upright import PLACES, upright_rotation
 from ssus2mri.simulate.anatomy import built_in
 from ssus2mri.tissues import INTRACRANIAL, Tissue

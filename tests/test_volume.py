@@ -11,8 +11,8 @@ import pytest
 import SimpleITK as sitk
 from conftest import blob_volume, brightest_point
 
-from ssus2mri import volume
 from ssus2mri.errors import InputError
+from ssus2mri.images import volume
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"])
@@ -161,7 +161,7 @@ BAD = {
     "negative spacing": "spacing",
     "zero spacing, compressed": "spacing",
     "negative spacing, mha": "spacing",
-    "vol": "Export",
+    "vol": "no item C000,0001",
     "strange ending": "ending '.xyz'",
 }
 

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pandas as pd
+import phantom_inputs as phantom
 import pytest
 from phantom_project import MANIFEST, Project
 
@@ -301,3 +302,31 @@ def test_same_seed_gives_the_same_bytes(project):
     assert {path.parent.name for path in before} >= {"ours", "register", "compare", "score"}
     project.snakemake("--forcerun", "simulate", "template")
     assert [str(path) for path, old in before.items() if path.read_bytes() != old] == []
+
+
+def test_a_slice_replaced_and_data_beside_a_header_run_again(tmp_path):
+    """Snakemake looks at a folder and a header only; their parts are inputs, too."""
+    project = Project(tmp_path)
+    data = tmp_path / "data"
+    data.mkdir()
+    phantom.series(data / "dcm")
+    (data / "v.raw").write_bytes(b"0")
+    phantom.meta(data / "v.mhd", lines={"ElementDataFile": "v.raw"}, data=b" ")
+    rows = MANIFEST.replace("data/mr-4.nii.gz", "data/dcm")
+    rows = rows.replace("results/simulate/mr-3.nii.gz", "data/v.mhd")
+    (tmp_path / "data_manifest.csv").write_text(rows)
+    targets = [f"results/crop/{name}.nii.gz" for name in ("mr-3", "mr-4")]
+    for path in targets:
+        for end in (".nii.gz", "_mask.nii.gz"):
+            output = tmp_path / path.replace(".nii.gz", end)
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_bytes(b"0")
+    project.snakemake("--touch", *targets)
+    assert "Nothing to be done" in project.snakemake("--dry-run", *targets)
+    for edited, name in ((data / "dcm" / "IM0007.dcm", "mr-4"), (data / "v.raw", "mr-3")):
+        later = (tmp_path / targets[0]).stat().st_mtime_ns + 10**10
+        before = edited.stat()
+        os.utime(edited, ns=(later, later))
+        said = project.snakemake("--dry-run", *targets)
+        assert re.findall(r"wildcards: volume=(\S+)", said) == [name]
+        os.utime(edited, ns=(before.st_atime_ns, before.st_mtime_ns))

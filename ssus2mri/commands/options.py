@@ -1,19 +1,110 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what they may be."""
 
+import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from ssus2mri.config.base import file_name
+from ssus2mri.errors import InputError
+
+
+def _checked(option: str, expected: str, good: Callable[[Any], bool]) -> Callable[[Any], Any]:
+    """Make a callback that refuses a value, as any bad input is refused."""
+
+    def check(value: Any) -> Any:
+        if not good(value):
+            do = "Correct the option."
+            raise InputError(option, expected=expected, found=repr(value), do=do)
+        return value
+
+    return check
+
+
+def _is_name(value: str) -> bool:
+    try:
+        return bool(file_name(value))
+    except ValueError:
+        return False
+
+
+def _either(*words: str) -> tuple[str, Callable[[str], bool]]:
+    return " or ".join(f"`{word}`" if word else "nothing" for word in words), words.__contains__
+
+
+def _range(low: float, high: float) -> Callable[[float], bool]:
+    return lambda value: math.isfinite(value) and low <= value <= high
+
+
+NAME = "a name of letters, digits, '.', '_' and '-'"
+name = _checked("--volume or --run", NAME, _is_name)
+optional_name = _checked("--pathology", f"{NAME}, or nothing", lambda v: not v or _is_name(v))
+subject = _checked("--subject", "a name", lambda v: bool(v.strip()) and v.isprintable())
+split = _checked("--split", *_either("train", "val", "test"))
+count = _checked("--threads or --processes", "1 to 1024", _range(1, 1024))
+pixel = _checked("--pixel-mm", "0.02 to 5 mm, or 0", lambda v: v == 0 or _range(0.02, 5)(v))
+frame = _checked("--frame", "the number of a frame, from 1, or 0", lambda v: v >= 0)
 
 Settings = Annotated[
     str, typer.Option(help="The stage's section as JSON, or a whole configuration file (YAML).")
 ]
-Ga = Annotated[float, typer.Option(help="Gestational age, weeks.")]
-Modality = Annotated[str, typer.Option(help="`us` or `mr`.")]
+Ga = Annotated[
+    float,
+    typer.Option(
+        help="Gestational age, weeks.",
+        callback=_checked("--ga-weeks", "10 to 45 weeks", _range(10, 45)),
+    ),
+]
+Modality = Annotated[
+    str,
+    typer.Option(help="`us` or `mr`.", callback=_checked("--modality", *_either("us", "mr"))),
+]
 Out = Annotated[Path, typer.Option(help="File to write.")]
-Plane = Annotated[str, typer.Option(help="Plane of a 2D image; empty for a volume.")]
+Plane = Annotated[
+    str,
+    typer.Option(
+        help="Plane of a 2D image, `axial`; empty for a volume.",
+        callback=_checked("--plane", *_either("axial", "")),
+    ),
+]
+Subject = Annotated[str, typer.Option(help="The person.", callback=subject)]
+Volume = Annotated[str, typer.Option(help="Name of the volume.", callback=name)]
+Run = Annotated[str, typer.Option(help="Name of the run.", callback=name)]
+Threads = Annotated[int, typer.Option(help="CPU threads.", callback=count)]
 Template = Annotated[Path, typer.Option(help="Template of the modality, written by `template`.")]
 Matched = Annotated[
     str, typer.Option(help="Folder of matched MR, for runs that need it; empty: none.")
 ]
 DEFAULT = "config/config.yaml"
+
+
+def apart(outputs: dict[str, Path], *inputs: Path | str | None) -> None:
+    """Refuse to write over an input, or two outputs into one file.
+
+    Args:
+        outputs: option -> file or folder to write.
+        inputs: files to read; empty ones do not count.
+
+    Raises:
+        InputError: two of them are one file.
+    """
+    known = {_place(Path(path)): f"the input {path}" for path in inputs if path}
+    for option, path in outputs.items():
+        place = _place(path)
+        if place in known:
+            raise InputError(
+                f"{option} {path}",
+                expected="a file of its own",
+                found=known[place],
+                do="Choose another name for the output.",
+            )
+        known[place] = f"the same file as {option}"
+
+
+def _place(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a circle of links
+        return path

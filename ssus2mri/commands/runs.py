@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Matched, Out, Settings
+from ssus2mri.commands.options import (
+    DEFAULT,
+    Matched,
+    Out,
+    Run,
+    Settings,
+    Threads,
+    apart,
+    count,
+)
 from ssus2mri.config.base import load_section
 
 app = typer.Typer()
@@ -15,7 +24,7 @@ app = typer.Typer()
 @app.command()
 def train(
     extracts: Annotated[list[Path], typer.Argument(help="Slice files of splits train and val.")],
-    run: Annotated[str, typer.Option(help="Name of the run.")],
+    run: Run,
     out: Annotated[
         Path, typer.Option(help="model.safetensors; other outputs are written beside it.")
     ],
@@ -25,9 +34,12 @@ def train(
     settings: Annotated[
         str, typer.Option(help="The run's settings: section `train` with its differences, JSON.")
     ],
-    threads: Annotated[int, typer.Option(help="CPU threads of all processes together.")] = 1,
+    threads: Annotated[
+        int, typer.Option(help="CPU threads of all processes together.", callback=count)
+    ] = 1,
     processes: Annotated[
-        int, typer.Option(help="Processes that share the work, one per GPU (torchrun).")
+        int,
+        typer.Option(help="Processes that share the work, one per GPU (torchrun).", callback=count),
     ] = 1,
     matched: Matched = "",
 ) -> None:
@@ -36,6 +48,7 @@ def train(
     from ssus2mri.learn.hardware.parallel import launch, launched
     from ssus2mri.learn.train import run_train
 
+    apart({"--out": out}, *extracts)
     if processes > 1 and not launched():
         launch(processes, sys.argv[1:])
     run_train(
@@ -53,15 +66,18 @@ def train(
 def synthesize(
     model: Annotated[Path, typer.Argument(help="model.safetensors of the run.")],
     extracts: Annotated[list[Path], typer.Argument(help="US slice files.")],
-    run: Annotated[str, typer.Option(help="Name of the run.")],
+    run: Run,
     out: Annotated[Path, typer.Option(help="Folder: {volume}.h5 and .nii.gz.")],
     settings: Settings = DEFAULT,
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+    threads: Threads = 1,
     matched: Matched = "",
 ) -> None:
     """Synthesise MR for every slice of every US slice file."""
     from ssus2mri.config.learn import SynthesizeSettings
     from ssus2mri.infer.synthesize import run_synthesize
+
+    for path in extracts:
+        apart({"--out": out}, model, path.parent)
 
     run_synthesize(
         model,
@@ -85,6 +101,8 @@ def register(
     from ssus2mri.config.evaluate import RegisterSettings
     from ssus2mri.evaluate.register import run_register
 
+    apart({"--out": out}, *synthetic, *references.split())
+
     run_register(
         synthetic,
         references=[Path(path) for path in references.split()],
@@ -105,6 +123,8 @@ def compare(
     """Compare synthetic MR with the true or pseudo-paired MR: a row per slice."""
     from ssus2mri.config.evaluate import CompareSettings
     from ssus2mri.evaluate.compare import run_compare
+
+    apart({"--out": out}, *synthetic, *extracts.split())
 
     run_compare(
         synthetic,
@@ -131,6 +151,9 @@ def score(
     """Derive the tables from the rows."""
     from ssus2mri.config.evaluate import ScoreSettings
     from ssus2mri.evaluate.score import run_score
+
+    for path in (*register.split(), *compare.split()):
+        apart({"--out": out}, path, Path(path).parent)
 
     run_score(
         register=[Path(path) for path in register.split()],

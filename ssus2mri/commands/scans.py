@@ -5,7 +5,24 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Ga, Modality, Out, Plane, Settings, Template
+from ssus2mri.commands.options import (
+    DEFAULT,
+    Ga,
+    Modality,
+    Out,
+    Plane,
+    Settings,
+    Subject,
+    Template,
+    Volume,
+    apart,
+    frame,
+    name,
+    optional_name,
+    pixel,
+    split,
+    subject,
+)
 from ssus2mri.config.base import load_section
 
 app = typer.Typer()
@@ -24,6 +41,9 @@ def template(
     from ssus2mri.config.simulate import SimulateSettings
     from ssus2mri.simulate.template import run_template
 
+    files = {f"--out {part}": out / f"{part}.nii.gz" for part in ("mr", "us", "labels", "head")}
+    apart(files, labels, image)
+
     run_template(
         load_section(AtlasSettings, atlas, "atlas"),
         load_section(SimulateSettings, settings, "simulate"),
@@ -35,8 +55,8 @@ def template(
 
 @app.command()
 def simulate(
-    volume: Annotated[str, typer.Argument(help="Name of the volume; seeds its acquisition.")],
-    subject: Annotated[str, typer.Option(help="The person; seeds the anatomy.")],
+    volume: Annotated[str, typer.Argument(help="Its name; seeds the acquisition.", callback=name)],
+    subject: Annotated[str, typer.Option(help="The person; seeds the anatomy.", callback=subject)],
     modality: Modality,
     ga_weeks: Ga,
     out: Annotated[Path, typer.Option(help="Image; labels, truth and pose are put beside it.")],
@@ -50,6 +70,8 @@ def simulate(
     from ssus2mri.config.pathology import load_pathology
     from ssus2mri.config.simulate import SimulateSettings
     from ssus2mri.simulate.cohort import run_simulate
+
+    apart({"--out": out}, labels)
 
     run_simulate(
         volume,
@@ -71,19 +93,29 @@ def crop(
     out: Out,
     out_mask: Out,
     mask: Annotated[str, typer.Option(help="Head or brain mask; empty: found.")] = "",
-    pixel_mm: Annotated[float, typer.Option(help="Pixel of a 2D plane, mm; 0: volume.")] = 0.0,
+    plane: Plane = "",
+    pixel_mm: Annotated[
+        float, typer.Option(help="Pixel of a 2D plane, mm; 0: as the file says.", callback=pixel)
+    ] = 0.0,
+    frame: Annotated[
+        int, typer.Option(help="Frame of a 2D clip, from 1; 0: a still.", callback=frame)
+    ] = 0,
     settings: Settings = DEFAULT,
 ) -> None:
     """Cut an image to the head, and say where the head is."""
     from ssus2mri.config.prepare import CropSettings
     from ssus2mri.prepare.crop import run_crop
 
+    apart({"--out": out, "--out-mask": out_mask}, image, mask)
+
     run_crop(
         image,
         modality=modality,
         ga_weeks=ga_weeks,
         mask=Path(mask) if mask else None,
+        plane=plane,
         pixel_mm=pixel_mm or None,
+        frame=frame or None,
         out=out,
         out_mask=out_mask,
         settings=load_section(CropSettings, settings, "crop"),
@@ -107,6 +139,10 @@ def align(
     from ssus2mri.config.prepare import AlignSettings
     from ssus2mri.prepare.align import run_align
 
+    stem = out.name.removesuffix(".gz").removesuffix(".nii")
+    beside = {end: out.with_name(stem + end) for end in (".tfm", ".json", ".png")}
+    apart({"--out": out, **beside}, image, mask, template, template_labels, transform)
+
     run_align(
         image,
         mask=mask,
@@ -126,21 +162,25 @@ def extract(
     image: Annotated[Path, typer.Argument(help="An aligned image.")],
     mask: Annotated[Path, typer.Option(help="Mask of the cropped image, written by `crop`.")],
     transform: Annotated[Path, typer.Option(help="Image -> atlas, written by `align`.")],
-    volume: Annotated[str, typer.Option(help="Name of the volume.")],
-    subject: Annotated[str, typer.Option(help="The person.")],
+    volume: Volume,
+    subject: Subject,
     modality: Modality,
     ga_weeks: Ga,
-    split: Annotated[str, typer.Option(help="train, val or test.")],
+    split: Annotated[str, typer.Option(help="train, val or test.", callback=split)],
     out: Out,
     plane: Plane = "",
     labels: Annotated[str, typer.Option(help="Labels in the image's own space.")] = "",
     truth: Annotated[str, typer.Option(help="True MR in the image's own space.")] = "",
-    pathology: Annotated[str, typer.Option(help="Name of what the subject has.")] = "",
+    pathology: Annotated[
+        str, typer.Option(help="Name of what the subject has.", callback=optional_name)
+    ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Slice an aligned image and scale its intensities."""
     from ssus2mri.config.prepare import ExtractSettings
     from ssus2mri.prepare.extract import run_extract
+
+    apart({"--out": out}, image, mask, transform, labels, truth)
 
     run_extract(
         image,
@@ -174,6 +214,8 @@ def view(
     from ssus2mri.config.simulate import SimulateSettings
     from ssus2mri.simulate.view import run_view
 
+    apart({"--out": out}, labels)
+
     run_view(
         side,
         load_section(AtlasSettings, atlas, "atlas"),
@@ -197,6 +239,8 @@ def blend(
     """Average training MR in the shape of the atlas."""
     from ssus2mri.config.prepare import ExtractSettings, MatchSettings
     from ssus2mri.prepare.blend import run_blend
+
+    apart({"--out": out}, *images, *masks.split(), *transforms.split(), template)
 
     run_blend(
         images,
@@ -228,6 +272,8 @@ def match(
     """Deform training MR onto the head of an ultrasound."""
     from ssus2mri.config.prepare import MatchSettings
     from ssus2mri.prepare.match import run_match
+
+    apart({"--out": out}, image, mask, transform, extract, *views.split(), blend)
 
     run_match(
         image,

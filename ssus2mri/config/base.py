@@ -1,19 +1,84 @@
 """What every section shares, and how settings reach a stage."""
 
 import json
+import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from ssus2mri.config import strict
 from ssus2mri.errors import InputError
 
 
 class Section(BaseModel):
-    """A section of the configuration: every key required, no other key allowed."""
+    """A section of the configuration: every key required, no other key allowed.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Numbers are finite, and `true` is none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        numeric = {
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if _kinds(field.annotation) & {int, float} and bool not in _kinds(field.annotation)
+        }
+        return {name: _spelt(value) if name in numeric else value for name, value in values.items()}
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """Types that an annotation is made of."""
+    inner = get_args(annotation)
+    return set().union(*(_kinds(part) for part in inner)) if inner else {annotation}
+
+
+def _spelt(value: Any) -> Any:
+    """Give true and false as words, which no number is made of; pydantic takes them for 1 and 0."""
+    if isinstance(value, list | tuple):
+        return [_spelt(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _spelt(part) for name, part in value.items()}
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def file_name(value: str) -> str:
+    """Give back a name that is safe in a path and in a command line.
+
+    Args:
+        value: of a volume, run or pathology.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: any other.
+    """
+    if not _NAME.fullmatch(value) or ".." in value:
+        raise ValueError(
+            "a name of at most 100 letters, digits, '.', '_' and '-', which begins with a letter"
+            " or digit, without '..'"
+        )
+    return value
+
+
+FileName = Annotated[str, AfterValidator(file_name)]
+"""Name that becomes part of a path."""
 
 
 def _ordered(values: tuple[float, float]) -> tuple[float, float]:
@@ -32,8 +97,20 @@ def _not_reversed(values: tuple[float, float]) -> tuple[float, float]:
     return values
 
 
+def _rising(values: list[float]) -> list[float]:
+    if not values[0] < values[1]:
+        raise ValueError("two numbers, the smaller first")
+    return values
+
+
 Interval = Annotated[tuple[float, float], AfterValidator(_not_reversed)]
 """Least and most, of any sign, of what is drawn uniformly between them."""
+_Two = (Field(min_length=2, max_length=2), AfterValidator(_rising))
+Fractions = Annotated[
+    list[Annotated[float, Field(ge=0, le=1)]], *_Two, Field(description="first and last, 0 to 1")
+]
+Percentiles = Annotated[list[Annotated[float, Field(ge=0, le=100)]], *_Two]
+"""Low and high, 0 to 100."""
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -110,14 +187,15 @@ def load_section(section: type[SectionT], text: str, name: str) -> SectionT:
     """
     if text.lstrip().startswith("{"):
         try:
-            return parse(section, json.loads(text), name)
-        except json.JSONDecodeError as error:
+            values = strict.json_values(text)
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 "--settings",
                 expected="JSON of the section or a YAML file",
                 found=str(error),
                 do="Give the path of config/config.yaml instead.",
             ) from error
+        return parse(section, values, name)
     values = load_yaml(Path(text))
     return parse(section, values.get(name), name)
 
@@ -136,7 +214,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
     """
     expected, do = "a YAML file of keys and values", "config/config.yaml is an example."
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = strict.yaml_values(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
             str(path),
@@ -144,7 +222,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
             found=error.strerror or str(error),
             do=f"Correct the path, or work in the folder that it starts from, not in {Path.cwd()}.",
         ) from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError) as error:
         found = " ".join(str(error).split())[:200]
         raise InputError(str(path), expected=expected, found=found, do=do) from error
     if not isinstance(values, dict):

@@ -1,10 +1,10 @@
 """Settings of the stages that prepare slices: atlas, crop, align, extract, blend and match."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from ssus2mri.config.base import Section
+from ssus2mri.config.base import Fractions, Percentiles, Section
 from ssus2mri.config.deform import FfdSettings
 
 
@@ -127,11 +127,6 @@ class AlignSettings(ContrastSettings):
     plane: PlaneSettings
 
 
-Fractions = Annotated[
-    list[float], Field(min_length=2, max_length=2, description="first and last, 0 to 1")
-]
-
-
 class IndexRange(Section):
     """Section ``extract.index_range``: first and last slice, as fractions of the grid's edge."""
 
@@ -150,11 +145,11 @@ class ExtractSettings(Section):
     min_head_fraction: float = Field(
         ge=0, lt=1, description="share of a slice that the head must cover"
     )
-    us_percentiles: list[float] = Field(
-        min_length=2, max_length=2, description="percentiles within the head shown as 0 and 1, US"
+    us_percentiles: Percentiles = Field(
+        description="percentiles within the head shown as 0 and 1, US"
     )
-    mr_percentiles: list[float] = Field(
-        min_length=2, max_length=2, description="percentiles within the head shown as 0 and 1, MR"
+    mr_percentiles: Percentiles = Field(
+        description="percentiles within the head shown as 0 and 1, MR"
     )
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
-from ssus2mri.config.base import Section, load_yaml, merge, parse, problems
+from ssus2mri.config.base import FileName, Section, load_yaml, merge, parse, problems
 from ssus2mri.config.evaluate import (
     CompareSettings,
     RegisterSettings,
@@ -40,7 +40,7 @@ class Project(Section):
     split: SplitSettings
     atlas: AtlasSettings
     simulate: SimulateSettings
-    pathologies: dict[str, Pathology] = Field(
+    pathologies: dict[FileName, Pathology] = Field(
         description="what simulated test subjects can have, by the names of the manifest's column"
     )
     crop: CropSettings
@@ -49,7 +49,7 @@ class Project(Section):
     view: ViewSettings
     match: MatchSettings
     train: TrainSettings
-    runs: dict[str, dict[str, Any]] = Field(
+    runs: dict[FileName, dict[str, Any]] = Field(
         description="a run is an entry with only its differences from `train`"
     )
     enabled_runs: list[str] = Field(min_length=1, description="runs to train and compare")
@@ -58,6 +58,13 @@ class Project(Section):
     compare: CompareSettings
     score: ScoreSettings
     render: RenderSettings
+
+    @field_validator("enabled_runs")
+    @classmethod
+    def _once(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError("every run once")
+        return value
 
 
 def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:
@@ -87,13 +94,14 @@ def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:
                     if project is not None
                     or place.removeprefix(f"runs.{name}.") in _leaves(runs[name])
                 ]
-        for name in values.get("enabled_runs") or []:
-            if name not in runs:
+        enabled = values.get("enabled_runs")
+        for name in enabled if isinstance(enabled, list) else []:
+            if isinstance(name, str) and name not in runs:
                 messages.append(
                     str(
                         InputError(
                             "enabled_runs",
-                            expected=f"runs out of {', '.join(sorted(runs))}",
+                            expected=f"runs out of {', '.join(sorted(map(str, runs)))}",
                             found=repr(name),
                             do="Correct the name or add the run under `runs`.",
                         )

@@ -11,9 +11,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ssus2mri import geometry
 from ssus2mri.config.deform import FfdSettings
 from ssus2mri.deform import deform, displacements
+from ssus2mri.images import geometry
 
 logger = logging.getLogger(__name__)
 

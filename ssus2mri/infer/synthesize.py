@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ssus2mri import slices, volume
+from ssus2mri import slices
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
+from ssus2mri.images import volume
 from ssus2mri.infer.optimize import Infer, optimize_for_inference
 from ssus2mri.infer.roi import bounding_roi
 from ssus2mri.learn.data.dataset import missing_match, pool, read_match

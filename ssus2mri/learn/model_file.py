@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -90,6 +91,9 @@ def read_model(path: Path) -> Model:
         raise _unusable(path, str(error)) from error
     if not intact:
         raise _unusable(path, "a list of subjects that was changed afterwards")
+    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise _unusable(path, f"NaN or infinite weights ({broken[0]})")
     try:
         settings = TrainSettings.model_validate(values)
     except ValidationError as error:

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 
-from ssus2mri import geometry
+from ssus2mri.images import geometry
 from ssus2mri.pose.estimate import estimate
 from ssus2mri.pose.network import REACH
 from ssus2mri.pose.placement import Placement

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import AlignSettings
 from ssus2mri.files import write_text
-from ssus2mri.formats import read_any
+from ssus2mri.images import geometry, volume
 from ssus2mri.pose.placement import Placement, transform_between
 from ssus2mri.prepare import picture, search
 from ssus2mri.prepare.plane import align_plane, thalamic_level
@@ -57,7 +56,7 @@ def run_align(
         InputError: an input that cannot be used.
     """
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # the same bytes on every machine
-    scan = sitk.Cast(read_any(image), sitk.sitkFloat32) if plane else volume.read(image)
+    scan = volume.read_plane(image) if plane else volume.read(image)
     head = volume.read_mask(mask, scan)
     atlas = volume.read(template)
     labels = volume.read_labels(template_labels, tuple(Tissue))
@@ -72,6 +71,8 @@ def run_align(
             scan, head, atlas, labels, modality=modality, transform=manual, settings=settings
         )
     quality |= describe(to_atlas, head, head_of(labels, modality))
+    if transform:
+        geometry.require_overlap(transform, quality["head_dice"])
     quality = {k: round(v, 4) if isinstance(v, float) else v for k, v in quality.items()}
     aligned = geometry.resample(scan, labels, to_atlas)
     name = out.name.removesuffix(".gz").removesuffix(".nii")

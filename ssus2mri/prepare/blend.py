@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.deform import deform_smoothly
 from ssus2mri.errors import InputError
-from ssus2mri.formats import read_any
+from ssus2mri.images import geometry, volume
 from ssus2mri.prepare.extract import read_aligned, read_quality, scaled
 
 logger = logging.getLogger(__name__)
@@ -106,7 +105,7 @@ def run_blend(
     try:
         mean = blend(
             scans,
-            read_any(template),
+            volume.read(template),
             percentiles=percentiles,
             settings=settings,
         )

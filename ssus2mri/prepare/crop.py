@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ssus2mri import volume
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.errors import InputError
 from ssus2mri.growth import ellipse_circumference, head_circumference_mm
+from ssus2mri.images import volume
 from ssus2mri.prepare.ellipsoid import of_mask, solidity
 from ssus2mri.prepare.head import find_mask
 
@@ -47,6 +47,8 @@ def run_crop(
     out: Path,
     out_mask: Path,
     settings: CropSettings,
+    plane: str = "",
+    frame: int | None = None,
 ) -> None:
     """Read an image, find its head unless a mask is given, cut, and write image and mask.
 
@@ -55,16 +57,19 @@ def run_crop(
         modality: ``us`` or ``mr``.
         ga_weeks: gestational age, weeks.
         mask: head (US) or brain (MR) mask; None: found.
-        pixel_mm: edge of a pixel of a plane, mm; None: a volume.
+        pixel_mm: edge of a pixel of a plane, mm; None: a volume, or as the plane's file says.
         out: image to write.
         out_mask: mask to write.
         settings: section ``crop``.
+        plane: plane of a 2D image; empty: a volume, unless ``pixel_mm`` is given.
+        frame: of a 2D clip, from 1.
 
     Raises:
         InputError: unreadable image or mask, no head found, or one of a size that its age cannot
         have.
     """
-    picture = volume.read(image) if pixel_mm is None else volume.read_plane(image, pixel_mm)
+    flat = plane or pixel_mm is not None
+    picture = volume.read_plane(image, pixel_mm, frame) if flat else volume.read(image)
     head = None if mask is None else _given(mask, picture, settings)
     if head is None:
         head = find_mask(picture, modality=modality, ga_weeks=ga_weeks, settings=settings)

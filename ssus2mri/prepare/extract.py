@@ -13,14 +13,14 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ssus2mri import geometry, slices
+from ssus2mri import slices
 from ssus2mri.config.prepare import ExtractSettings
 from ssus2mri.errors import InputError
-from ssus2mri.formats import read_any
+from ssus2mri.images import geometry
+from ssus2mri.images.volume import read, read_labels, read_mask, read_plane
 from ssus2mri.slices import PLANES, Header, Slices
 from ssus2mri.slicing import cut
 from ssus2mri.tissues import Tissue
-from ssus2mri.volume import read, read_labels
 
 
 def scaled(
@@ -223,9 +223,9 @@ def read_aligned(
     image: Path, mask: Path, transform: Path, *, plane: bool
 ) -> tuple[sitk.Image, sitk.Image, sitk.Transform]:
     """Read the aligned image, its head on the same grid, and the transform that leads there."""
-    aligned_image = read_any(image)
+    aligned_image = read_plane(image) if plane else read(image)
     to_atlas = geometry.read_transform(transform, 2 if plane else 3)
-    head = geometry.resample(read_any(mask), aligned_image, to_atlas, nearest=True)
+    head = geometry.resample(read_mask(mask, plane=plane), aligned_image, to_atlas, nearest=True)
     return aligned_image, head, to_atlas
 
 

@@ -20,12 +20,13 @@ import SimpleITK as sitk
 from ssus2mri import slices
 from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.deform import deform_smoothly, displacements
-from ssus2mri.formats import read_any
+from ssus2mri.images import volume
 from ssus2mri.prepare import contrast, picture
 from ssus2mri.prepare.contrast import Features
 from ssus2mri.prepare.extract import read_aligned
 from ssus2mri.slices import Slices
 from ssus2mri.slicing import cut
+from ssus2mri.tissues import Tissue
 
 logger = logging.getLogger(__name__)
 
@@ -140,8 +141,12 @@ def run_match(
     """
     scan = slices.read(extract)
     us, head, _ = read_aligned(image, mask, transform, plane=bool(plane))
-    images = (read_any(path) for path in (template_head, template_labels, blend))
-    atlas = AtlasImages([read_any(path) for path in views], *images)
+    atlas = AtlasImages(
+        [volume.read(path) for path in views],
+        volume.read_mask(template_head),
+        volume.read_labels(template_labels, tuple(Tissue)),
+        volume.read(blend),
+    )
     name = scan.header.volume
     if plane:
         mr, labels = atlas.mr, atlas.labels[:, :, int(scan.index[0])]

@@ -7,9 +7,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ssus2mri import volume
 from ssus2mri.config.simulate import AnatomySettings
 from ssus2mri.errors import InputError
+from ssus2mri.images import volume
 from ssus2mri.simulate.anatomy import Anatomy, centre_of, head_mask
 from ssus2mri.simulate.head.shapes import ellipsoid
 from ssus2mri.simulate.head.ventricles import crescent

@@ -9,12 +9,12 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ssus2mri import geometry
-from ssus2mri import volume as volumes
 from ssus2mri.config.pathology import Pathology
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.errors import InputError
 from ssus2mri.growth import head_circumference_mm
+from ssus2mri.images import geometry
+from ssus2mri.images import volume as volumes
 from ssus2mri.simulate import biometry, mri, ultrasound
 from ssus2mri.simulate.anatomy import Anatomy, built_in, head_mask
 from ssus2mri.simulate.atlas import from_labels

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ssus2mri import geometry
 from ssus2mri.config.pathology import (
     AbsentCavum,
     AbsentCorpusCallosum,
@@ -18,6 +17,7 @@ from ssus2mri.config.pathology import (
     Ventriculomegaly,
 )
 from ssus2mri.errors import InputError
+from ssus2mri.images import geometry
 from ssus2mri.simulate import biometry
 from ssus2mri.simulate.anatomy import Anatomy, head_mask
 from ssus2mri.simulate.expansion import Grid, Labels, grow, outward, push

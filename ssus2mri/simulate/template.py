@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import AtlasSettings
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.errors import InputError
+from ssus2mri.images import geometry, volume
 from ssus2mri.simulate import mri, ultrasound
 from ssus2mri.simulate.anatomy import Anatomy, head_mask
 from ssus2mri.simulate.cohort import anatomy_of

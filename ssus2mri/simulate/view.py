@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ssus2mri import geometry, volume
 from ssus2mri.config.prepare import AtlasSettings, ViewSettings
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.errors import InputError
+from ssus2mri.images import geometry, volume
 from ssus2mri.simulate import ultrasound
 from ssus2mri.simulate.anatomy import Anatomy
 from ssus2mri.simulate.cohort import anatomy_of

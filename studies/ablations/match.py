@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ssus2mri import slices
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings, MatchSettings
-from ssus2mri.formats import read_any
+from ssus2mri.images.volume import read
 from ssus2mri.measures import psnr, ssim
 from ssus2mri.prepare.blend import blend
 from ssus2mri.prepare.extract import read_aligned, scaled
@@ -83,10 +83,10 @@ def main() -> None:
         if (header.modality, header.split) == ("mr", "train")
     ]
     template, head, labels = (
-        read_any(root / f"template/{name}.nii.gz") for name in ("mr", "head", "labels")
+        read(root / f"template/{name}.nii.gz") for name in ("mr", "head", "labels")
     )
-    ideal = read_any(root / "template/us.nii.gz")
-    views = [read_any(path) for path in sorted((root / "view").glob("*.nii.gz"))]
+    ideal = read(root / "template/us.nii.gz")
+    views = [read(path) for path in sorted((root / "view").glob("*.nii.gz"))]
     begun = time.process_time()
     mean = blend(scans, template, percentiles=percentiles, settings=settings)
     atlas = AtlasImages(views, head, labels, mean)

@@ -19,11 +19,11 @@ from calibrate import fit, report
 from scipy import special
 from scipy.spatial.transform import Rotation
 
-from ssus2mri import geometry
 from ssus2mri.config import project
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.project import Project
 from ssus2mri.errors import InputError
+from ssus2mri.images import geometry
 from ssus2mri.prepare.align import head_of
 from ssus2mri.prepare.head import find_brain
 from ssus2mri.prepare.search import search

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ssus2mri import geometry
 from ssus2mri.config import project
 from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.project import Project
 from ssus2mri.errors import InputError
+from ssus2mri.images import geometry
 from ssus2mri.prepare.similarity import middle
 from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.simulate.anatomy import Anatomy, head_mask

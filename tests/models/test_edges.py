@@ -12,9 +12,9 @@ from phantom_simulate import small_settings
 from scipy import ndimage
 from skimage.feature import canny
 
-from ssus2mri import geometry
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings
+from ssus2mri.images import geometry
 from ssus2mri.models.edges import EdgeNet
 from ssus2mri.prepare.extract import choose, scaled
 from ssus2mri.simulate.anatomy import built_in

@@ -9,10 +9,11 @@ import pytest
 import SimpleITK as sitk
 from conftest import ROOT
 
-from ssus2mri import geometry, slices, volume
+from ssus2mri import slices
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings, IndexRange
 from ssus2mri.errors import InputError
+from ssus2mri.images import geometry, volume
 from ssus2mri.prepare.extract import beside, choose, run_extract, scaled
 from ssus2mri.slices import PLANES, Slices
 from ssus2mri.tissues import Tissue

@@ -22,13 +22,15 @@ from phantom_match import (
     us,
 )
 
-from ssus2mri import geometry, slices, volume
+from ssus2mri import slices
 from ssus2mri.deform import deform_smoothly, smoothed
 from ssus2mri.errors import InputError
-from ssus2mri.formats import read_any
+from ssus2mri.images import geometry, volume
+from ssus2mri.images.volume import read, read_labels, read_mask
 from ssus2mri.prepare.blend import blend, run_blend
 from ssus2mri.prepare.match import AtlasImages, match, run_match
 from ssus2mri.slices import Header, Slices
+from ssus2mri.tissues import Tissue
 
 PERCENTILES = [0.5, 99.5]
 FILES = ("template_head", "template_labels", "blend")
@@ -191,10 +193,13 @@ def test_file_has_the_slices_of_extract(tmp_path, caplog):
         run_match(tmp_path / "us.nii.gz", **arguments, plane="")
     assert "seen from the side 'view' deformed to the scan" in caplog.text
     matched = slices.read(tmp_path / "matched.h5")
-    template = AtlasImages(
-        [read_any(arguments["views"][0])], *(read_any(arguments[name]) for name in FILES)
+    readers = zip(
+        FILES, (read_mask, lambda path: read_labels(path, tuple(Tissue)), read), strict=True
     )
-    scan, mask = read_any(tmp_path / "us.nii.gz"), read_any(arguments["mask"])
+    template = AtlasImages(
+        [read(arguments["views"][0])], *(reader(arguments[name]) for name, reader in readers)
+    )
+    scan, mask = read(tmp_path / "us.nii.gz"), read_mask(arguments["mask"])
     whole = sitk.GetArrayFromImage(match(scan, mask, template, SETTINGS).mr)
     np.testing.assert_allclose(matched.image, whole[[15, 20, 24]] * HEAD[[15, 20, 24]], atol=1e-3)
     assert matched.index.tolist() == [15, 20, 24]

@@ -6,9 +6,9 @@ import SimpleITK as sitk
 from conftest import ROOT
 from scipy.ndimage import gaussian_filter
 
-from ssus2mri import geometry
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, PlaneSettings
+from ssus2mri.images import geometry
 from ssus2mri.prepare.plane import align_plane, axial_grid, thalamic_level
 from ssus2mri.tissues import Tissue
 

@@ -7,9 +7,9 @@ import SimpleITK as sitk
 from conftest import ROOT
 from scipy import ndimage
 
-from ssus2mri import geometry
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import MatchSettings
+from ssus2mri.images import geometry
 
 SIZE, SPACING = 40, 2.4
 CONFIGURED = load_section(MatchSettings, str(ROOT / "config/config.yaml"), "match")

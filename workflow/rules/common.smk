@@ -4,10 +4,14 @@ import re
 from pathlib import Path
 
 from ssus2mri import plan
+from ssus2mri.config.base import load_yaml
 from ssus2mri.errors import InputError
+from ssus2mri.images import files
 from ssus2mri.provenance import fingerprint
 
 try:
+    for path in workflow.configfiles:  # Snakemake drops the first of two equal keys
+        load_yaml(Path(path))
     PROJECT, MANIFEST, ATLAS = plan.load(config)
 except InputError as error:
     raise WorkflowError(str(error))
@@ -76,6 +80,24 @@ def column(name, empty=""):
 def file(name):
     """Return a function that returns a file of the volume's row as an input; no file, no input."""
     return column(name, empty=[])
+
+
+def parts(*names):
+    """Make a function that lists the files in a DICOM folder, or beside a header, as inputs.
+
+    Snakemake sees neither a slice replaced in a folder nor the data beside a header.
+    """
+
+    def paths(wildcards):
+        return row_parts(MANIFEST.rows[wildcards.volume], *names)
+
+    return paths
+
+
+def row_parts(row, *names):
+    """List the files in or beside those that a row names; none for no row."""
+    paths = [getattr(row, name) for name in names] if row else []
+    return [str(part) for path in paths if path for part in files.parts(Path(path))]
 
 
 def beside(name):

@@ -3,6 +3,7 @@ rule crop:
     input:
         image=file("image"),
         mask=file("mask"),
+        parts=parts("image", "mask"),
     output:
         image="results/crop/{volume}.nii.gz",
         mask="results/crop/{volume}_mask.nii.gz",
@@ -19,12 +20,15 @@ rule crop:
     params:
         modality=column("modality"),
         ga_weeks=column("ga_weeks"),
+        plane=column("plane"),
         pixel_mm=column("pixel_mm", empty=0),
+        frame=column("frame", empty=0),
         settings=settings("crop"),
         code=fingerprint("ssus2mri.prepare.crop"),
     shell:
         "ssus2mri crop {input.image:q} --modality={params.modality} --ga-weeks={params.ga_weeks}"
-        " --mask={input.mask:q} --pixel-mm={params.pixel_mm} --out={output.image}"
+        " --mask={input.mask:q} --plane={params.plane} --pixel-mm={params.pixel_mm}"
+        " --frame={params.frame} --out={output.image}"
         " --out-mask={output.mask} --settings={params.settings:q} &> {log}"
 
 
@@ -77,6 +81,7 @@ rule extract:
         quality="results/align/{volume}.json",
         labels=beside("labels"),
         truth=beside("truth"),
+        parts=parts("labels"),
     output:
         slices="results/extract/{volume}.h5",
     log:

@@ -3,6 +3,7 @@ rule template:
     input:
         labels=ATLAS.labels if ATLAS else [],
         image=ATLAS.image if ATLAS else [],
+        parts=row_parts(ATLAS, "labels", "image"),
     output:
         mr="results/template/mr.nii.gz",
         us="results/template/us.nii.gz",
@@ -32,6 +33,7 @@ rule simulate:
     """Simulate one scan of one subject, with its labels, its true MR and its true pose."""
     input:
         labels=file("labels"),
+        parts=parts("labels"),
     output:
         image="results/simulate/{volume}.nii.gz",
         labels="results/simulate/{volume}_labels.nii.gz",
@@ -66,6 +68,7 @@ rule view:
     """Average simulated scans of the atlas's head from one side, for `match`."""
     input:
         labels=ATLAS.labels if ATLAS else [],
+        parts=row_parts(ATLAS, "labels"),
     output:
         image="results/view/{side}.nii.gz",
     log:

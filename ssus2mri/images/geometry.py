@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
 from ssus2mri.files import whole
-from ssus2mri.formats import reason, require_file
+from ssus2mri.images.messages import reason, require_file
+
+LEAST_SCALE, MOST_SCALE = 0.2, 5.0
+MOST_SHIFT_MM = 2000.0
+"""What a transform of a fetal head to an atlas can be."""
+LEAST_OVERLAP = 0.05
 
 
 def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:
@@ -38,11 +43,46 @@ def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:
     if transform.GetDimension() != dimensions or not transform.IsLinear():
         kind = f"{transform.GetDimension()}D {transform.GetName()}"
         raise InputError(str(path), expected=expected, found=kind, do=do)
-    determinant = float(np.linalg.det(matrix(transform)))
-    if not np.isfinite(determinant) or abs(determinant) < 1e-6:
+    linear = matrix(transform)
+    center = np.array(transform.TransformPoint((0.0,) * dimensions))
+    if not (np.isfinite(linear).all() and np.isfinite(center).all()):
+        raise InputError(str(path), expected=expected, found="numbers not finite", do=do)
+    scales = np.linalg.svd(linear, compute_uv=False)
+    determinant = float(np.linalg.det(linear))
+    if scales.min() < 1e-6:
         found = f"a singular matrix (determinant {determinant:.3g})"
         raise InputError(str(path), expected=expected, found=found, do=do)
+    if determinant < 0:
+        found = f"a mirrored image (determinant {determinant:.3g}): left would become right"
+        raise InputError(str(path), expected=expected, found=found, do=do)
+    if not LEAST_SCALE <= scales.min() <= scales.max() <= MOST_SCALE:
+        found = f"lengths times {scales.min():.3g} to {scales.max():.3g}"
+        expected += f" that scales by {LEAST_SCALE:g} to {MOST_SCALE:g}"
+        raise InputError(str(path), expected=expected, found=found, do=do)
+    if np.abs(center).max() > MOST_SHIFT_MM:
+        found = f"a shift of {np.abs(center).max():.3g} mm"
+        expected += f" that moves by {MOST_SHIFT_MM:g} mm at most"
+        raise InputError(str(path), expected=expected, found=found, do=do)
     return transform
+
+
+def require_overlap(path: Path, overlap: float) -> None:
+    """Refuse a transform that brings a head to where the atlas has none.
+
+    Args:
+        path: of the transform, for messages.
+        overlap: of the two heads (Dice), 0 to 1.
+
+    Raises:
+        InputError: next to none.
+    """
+    if not overlap >= LEAST_OVERLAP:
+        raise InputError(
+            str(path),
+            expected=f"a transform that lays the head over the atlas's (overlap {LEAST_OVERLAP:g})",
+            found=f"an overlap of {overlap:.3f}",
+            do="It must map image points to atlas points: perhaps it is the inverse one.",
+        )
 
 
 def write_transform(transform: sitk.Transform, path: Path) -> None:

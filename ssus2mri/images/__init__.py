@@ -1,0 +1,1 @@
+"""Images in and out: every format read, world geometry, transforms."""

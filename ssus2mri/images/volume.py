@@ -1,0 +1,229 @@
+"""Images in and out: the only way into the formats for the rest of the package.
+
+A volume is a 3D ``SimpleITK.Image`` of float32 in world LPS mm; a plane is a 2D one.
+docs/inputs.md says what is read, where its geometry comes from, and what is refused.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ssus2mri.errors import InputError
+from ssus2mri.files import whole
+from ssus2mri.images import opening, stored
+from ssus2mri.images.grid import Grid, require_same
+from ssus2mri.images.stored import Facts, Stored
+
+LEAST_HEAD_MM, MOST_HEAD_MM = 5.0, 300.0
+"""Length of a head, or a brain, that a mask can have."""
+
+
+def read(path: Path) -> sitk.Image:
+    """Read a volume.
+
+    Args:
+        path: a file, or a folder with one DICOM series.
+
+    Returns:
+        3D image, float32, original intensities, geometry as stored.
+
+    Raises:
+        InputError: anything about the file that would make the results wrong.
+    """
+    image = stored.image(opening.volume(path))
+    _require_contrast(path, image)
+    return image
+
+
+def read_plane(path: Path, pixel_mm: float | None = None, frame: int | None = None) -> sitk.Image:
+    """Read a 2D plane: PNG, TIFF, DICOM, or a 2D image of a volume's format.
+
+    Args:
+        path: the file.
+        pixel_mm: edge of a pixel, mm; None: as the file says.
+        frame: of a clip or a TIFF of several pages, from 1.
+
+    Returns:
+        2D image, float32, square pixels; origin 0 but for formats that have one.
+
+    Raises:
+        InputError: as `read`.
+    """
+    image = opening.square_plane(path, pixel_mm, frame)
+    _require_contrast(path, image)
+    return image
+
+
+def examine(path: Path) -> tuple[Grid, Facts]:
+    """Look at a volume in little memory, and find all that `read` would refuse.
+
+    Args:
+        path: as of `read`.
+
+    Returns:
+        Its grid, and what its voxels are like.
+
+    Raises:
+        InputError: as `read`.
+    """
+    volume = opening.volume(path)
+    return volume.grid, opening.guarded(path, lambda: stored.examine(volume))
+
+
+def examine_plane(
+    path: Path, pixel_mm: float | None = None, frame: int | None = None
+) -> tuple[Grid, Facts]:
+    """Look at a plane as `examine` does at a volume; arguments as of `read_plane`."""
+    image = read_plane(path, pixel_mm, frame)
+    grid = stored.grid_of(image)
+    values = sitk.GetArrayViewFromImage(image).ravel()
+    return grid, stored.examine(Stored(path, grid, lambda: iter([values])))
+
+
+def read_mask(
+    path: Path, like: sitk.Image | Grid | None = None, *, plane: bool = False
+) -> sitk.Image:
+    """Read a mask; every value above 0 is inside.
+
+    Args:
+        path: the file; a plane's mask is a 2D picture.
+        like: image that it belongs to, or its grid; None: any.
+        plane: whether it is 2D; ``like`` tells, too.
+
+    Returns:
+        uint8 image of 0 and 1.
+
+    Raises:
+        InputError: unreadable, on another grid, or of a region that can be no head: empty, of one
+            voxel, or of impossible size.
+    """
+    mask = _mask(path, like, plane)
+    inside = np.concatenate(
+        opening.guarded(path, lambda: [stored.finite(path, b) > 0 for b in mask.blocks()])
+    ).astype(np.uint8)
+    _require_region(mask, iter([inside]))
+    return stored.placed(inside.reshape(mask.grid.size[::-1]), mask.grid)
+
+
+def examine_mask(path: Path, like: Grid | None = None, *, plane: bool = False) -> None:
+    """Find all that `read_mask` would refuse, in little memory."""
+    mask = _mask(path, like, plane)
+    opening.guarded(path, lambda: _require_region(mask, mask.blocks()))
+
+
+def read_labels(
+    path: Path, known: tuple[int, ...], like: sitk.Image | Grid | None = None
+) -> sitk.Image:
+    """Read a label volume.
+
+    Args:
+        path: the file.
+        known: the labels that may occur.
+        like: image that it belongs to, or its grid; None: any.
+
+    Returns:
+        3D uint8 image.
+
+    Raises:
+        InputError: unreadable, on another grid, 0 everywhere, or with a label that is not known.
+    """
+    labels = _labels(path, like)
+    blocks = opening.guarded(path, lambda: list(_checked(labels, known)))
+    return stored.placed(np.concatenate(blocks).reshape(labels.grid.size[::-1]), labels.grid)
+
+
+def examine_labels(path: Path, known: tuple[int, ...], like: Grid | None = None) -> None:
+    """Find all that `read_labels` would refuse, in little memory."""
+    labels = _labels(path, like)
+    opening.guarded(path, lambda: sum(block.size for block in _checked(labels, known)))
+
+
+def write(image: sitk.Image, path: Path) -> None:
+    """Write an image, compressed, whole or not at all.
+
+    Args:
+        image: what to write.
+        path: the file; its ending says the format.
+    """
+    with whole(path) as partial:
+        sitk.WriteImage(image, str(partial), useCompression=True)
+
+
+def _grid(like: sitk.Image | Grid | None) -> Grid | None:
+    return stored.grid_of(like) if isinstance(like, sitk.Image) else like
+
+
+def _mask(path: Path, like: sitk.Image | Grid | None, plane: bool) -> Stored:
+    grid = _grid(like)
+    if not plane and (grid is None or len(grid.size) == 3):
+        mask = opening.volume(path)
+    elif grid is not None and opening.ending(path) in opening.STILL + opening.DICOM:
+        values = opening.guarded(path, lambda: opening.pixels(path)[0])
+        own = Grid(values.shape[::-1], grid.spacing_mm, grid.origin_mm, grid.direction)
+        mask = Stored(path, own, lambda: iter([values.ravel()]))
+    else:
+        mask = opening.flat(path)
+    if grid is not None:
+        require_same(path, mask.grid, grid, what="mask")
+        mask = Stored(path, grid, mask.blocks)
+    return mask
+
+
+def _require_region(mask: Stored, blocks: Iterator[np.ndarray]) -> None:
+    """Refuse a mask without a head: empty, of a voxel, or of impossible extent."""
+    size = mask.grid.size
+    low, high, count, at = np.array(size), np.zeros(len(size), int), 0, 0
+    for block in blocks:
+        inside = np.flatnonzero(stored.finite(mask.path, block) > 0)
+        if inside.size:
+            index = np.array(np.unravel_index(inside + at, size, order="F"))
+            low, high = np.minimum(low, index.min(axis=1)), np.maximum(high, index.max(axis=1))
+        count += inside.size
+        at += block.size
+    extent = (high - low + 1) * np.array(mask.grid.spacing_mm)
+    if count < 2 or not LEAST_HEAD_MM <= extent.max() <= MOST_HEAD_MM:
+        size_mm = f"one of {count} voxel(s), {extent.max():.3g} mm long"
+        raise InputError(
+            str(mask.path),
+            expected=f"a mask of a head, {LEAST_HEAD_MM:g} to {MOST_HEAD_MM:g} mm long",
+            found="an empty mask" if count == 0 else size_mm,
+            do="Draw the mask again, correct the size of the voxels, or leave `mask` empty to have"
+            " it found.",
+        )
+
+
+def _labels(path: Path, like: sitk.Image | Grid | None) -> Stored:
+    labels, grid = opening.volume(path), _grid(like)
+    if grid is not None:
+        require_same(path, labels.grid, grid, what="labels")
+    return labels
+
+
+def _checked(labels: Stored, known: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """Give the blocks of a label volume, uint8."""
+    seen: set[float] = set()
+    for block in labels.blocks():
+        seen.update(np.unique(stored.finite(labels.path, block)).tolist())
+        strange = sorted(seen - set(known))
+        if strange:
+            raise InputError(
+                str(labels.path),
+                expected=f"labels out of {known[0]} to {known[-1]}",
+                found=", ".join(f"{value:g}" for value in strange[:5]),
+                do="Map your labels to the scheme of config/README.md.",
+            )
+        yield block.astype(np.uint8)
+    if seen <= {0}:
+        raise InputError(
+            str(labels.path),
+            expected="labels",
+            found="0 everywhere",
+            do="Draw the labels again, or leave `labels` empty.",
+        )
+
+
+def _require_contrast(path: Path, image: sitk.Image) -> None:
+    values = sitk.GetArrayViewFromImage(image)
+    stored.require_contrast(path, float(values.min()), float(values.max()))

@@ -1,0 +1,175 @@
+"""A folder in, a manifest out that a person completes: what the files say, and nothing guessed."""
+
+import csv
+import io
+import logging
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ssus2mri.errors import InputError
+from ssus2mri.files import write_text
+from ssus2mri.images import kretz, opening
+from ssus2mri.manifest import RESERVED, Row
+
+logger = logging.getLogger(__name__)
+_VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_BESIDE = {"mask": ("_mask", "_head", "_brain"), "labels": ("_labels", "_seg")}
+"""Endings of names, by the column that such a file belongs to."""
+_MODALITIES = {"US": "us", "MR": "mr"}
+Proposal = dict[str, str]
+
+
+def run_init(folder: Path, out: Path) -> tuple[Path, int]:
+    """Write a row for every image found.
+
+    Args:
+        folder: looked through with its folders; hidden ones are left out.
+        out: the manifest.
+
+    Returns:
+        The manifest and its number of rows.
+
+    Raises:
+        InputError: no folder, no image in it, or the manifest is there already.
+    """
+    if out.exists():
+        do = "Choose another name with --out; nothing is written over."
+        raise InputError(str(out), expected="no such file yet", found="one", do=do)
+    if not folder.is_dir():
+        raise InputError(
+            str(folder), expected="a folder with images", found="none", do="Correct the path."
+        )
+    rows = named(list(proposals(folder)), out.parent)
+    if not rows:
+        raise InputError(
+            str(folder), expected="at least one image", found="none", do="Correct the path."
+        )
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(Row.model_fields), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(text.getvalue(), out)
+    return out, len(rows)
+
+
+def proposals(folder: Path) -> Iterator[Proposal]:
+    """Look through a folder.
+
+    Args:
+        folder: the folder.
+
+    Yields:
+        ``image`` and what its file says, for each image, by path.
+    """
+    for parent, names, files in os.walk(folder):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        paths = [Path(parent) / name for name in sorted(files) if not name.startswith(".")]
+        images = [path for path in paths if opening.ending(path) in (*_VOLUMES, *opening.STILL)]
+        beside = {path: _owner(path, images) for path in images}
+        for path in images:
+            if beside[path] is None:
+                own = {
+                    column: str(other)
+                    for other, owner in beside.items()
+                    if owner and owner[1] == path
+                    for column in [owner[0]]
+                }
+                yield {"image": str(path), **own}
+        yield from _scanner(Path(parent), [path for path in paths if path not in images])
+
+
+def _owner(path: Path, images: list[Path]) -> tuple[str, Path] | None:
+    """Column and image of a mask or labels, by their names."""
+    for column, ends in _BESIDE.items():
+        for end in ends:
+            for image in images:
+                if _stem(path) == _stem(image) + end:
+                    return column, image
+    return None
+
+
+def _scanner(folder: Path, paths: list[Path]) -> Iterator[Proposal]:
+    """Look at DICOM and GE Voluson files of one folder."""
+    headers: list[tuple[Path, Any]] = []
+    for path in paths:
+        with path.open("rb") as file:
+            head = file.read(132)
+        if head.startswith(kretz.MAGIC):
+            yield {"image": str(path), "modality": "us"}
+        elif head[128:] == b"DICM":
+            from ssus2mri.images import dicom
+
+            try:
+                headers.append((path, dicom.header(path)))
+            except InputError as error:
+                logger.warning("%s", error)
+    slices = [(path, data) for path, data in headers if _is_slice(data)]
+    if len(slices) == 1:
+        slices = []  # a plane
+    if slices:
+        series = {str(data.get("SeriesInstanceUID", "")) for _, data in slices}
+        if len(series) > 1 or len(slices) < len(headers):
+            logger.warning("%s: several DICOM series; put each into a folder of its own", folder)
+        yield {"image": str(folder), "modality": _modality(slices[0][1])}
+    for path, data in headers:
+        if (path, data) not in slices and "Rows" in data:
+            yield {"image": str(path), "modality": _modality(data), **_pixel(path, data)}
+
+
+def _is_slice(data: Any) -> bool:
+    return "ImagePositionPatient" in data and int(data.get("NumberOfFrames", 1) or 1) == 1
+
+
+def _modality(data: Any) -> str:
+    return _MODALITIES.get(str(data.get("Modality", "")), "")
+
+
+def _pixel(path: Path, data: Any) -> Proposal:
+    from ssus2mri.images import dicom_still, plane
+
+    if kretz.within(data) is not None or "PerFrameFunctionalGroupsSequence" in data:
+        return {}  # a volume
+    try:
+        edges = dicom_still.calibration(path, data)
+    except InputError as error:
+        logger.warning("%s", error)
+        return {}
+    square = edges is not None and abs(edges[0] / edges[1] - 1) < plane.SAME
+    return {"pixel_mm": f"{edges[0]:.6g}"} if edges is not None and square else {}
+
+
+def named(rows: list[Proposal], base: Path) -> list[Proposal]:
+    """Give each row a name of its own, and paths relative to the manifest.
+
+    Args:
+        rows: as of `proposals`.
+        base: folder of the manifest.
+
+    Returns:
+        The rows, with ``volume``.
+    """
+    used: set[str] = set()
+    result = []
+    for row in rows:
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", _stem(Path(row["image"]))).strip("-._") or "image"
+        stem = re.sub(r"\.\.+", ".", stem)[:90]
+        name, number = stem, 1
+        while name.lower() in used or name.endswith(RESERVED):
+            number += 1
+            name = f"{stem}-{number}"
+        used.add(name.lower())
+        paths = {
+            column: os.path.relpath(row[column], base)
+            for column in ("image", *_BESIDE)
+            if column in row
+        }
+        result.append({**row, **paths, "volume": name})
+    return result
+
+
+def _stem(path: Path) -> str:
+    end = opening.ending(path)
+    return path.name[: -len(end)] if end and not path.is_dir() else path.name

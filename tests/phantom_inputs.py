@@ -1,0 +1,261 @@
+"""One head, written as scanners and colleagues write it; and files with one thing wrong."""
+
+import gzip
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pydicom
+import SimpleITK as sitk
+from pydicom.uid import (
+    EnhancedUSVolumeStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    RLELossless,
+    UltrasoundImageStorage,
+)
+
+SIZE, SPACING, ORIGIN = (24, 28, 22), (2.0, 2.0, 2.5), (-20.0, -30.0, 10.0)
+LANDMARK = (12.0, -12.0, 42.5)
+UID = "1.2.826.0.1.3680043.10.999"
+PIXEL = (20, 55)
+
+
+def values() -> np.ndarray:
+    """Grey values ``[z, y, x]``, int16, 17 to 1000; only the landmark is 1000."""
+    x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in SIZE), indexing="ij")
+    array = (17 + 500 * np.exp(-2 * (x**2 + (y - 0.2) ** 2 + z**2))).transpose(2, 1, 0)
+    array = array.astype(np.int16)
+    array[13, 9, 16] = 1000
+    return array
+
+
+def scan() -> sitk.Image:
+    """The head as it lies in the world (LPS)."""
+    image = sitk.GetImageFromArray(values())
+    image.SetSpacing(SPACING)
+    image.SetOrigin(ORIGIN)
+    return image
+
+
+def affine_ras() -> np.ndarray:
+    """NIfTI's matrix of `scan`."""
+    affine = np.diag([-SPACING[0], -SPACING[1], SPACING[2], 1.0])
+    affine[:3, 3] = [-ORIGIN[0], -ORIGIN[1], ORIGIN[2]]
+    return affine
+
+
+def nifti(
+    path: Path,
+    array: np.ndarray | None = None,
+    affine: np.ndarray | None = None,
+    *,
+    kind: Any = nibabel.Nifti1Image,
+    unit: str | int = "mm",
+    dtype: Any = None,
+    change: Callable[[Any], None] = lambda header: None,
+) -> Path:
+    """Write a NIfTI file with nibabel; array is ``[x, y, z]``."""
+    data = values().T if array is None else array
+    image = kind(data.astype(dtype or data.dtype), affine_ras() if affine is None else affine)
+    image.header.set_xyzt_units(unit)
+    change(image.header)
+    nibabel.save(image, path)
+    return path
+
+
+def nrrd(path: Path, *, lines: dict[str, str | None] | None = None, data: bytes = b"") -> Path:
+    """Write a NRRD file; ``lines`` replaces, adds or (None) leaves out fields."""
+    fields: dict[str, str | None] = {
+        "type": "short",
+        "dimension": "3",
+        "sizes": "24 28 22",
+        "endian": "little",
+        "encoding": "raw",
+        "space": "left-posterior-superior",
+        "space directions": "(2,0,0) (0,2,0) (0,0,2.5)",
+        "space origin": "(-20,-30,10)",
+    } | (lines or {})
+    text = "NRRD0005\n" + "".join(f"{k}: {v}\n" for k, v in fields.items() if v is not None)
+    path.write_bytes(text.encode() + b"\n" + (data or values().astype("<i2").tobytes()))
+    return path
+
+
+def meta(path: Path, *, lines: dict[str, str | None] | None = None, data: bytes = b"") -> Path:
+    """Write a MetaImage; see `nrrd`."""
+    fields: dict[str, str | None] = {
+        "ObjectType": "Image",
+        "NDims": "3",
+        "BinaryData": "True",
+        "BinaryDataByteOrderMSB": "False",
+        "CompressedData": "False",
+        "TransformMatrix": "1 0 0 0 1 0 0 0 1",
+        "Offset": "-20 -30 10",
+        "ElementSpacing": "2 2 2.5",
+        "DimSize": "24 28 22",
+        "ElementType": "MET_SHORT",
+        "ElementDataFile": "LOCAL",
+    } | (lines or {})
+    last = {"ElementDataFile": fields.pop("ElementDataFile")}
+    text = "".join(f"{k} = {v}\n" for k, v in {**fields, **last}.items() if v is not None)
+    path.write_bytes(text.encode() + (data or values().astype("<i2").tobytes()))
+    return path
+
+
+def dataset(
+    path: Path, pixels: np.ndarray, *, sop: str = MRImageStorage, number: int = 1, **changes: Any
+) -> Path:
+    """Write a DICOM file; ``changes`` are elements by keyword, None leaves one out."""
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = sop
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = f"{UID}.9.{number}"
+    data.StudyInstanceUID, data.SeriesInstanceUID = f"{UID}.8", f"{UID}.9"
+    data.Modality = "MR" if sop == MRImageStorage else "US"
+    data.PatientID, data.InstanceNumber = "phantom", number
+    frames = changes.get("NumberOfFrames", 1) > 1
+    data.Rows, data.Columns = pixels.shape[1:3] if frames else pixels.shape[:2]
+    colour = pixels.ndim == (4 if frames else 3)
+    data.SamplesPerPixel = 3 if colour else 1
+    data.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
+    if colour:
+        data.PlanarConfiguration = 0
+    data.BitsAllocated = data.BitsStored = 8 * pixels.dtype.itemsize
+    data.HighBit = data.BitsStored - 1
+    data.PixelRepresentation = 1 if pixels.dtype.kind == "i" else 0
+    syntax = changes.pop("syntax", None)
+    for name, value in changes.items():
+        if value is not None:
+            setattr(data, name, value)
+        elif name in data:
+            delattr(data, name)
+    data.PixelData = pixels.tobytes()
+    data["PixelData"].VR = "OB" if data.BitsAllocated == 8 else "OW"
+    if syntax is not None:
+        data.compress(syntax, generate_instance_uid=False)
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def series(
+    folder: Path, *, change: Callable[[int, dict[str, Any]], None] = lambda k, e: None
+) -> Path:
+    """Write the head as a folder of slices; ``change`` alters the elements of slice k."""
+    folder.mkdir(exist_ok=True)
+    for k, plane in enumerate(values()):
+        elements: dict[str, Any] = {
+            "PixelSpacing": [2.0, 2.0],
+            "SliceThickness": 2.5,
+            "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+            "ImagePositionPatient": [-20.0, -30.0, 10 + 2.5 * k],
+        }
+        change(k, elements)
+        pixels = elements.pop("pixels", plane.astype(np.uint16))
+        name = elements.pop("name", f"IM{k:04}.dcm")
+        if name:
+            dataset(folder / name, pixels, number=k + 1, **elements)
+    return folder
+
+
+def enhanced(path: Path, *, order: list[int] | None = None, patient: bool = False) -> Path:
+    """Write the head as one multi-frame file: Enhanced US Volume, or in patient space."""
+    order = order or list(range(SIZE[2]))
+    kind = "" if patient else "Volume"
+    suffix = "Patient" if patient else "Volume"
+
+    def item(**elements: Any) -> pydicom.Dataset:
+        inner = pydicom.Dataset()
+        for name, value in elements.items():
+            setattr(inner, name, value)
+        return inner
+
+    measures = item(PixelSpacing=[2.0, 2.0], SpacingBetweenSlices=2.5)
+    orientation = item(**{f"ImageOrientation{suffix}": [1.0, 0, 0, 0, 1, 0]})
+    shared = item(
+        PixelMeasuresSequence=[measures],
+        **{f"PlaneOrientation{kind}Sequence": [orientation]},
+    )
+    frames = []
+    for k in order:
+        place = item(**{f"ImagePosition{suffix}": [-20.0, -30.0, 10 + 2.5 * k]})
+        frames.append(item(**{f"PlanePosition{kind}Sequence": [place]}))
+    return dataset(
+        path,
+        values()[order].astype(np.uint16),
+        sop=EnhancedUSVolumeStorage,
+        NumberOfFrames=len(order),
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=frames,
+    )
+
+
+def still() -> np.ndarray:
+    """A grey picture ``(60, 80)``, uint8, 20 to 250; only `PIXEL` is 250."""
+    y, x = np.meshgrid(np.linspace(-1, 1, 60), np.linspace(-1, 1, 80), indexing="ij")
+    picture = (20 + 200 * np.exp(-2 * (x**2 + y**2))).astype(np.uint8)
+    picture[0, 0] = 20
+    picture[PIXEL] = 250
+    return picture
+
+
+def us_still(path: Path, pixels: np.ndarray | None = None, **changes: Any) -> Path:
+    """Write an ultrasound still."""
+    return dataset(path, still() if pixels is None else pixels, sop=UltrasoundImageStorage,
+                   **changes)  # fmt: skip
+
+
+def region(edge_cm: tuple[float, float] = (0.03, 0.03), **changes: Any) -> pydicom.Dataset:
+    """A calibrated ultrasound region."""
+    item = pydicom.Dataset()
+    item.RegionSpatialFormat = item.RegionDataType = 1
+    item.PhysicalUnitsXDirection = item.PhysicalUnitsYDirection = 3
+    item.PhysicalDeltaX, item.PhysicalDeltaY = edge_cm
+    for name, value in changes.items():
+        setattr(item, name, value)
+    return item
+
+
+def kretz(
+    beams: np.ndarray,
+    *,
+    step_mm: float,
+    first_mm: float,
+    axis_mm: float,
+    theta: np.ndarray,
+    phi: np.ndarray,
+    leave_out: tuple[int, ...] = (),
+    extra: bytes = b"",
+) -> bytes:
+    """Write beams ``[frame, beam, sample]`` as a GE Voluson file; angles from the middle, rad."""
+    frames, lines, samples = beams.shape
+    items = {
+        0x00100001: b"a name",
+        0xC0000001: struct.pack("<H", samples),
+        0xC0000002: struct.pack("<H", lines),
+        0xC0000003: struct.pack("<H", frames),
+        0xC1000001: struct.pack("<d", step_mm / 1000),
+        0xC2000001: struct.pack("<d", first_mm / step_mm),
+        0xC2000002: struct.pack("<d", -axis_mm / step_mm),
+        0xC3000002: (theta + np.pi / 2).astype("<f8").tobytes(),
+        0xC3000001: (phi + np.pi / 2).astype("<f8").tobytes(),
+        0xD0000001: beams.astype(np.uint8).tobytes(),
+    }
+    body = b"".join(
+        struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(data)) + data
+        for tag, data in items.items()
+        if tag not in leave_out
+    )
+    return b"KRETZFILE 1.0   " + body + extra
+
+
+def gzipped(path: Path) -> Path:
+    """Compress a file in place."""
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    return path
+
+
+RLE = RLELossless

@@ -1,0 +1,60 @@
+"""`init` says what the files say, leaves the rest to a person, and writes over nothing."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import phantom_inputs as phantom
+import pytest
+import SimpleITK as sitk
+
+from ssus2mri.errors import InputError
+from ssus2mri.propose import run_init
+
+
+def rows(path: Path) -> dict[str, dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return {row["image"]: row for row in csv.DictReader(file)}
+
+
+def test_a_row_for_each_image(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    phantom.nifti(images / "a.nii.gz")
+    phantom.nifti(images / "a_mask.nii.gz")
+    phantom.series(images / "mr")
+    (images / "stills").mkdir()
+    phantom.us_still(images / "stills" / "s.dcm", SequenceOfUltrasoundRegions=[phantom.region()])
+    phantom.enhanced(images / "volume.dcm")
+    sitk.WriteImage(sitk.GetImageFromArray(phantom.still()), str(images / "a b.png"))
+    angles = np.linspace(-0.5, 0.5, 9)
+    fan = phantom.kretz(
+        np.zeros((9, 9, 9)), step_mm=1.0, first_mm=40.0, axis_mm=10.0, theta=angles, phi=angles
+    )
+    (images / "x.vol").write_bytes(fan)
+    (images / "notes.txt").write_text("no image")
+    path, count = run_init(images, tmp_path / "manifest.csv")
+    found = rows(path)
+    assert count == len(found) == 6
+    assert found["images/a.nii.gz"]["mask"] == "images/a_mask.nii.gz"
+    assert found["images/mr"]["modality"] == "mr"
+    assert found["images/x.vol"]["modality"] == found["images/volume.dcm"]["modality"] == "us"
+    assert found["images/stills/s.dcm"]["pixel_mm"] == "0.3"
+    assert found["images/a b.png"]["volume"] == "a-b"
+    for row in found.values():
+        assert row["subject"] == row["ga_weeks"] == row["split"] == row["plane"] == ""
+    assert len({row["volume"] for row in found.values()}) == count
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    phantom.nifti(tmp_path / "a.nii.gz")
+    (tmp_path / "manifest.csv").write_text("mine")
+    with pytest.raises(InputError, match="nothing is written over"):
+        run_init(tmp_path, tmp_path / "manifest.csv")
+    assert (tmp_path / "manifest.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["nowhere", "."])
+def test_folder_without_images(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="image"):
+        run_init(tmp_path / name, tmp_path / "manifest.csv")
