@@ -68,8 +68,8 @@ def normalise(cubes: Tensor) -> Tensor:
     share = _around(seen).clamp(min=1e-3)
     residual = (grey - _around(grey * seen) / share) * seen
     deviation = (_around(residual.square()) / share).sqrt()
-    whole = {"dim": (2, 3, 4), "keepdim": True}
-    mean = (deviation * seen).sum(**whole) / seen.sum(**whole).clamp(min=1)
+    count = seen.sum((2, 3, 4), keepdim=True).clamp(min=1)
+    mean = (deviation * seen).sum((2, 3, 4), keepdim=True) / count
     contrast = residual / (deviation + _FLOOR * mean + 1e-6)
     return contrast.clamp(-_CLIP, _CLIP) * seen
 

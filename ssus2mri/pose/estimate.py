@@ -134,7 +134,7 @@ def _groups(rotations: NDArray[np.float64]) -> list[NDArray[np.bool_]]:
     """
     near = np.stack([_degrees(rotations, rotation) for rotation in rotations]) < _NEAR_DEG
     left = np.ones(len(rotations), bool)
-    groups = []
+    groups: list[NDArray[np.bool_]] = []
     while left.any() and len(groups) < _CANDIDATES:
         votes = (near & left).sum(axis=1) * left
         group = near[int(votes.argmax())] & left
