@@ -18,7 +18,7 @@ from ssus2mri.tissues import ATLAS_LABELS
 
 logger = logging.getLogger(__name__)
 WORKERS = 2
-LEAST_VOXELS = 2**15
+LEAST_VOXELS = 2**12
 """Smaller images are trials: two of the same pixels are told, not refused."""
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -49,6 +50,8 @@ def _root(
         stream=sys.stderr,
         force=True,
     )
+    if not debug:  # what matters of a library's warnings is said as an error of our own
+        warnings.simplefilter("ignore")
     for noisy in ("matplotlib", "PIL", "tifffile", "pydicom"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -115,7 +115,8 @@ def _scanner(folder: Path, paths: list[Path]) -> Iterator[Proposal]:
             logger.warning("%s: several DICOM series; put each into a folder of its own", folder)
         yield {"image": str(folder), "modality": _modality(slices[0][1])}
     for path, data in headers:
-        if (path, data) not in slices and "Rows" in data:
+        whole = "Rows" in data or kretz.within(data) is not None
+        if (path, data) not in slices and whole:
             yield {"image": str(path), "modality": _modality(data), **_pixel(path, data)}
 
 

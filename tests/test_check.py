@@ -30,7 +30,7 @@ def run(
 def project(tmp_path: Path) -> Path:
     """A folder with a good configuration, manifest and images."""
     for number, name in enumerate(("us1", "mr1", "us2", "us3", "us4")):
-        landmark = (15, 9, 8 + number)
+        landmark = (15, 9, 10 + number)  # no two of them mirror images
         volume.write(blob_volume(landmark=landmark), tmp_path / f"{name}.nii.gz")
     (tmp_path / "manifest.csv").write_text(
         HEADER

@@ -59,8 +59,9 @@ def from_affine(path: Path, size: tuple[int, ...], affine: NDArray[np.float64]) 
         InputError: not finite, steps of impossible length, or axes that are not at right angles.
     """
     steps, origin = affine[:, :-1], affine[:, -1]
-    spacing = np.linalg.norm(steps, axis=0)
-    if not np.isfinite(affine).all() or spacing.min() <= 0:
+    with np.errstate(all="ignore"):
+        spacing = np.linalg.norm(steps, axis=0)
+    if not np.isfinite([*affine.ravel(), *spacing]).all() or spacing.min() <= 0:
         raise bad_spacing(path, tuple(spacing.tolist()))
     axes = steps / spacing
     cosines = np.abs(axes.T @ axes - np.eye(len(axes)))

@@ -247,5 +247,6 @@ def _qform(path: Path, header: dict[str, Any]) -> NDArray[np.float64] | None:
 
 
 def _lps(form: NDArray[np.float64], unit: float, dimensions: int) -> NDArray[np.float64]:
-    world = _TO_LPS @ form * unit
+    with np.errstate(all="ignore"):  # numbers that are not finite are refused with the grid
+        world = _TO_LPS @ form * unit
     return world[:dimensions, [*range(dimensions), 3]]

@@ -20,6 +20,7 @@ _READERS = {
     ".mha": meta.read,
     ".mhd": meta.read,
 }
+WRITTEN = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 DICOM = (".dcm", ".dicom", ".ima", ".img", "")
 _KRETZ = (".vol", ".v00")
 STILL = (".png", ".tif", ".tiff")

@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ssus2mri.errors import InputError
-from ssus2mri.files import whole
+from ssus2mri.files import unwritable, whole
 from ssus2mri.images import opening, stored
 from ssus2mri.images.grid import Grid, require_same
 from ssus2mri.images.stored import Facts, Stored
@@ -146,9 +146,22 @@ def write(image: sitk.Image, path: Path) -> None:
     Args:
         image: what to write.
         path: the file; its ending says the format.
+
+    Raises:
+        InputError: an ending of no format, or it cannot be written.
     """
+    if opening.ending(path) not in opening.WRITTEN:
+        raise InputError(
+            str(path),
+            expected=f"a name that ends in {', '.join(opening.WRITTEN)}",
+            found=repr(path.suffix),
+            do="Choose another name for the output.",
+        )
     with whole(path) as partial:
-        sitk.WriteImage(image, str(partial), useCompression=True)
+        try:
+            sitk.WriteImage(image, str(partial), useCompression=True)
+        except RuntimeError as error:
+            raise unwritable(path, error) from error
 
 
 def _grid(like: sitk.Image | Grid | None) -> Grid | None:
