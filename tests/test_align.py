@@ -113,7 +113,7 @@ def test_known_pose_comes_back(template, labels, degrees, shift, scale, oblique)
     assert away < 0.7
     assert said["scale"] == pytest.approx(scale, abs=0.015)
     assert said["head_dice"] > 0.95
-    assert quality["agreeing"] == 1.0
+    assert quality["margin"] > 0.05  # no other pose is as alike
 
 
 def test_ultrasound_is_laid_where_the_network_places_it(monkeypatch, template, labels):

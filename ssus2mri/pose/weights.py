@@ -5,8 +5,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import load_file
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
 
+from ssus2mri.files import whole
 from ssus2mri.pose.network import PoseNetwork
 
 WEIGHTS = Path(__file__).with_name("pose.safetensors")
@@ -45,7 +48,7 @@ def load_networks(path: Path = WEIGHTS) -> Networks:
     """Read both networks and the calibration.
 
     Args:
-        path: safetensors, float16, as `studies/pose/train.py` and `calibrate.py` write it.
+        path: safetensors, as `write_networks` writes it.
 
     Returns:
         The networks, ready to infer.
@@ -54,16 +57,44 @@ def load_networks(path: Path = WEIGHTS) -> Networks:
 
     def network(name: str) -> PoseNetwork:
         part = PoseNetwork()
-        own = {
-            key.removeprefix(f"{name}."): value.float()
-            for key, value in tensors.items()
-            if key.startswith(f"{name}.")
-        }
-        counters = {
-            key: value for key, value in part.state_dict().items() if key.endswith("_tracked")
-        }
-        part.load_state_dict(own | counters)
+        state = part.state_dict()
+        for key in state:
+            if f"{name}.{key}" in tensors:
+                state[key] = tensors[f"{name}.{key}"].float()
+            if f"{name}.{key}.step" in tensors:
+                state[key] = state[key] * tensors[f"{name}.{key}.step"].float()
+        part.load_state_dict(state)
         return part.eval()
 
-    calibration = tensors[CALIBRATION].double().numpy() if CALIBRATION in tensors else np.zeros(3)
-    return Networks(network("coarse"), network("fine"), calibration)
+    return Networks(network("coarse"), network("fine"), tensors[CALIBRATION].double().numpy())
+
+
+def write_networks(
+    path: Path, states: dict[str, dict[str, Tensor]], calibration: Tensor, metadata: dict[str, str]
+) -> None:
+    """Write networks in a quarter of their size.
+
+    Kernels are stored as whole numbers of -127 to 127 and a step for each output channel, the rest
+    as float16.
+
+    Args:
+        path: the ``.safetensors`` file.
+        states: state of the networks ``coarse`` and ``fine``.
+        calibration: ``(3,)``, see `Networks.confidence`.
+        metadata: what the file says of itself.
+    """
+    tensors = {CALIBRATION: calibration}
+    for name, state in states.items():
+        for key, value in state.items():
+            full = f"{name}.{key}"
+            if key.endswith("num_batches_tracked"):
+                continue
+            if value.ndim < 2:
+                tensors[full] = value.half()
+                continue
+            channels = (-1, *[1] * (value.ndim - 1))
+            step = (value.flatten(1).abs().amax(1) / 127).clamp(min=1e-8).reshape(channels)
+            tensors[full] = (value / step).round().to(torch.int8).contiguous()
+            tensors[f"{full}.step"] = step
+    with whole(path) as partial:
+        partial.write_bytes(save(tensors, metadata))

@@ -17,14 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from scipy import optimize, special
 from scipy.spatial.transform import Rotation
 from train import Scans, load
 
 from ssus2mri.pose.estimate import estimate
 from ssus2mri.pose.placement import Placement
-from ssus2mri.pose.weights import CALIBRATION, Networks, evidence, load_networks
+from ssus2mri.pose.weights import Networks, evidence, load_networks, write_networks
 
 RIGHT_DEG = 10.0
 COPIES = 4  # of each scan: one as it is, the others spoiled
@@ -50,12 +49,12 @@ def main() -> None:
     spoiled = np.array([is_spoiled for _, _, is_spoiled in rows])
     half = np.repeat(np.arange(len(scans)) % 2 == 0, COPIES)
     report(special.expit(seen[~half] @ fit(seen[half], right[half])), right[~half], spoiled[~half])
+    calibration = torch.tensor(fit(seen, right), dtype=torch.float32)
     with safe_open(arguments.weights, "pt") as file:
         metadata = file.metadata()
-    tensors = load_file(arguments.weights)
-    tensors[CALIBRATION] = torch.tensor(fit(seen, right), dtype=torch.float32)
-    save_file(tensors, arguments.weights, metadata)
-    print("calibration:", tensors[CALIBRATION].tolist())
+    states = {name: getattr(networks, name).state_dict() for name in ("coarse", "fine")}
+    write_networks(arguments.weights, states, calibration, metadata)
+    print("calibration:", calibration.tolist())
 
 
 def judge(

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn import functional as F
@@ -26,6 +25,7 @@ from ssus2mri.pose.cube import directions, normalise, sample, white
 from ssus2mri.pose.estimate import estimate
 from ssus2mri.pose.network import CUBE, PoseNetwork
 from ssus2mri.pose.placement import Placement
+from ssus2mri.pose.weights import write_networks
 
 VALIDATION = 60  # the last scans of the folder
 BATCH = 16
@@ -99,17 +99,12 @@ def main() -> None:
         network = fit(network, train, phase, arguments.scale, state, state_file)
         weights[phase.name] = network
         print(phase.name, report(weights, validation), flush=True)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        f"{name}.{key}": value.half().contiguous()
-        for name, part in weights.items()
-        for key, value in part.state_dict().items()
-        if not key.endswith("num_batches_tracked")
-    }
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    save_file(tensors, arguments.out, {"commit": commit, "scans": str(len(train))})
+    states = {name: part.state_dict() for name, part in weights.items()}
+    metadata = {"commit": commit, "scans": str(len(train))}
+    write_networks(arguments.out, states, torch.zeros(3), metadata)
 
 
 def load(folder: Path) -> Scans:

@@ -77,10 +77,17 @@ def test_same_seed_same_bytes(tmp_path):
 
 def test_a_nan_stops_and_leaves_no_model(tmp_path, monkeypatch):
     paths = write_cohort(tmp_path)
-    volume = some_slices("us-a")
-    image = volume.image.copy()
-    image[:, 32, 32] = float("nan")
-    slices.write(replace(volume, image=image), paths[0])
+    read = slices.read
+
+    def with_nan(path):
+        """Slices of which one volume has what no file may have."""
+        volume = read(path)
+        image = volume.image.copy()
+        if volume.header.volume == "us-a":
+            image[:, 32, 32] = float("nan")
+        return replace(volume, image=image)
+
+    monkeypatch.setattr("ssus2mri.learn.data.dataset.slices.read", with_nan)
     with pytest.raises(InputError, match=r"loss `lat, app.* at step \d") as error:
         train(tmp_path, paths)
     assert not (tmp_path / "model.safetensors").exists()

@@ -44,6 +44,7 @@ def prepare(folder: Path, array: np.ndarray, head: np.ndarray, move: sitk.Transf
     volume.write(own_space, folder / "v_mask.nii.gz")
     volume.write(geometry.from_array(array.astype(np.float32), grid()), folder / "v.nii.gz")
     geometry.write_transform(move, folder / "v.tfm")
+    (folder / "v.json").write_text(json.dumps({"method": "given", "uncertain": False}))
     return folder / "v.nii.gz"
 
 
@@ -104,6 +105,16 @@ def test_header(tmp_path: Path) -> None:
     assert header.pathology == "cyst"
     assert (header.ga_weeks, header.spacing_mm, header.size) == (23.5, 2.0, SIZE)
     assert (header.low, header.high) == pytest.approx((low, high))
+
+
+def test_an_uncertain_pose_is_marked(tmp_path: Path) -> None:
+    image = prepare(tmp_path, intensities(), HEAD, shift(0, 0, 0))
+    assert run(image).header.uncertain is False
+    (tmp_path / "v.json").write_text(json.dumps({"method": "network", "uncertain": True}))
+    assert run(image).header.uncertain is True
+    (tmp_path / "v.json").unlink()
+    with pytest.raises(InputError, match=r"v\.json.*Run `align` again"):
+        run(image)
 
 
 def test_only_slices_with_enough_head(tmp_path: Path) -> None:
@@ -179,7 +190,7 @@ def test_plane(tmp_path: Path) -> None:
     geometry.write_transform(sitk.Similarity2DTransform(), tmp_path / "v.tfm")
     with pytest.raises(InputError, match=r"v\.json"):
         run(tmp_path / "v.nii.gz", plane="axial")
-    (tmp_path / "v.json").write_text(json.dumps({"index": 11}))
+    (tmp_path / "v.json").write_text(json.dumps({"method": "ellipse", "index": 11}))
     result = run(tmp_path / "v.nii.gz", plane="axial")
     assert (len(result), result.plane.tolist(), result.index.tolist()) == (1, [0], [11])
     unit = scaled(array, head, SETTINGS.us_percentiles)[0]

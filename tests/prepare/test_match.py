@@ -1,5 +1,6 @@
 """Training MR deformed onto a head: recovered where a known deformation moved it."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,7 +143,9 @@ def test_blend_needs_mr_with_contrast(tmp_path):
     volume.write(head(), tmp_path / "mask.nii.gz")
     geometry.write_transform(sitk.TranslationTransform(3), tmp_path / "mr.tfm")
     volume.write(image(mr()), tmp_path / "template.nii.gz")
-    with pytest.raises(InputError, match=r"mr\.nii\.gz: expected contrast within the brain"):
+
+    def average(quality: dict) -> None:
+        (tmp_path / "mr.json").write_text(json.dumps(quality))
         run_blend(
             [tmp_path / "mr.nii.gz"],
             masks=[tmp_path / "mask.nii.gz"],
@@ -152,6 +155,11 @@ def test_blend_needs_mr_with_contrast(tmp_path):
             percentiles=PERCENTILES,
             settings=SETTINGS,
         )
+
+    with pytest.raises(InputError, match=r"mr\.nii\.gz: expected contrast within the brain"):
+        average({"method": "search", "uncertain": False})
+    with pytest.raises(InputError, match=r"mr\.nii\.gz: expected .* whose pose is certain"):
+        average({"method": "search", "uncertain": True})
     assert not (tmp_path / "out.nii.gz").exists()
 
 
