@@ -105,6 +105,17 @@ def test_no_reference_is_refused():
         mr_entries([])
 
 
+def test_scans_of_uncertain_pose_are_left_out_and_named(tmp_path, caplog):
+    paths = [
+        store(tmp_path, slices("sure", run="ours")),
+        store(tmp_path, slices("unsure", run="ours", uncertain=True)),
+    ]
+    assert [scan.header.volume for scan in synthetic_entries(paths)] == ["sure"]
+    assert "unsure" in caplog.text
+    mr = [store(tmp_path, slices("mr", modality="mr", uncertain=True))]
+    assert mr_entries(mr) == []
+
+
 def test_different_grids_are_refused(tmp_path):
     fine = entry(store(tmp_path, slices("fine", spacing_mm=0.6)))
     coarse = entry(store(tmp_path, slices("coarse")))

@@ -169,6 +169,18 @@ def test_unfit_slice_files(tmp_path, volume, changes, message):
         dataset.load(paths)
 
 
+def test_volumes_of_uncertain_pose_are_not_trained_on(tmp_path, caplog):
+    paths = write_cohort(tmp_path)
+    certain = dataset.load(paths)
+    slices.write(some_slices("us-b", uncertain=True), tmp_path / "us-b.h5")
+    data = dataset.load(paths)
+    assert len(data.us) < len(certain.us)
+    assert "us-b" in caplog.text
+    slices.write(some_slices("us-a", uncertain=True), tmp_path / "us-a.h5")
+    with pytest.raises(InputError, match="none; uncertain of their pose: us-a, us-b"):
+        dataset.load(paths)
+
+
 def test_slices_of_two_sizes(tmp_path):
     paths = write_cohort(tmp_path)
     volume = some_slices("us-a")
