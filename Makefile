@@ -18,7 +18,7 @@ demo: .venv ## simulate a small cohort and run every stage on it
 	@echo "Report: file://$(CURDIR)/$(REPORT)"
 
 test: .venv ## all tests, the slow ones too
-	pytest
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 
 check: .venv ## format, style, types, workflow and the fast tests
 	ruff check
