@@ -24,7 +24,15 @@ BLENDED = [row.volume for row in plan.blended(MANIFEST)]
 SIDES = PROJECT.simulate.ultrasound.probe.used_sides
 TABLES = expand(
     "results/score/{table}.csv",
-    table=["table2", "table4", "table5", "position", "gap_closed", "summary", "pathology"],
+    table=[
+        "table2",
+        "table4",
+        "table5",
+        "position",
+        "gap_closed",
+        "summary",
+        "pathology",
+    ],
 )
 
 
