@@ -222,6 +222,18 @@ def rewritten(model, **changes):
     save_file(tensors, model, metadata | changes)
 
 
+def test_weights_that_are_no_numbers_are_refused(tmp_path, trained):
+    model = trained(tmp_path, "gan")
+    with safe_open(model, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    name = next(name for name, tensor in tensors.items() if tensor.is_floating_point())
+    tensors[name].flatten()[0] = float("nan")
+    save_file(tensors, model, metadata)
+    with pytest.raises(InputError, match=rf"NaN or infinite weights \({name}\)"):
+        read_model(model)
+
+
 def test_damaged_models_are_refused(tmp_path, trained):
     model = trained(tmp_path, "gan")
     rewritten(model, subjects="[]")
