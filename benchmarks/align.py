@@ -32,6 +32,7 @@ from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
 from ssus2mri.simulate.pose import generator
 from ssus2mri.simulate.template import run_template
+from ssus2mri.tissues import Tissue
 
 ROOT = Path(__file__).parents[1]
 WITHIN_DEG, WITHIN_MM = 10.0, 3.0
@@ -129,7 +130,8 @@ def make_template(settings: Project, labels: Path | None, folder: Path) -> Templ
     folder.mkdir(exist_ok=True)
     image = labels.with_name(labels.name.replace("_labels", "_t2w")) if labels else None
     run_template(settings.atlas, settings.simulate, out=folder, labels=labels, image=image)
-    return Template(*(volume.read(folder / f"{name}.nii.gz") for name in ("us", "mr", "labels")))
+    us, mr = (volume.read(folder / f"{name}.nii.gz") for name in ("us", "mr"))
+    return Template(us, mr, volume.read_labels(folder / "labels.nii.gz", tuple(Tissue)))
 
 
 def aligned(
@@ -145,7 +147,7 @@ def aligned(
         sitk.Cast(scan, sitk.sitkFloat32),
         head,
         template.us if modality == "us" else template.mr,
-        sitk.Cast(template.labels, sitk.sitkUInt8),
+        template.labels,
         modality=modality,
         transform=None,
         settings=settings.align,
@@ -175,7 +177,7 @@ def simulated_case(
         name, subject=name, modality=modality, ga_weeks=ga_weeks, anatomy=anatomy, settings=own
     )
     transform, *rest = aligned(scan.image, modality, ga_weeks, template, settings)
-    template_labels = sitk.Cast(template.labels, sitk.sitkUInt8)
+    template_labels = template.labels
     truth = through_upright(scan.pose, anatomy.labels, template_labels)
     return Result(*errors(transform, truth, head_of(scan.labels, "us")), *rest)
 
@@ -240,7 +242,7 @@ def turned_mr(path: Path, number: int, *, template: Template, settings: Project)
     transform, *rest = aligned(copy, "mr", ga_weeks, template, settings)
     own = sitk.Cast(labels, sitk.sitkUInt8)
     (own_centre, own_mm3), (centre_t, mm3) = (
-        middle(head_of(a, "mr")) for a in (own, sitk.Cast(template.labels, sitk.sitkUInt8))
+        middle(head_of(a, "mr")) for a in (own, template.labels)
     )
     scale = ball_radius_mm(mm3) / ball_radius_mm(own_mm3)
     matrix = scale * upright_rotation(template.labels).T @ upright_rotation(own)

@@ -102,7 +102,7 @@ def simulated_plane(number: int, *, template: Template, settings: Project) -> Pl
     scan = simulate(
         name, subject=name, modality="us", ga_weeks=ga_weeks, anatomy=anatomy, settings=own
     )
-    labels = sitk.Cast(template.labels, sitk.sitkUInt8)
+    labels = template.labels
     to_atlas = through_upright(scan.pose, anatomy.labels, labels)
     return cut(scan.image, head_of(scan.labels, "us"), to_atlas, -fan.axes[0], template)
 
@@ -123,7 +123,7 @@ def cut(
         to_probe: direction against the beam, image world.
         template: whose grid and thalami are used.
     """
-    level = thalamic_level(sitk.GetArrayViewFromImage(template.labels).astype(np.uint8))
+    level = thalamic_level(sitk.GetArrayViewFromImage(template.labels))
     grey = geometry.resample(sitk.Cast(image, sitk.sitkFloat32), template.us, to_atlas)
     seen = geometry.resample(
         sitk.Cast(image > 0, sitk.sitkUInt8), template.us, to_atlas, nearest=True
