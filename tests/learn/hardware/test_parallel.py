@@ -173,5 +173,5 @@ def test_a_signal_reaches_all_processes(tmp_path):
     finally:
         process.kill()
     assert process.returncode not in (0, -signal.SIGUSR1)
-    assert said.count("stopped; the same command goes on from here") == 1
+    assert said.count("stopped; the same command resumes from here") == 1
     assert torch.load(latest, weights_only=True)["state"]["epoch"] == 0
