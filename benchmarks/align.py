@@ -83,8 +83,8 @@ def main() -> None:
     numbers = range(arguments.first, arguments.first + max(arguments.us, arguments.mr))
     with ProcessPoolExecutor(arguments.workers) as pool:
 
-        def show(name: str, of_one, cases) -> None:
-            results = list(pool.map(of_one, cases))
+        def show(name: str, judge, cases) -> None:
+            results = list(pool.map(judge, cases))
             print_row(name, results, settings.align.min_confidence)
             if arguments.verbose:
                 for case, result in zip(cases, results, strict=True):

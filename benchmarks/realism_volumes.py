@@ -58,14 +58,14 @@ def main() -> None:
         low, high = np.nanpercentile([measure.of(plane) for plane in planes], [5, 95], axis=0)
         for name, plane in real.items():
             values = measure.of(plane)
-            known = np.isfinite(values)
+            finite = np.isfinite(values)
             within = (values >= low) & (values <= high)
             outside = [
                 f"{measure.bins[k]} {values[k]:.1f} ({low[k]:.1f} to {high[k]:.1f})"
-                for k in np.flatnonzero(known & ~within)
+                for k in np.flatnonzero(finite & ~within)
             ]
             print(
-                f"{measure.name:22}{name:16}{within[known].sum():>4} of {known.sum():>3} bins"
+                f"{measure.name:22}{name:16}{within[finite].sum():>4} of {finite.sum():>3} bins"
                 f"   {'; '.join(outside[:4])}"
             )
     if arguments.picture:

@@ -1,9 +1,9 @@
 """Settings of the randomised scanner: ranges of what differs from one scanner to the next."""
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from ssus2mri.config.base import Interval, Section
-from ssus2mri.config.ultrasound import SIDES
+from ssus2mri.config.ultrasound import SideShares
 
 
 class RandomiseSettings(Section):
@@ -15,7 +15,7 @@ class RandomiseSettings(Section):
 
     share: float = Field(ge=0, le=1, description="of ultrasound scans, by a random scanner")
     # The probe.
-    sides: dict[str, float] = Field(description="share of scans from each side of the head")
+    sides: SideShares = Field(description="share of scans from each side of the head")
     tilt_deg: Interval = Field(description="std of each of three turns, degrees")
     gap_mm: Interval = Field(description="array surface to skull, mm")
     offset_mm: Interval = Field(description="head beside the fan's axis, std, mm")
@@ -50,10 +50,3 @@ class RandomiseSettings(Section):
     persistence: Interval = Field(description="share of a plane that is the plane before it")
     boxes: int = Field(ge=0, le=10, description="most black boxes burnt into the image")
     box_mm: Interval = Field(description="edge of a box, mm")
-
-    @field_validator("sides")
-    @classmethod
-    def _every_side(cls, value: dict[str, float]) -> dict[str, float]:
-        if set(value) != set(SIDES) or min(value.values()) < 0 or sum(value.values()) <= 0:
-            raise ValueError(f"one share >= 0 for each of {list(SIDES)}, not all 0")
-        return value

@@ -1,14 +1,24 @@
 """Settings of the simulated ultrasound: tissues, probe, propagation and display."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ssus2mri.config.base import Range, Section
 from ssus2mri.tissues import Tissue
 
 SIDES = ("right", "left", "front", "back", "top")
 """Of the head: where the probe can stand."""
+
+
+def _every_side(value: dict[str, float]) -> dict[str, float]:
+    if set(value) != set(SIDES) or min(value.values()) < 0 or sum(value.values()) <= 0:
+        raise ValueError(f"one share >= 0 for each of {list(SIDES)}, not all 0")
+    return value
+
+
+SideShares = Annotated[dict[str, float], AfterValidator(_every_side)]
+"""Share of scans from each side of the head."""
 
 
 class TissueAcoustics(Section):
@@ -25,7 +35,7 @@ class TissueAcoustics(Section):
 class ProbeSettings(Section):
     """Section ``simulate.ultrasound.probe``: a curved array, swept mechanically."""
 
-    sides: dict[str, float] = Field(description="share of scans from each side of the head")
+    sides: SideShares = Field(description="share of scans from each side of the head")
     tilt_deg: float = Field(ge=0, le=90, description="std of each of three turns, degrees")
     distance_mm: Range = Field(description="array surface to centre of the head, mm")
     offset_mm: float = Field(ge=0, description="head beside the fan's axis, std, mm")
@@ -44,13 +54,6 @@ class ProbeSettings(Section):
     elevation_focus_mm: float = Field(gt=0, description="depth of the lens's focus, mm")
     spread: float = Field(ge=0, description="lateral std gained a mm away from the focus")
     elevation_spread: float = Field(ge=0, description="the same across planes")
-
-    @field_validator("sides")
-    @classmethod
-    def _every_side(cls, value: dict[str, float]) -> dict[str, float]:
-        if set(value) != set(SIDES) or min(value.values()) < 0 or sum(value.values()) <= 0:
-            raise ValueError(f"one share >= 0 for each of {list(SIDES)}, not all 0")
-        return value
 
     @property
     def used_sides(self) -> list[str]:
