@@ -12,7 +12,8 @@ help: ## this list
 	@grep -E '^[a-z.]+:.*##' Makefile | sed -E 's/^([a-z.]+):.*## /  make \1\t/' | expand -t 18
 
 demo: .venv ## simulate a small cohort and run every stage on it
-	snakemake --cores $(CORES) --quiet rules --configfile config/small.yaml config/demo.yaml \
+	@bash -o pipefail -c 'snakemake --cores $(CORES) --configfile config/small.yaml config/demo.yaml 2>&1 \
+		| python workflow/progress.py logs/demo.log' \
 		|| { echo; echo "The last log says:"; tail -n 5 "$$(ls -t logs/*/*.log | head -n 1)"; exit 1; }
 	@echo
 	@echo "Report: file://$(CURDIR)/$(REPORT)"

@@ -33,23 +33,23 @@ def sample(
     """Sample the cubes of some placements.
 
     Args:
-        volume: ``(1, D, H, W)`` or ``(N, D, H, W)`` float.
+        volume: ``(1 or N, C, D, H, W)`` float.
         to_index: ``(1 or N, 3, 4)``, world x, y, z, 1 (mm) -> index x, y, z.
         rotation: ``(N, 3, 3)``.
         centre_mm: ``(N, 3)``.
         radius_mm: ``(N,)``.
 
     Returns:
-        ``(N, 1, CUBE, CUBE, CUBE)``, linear between voxels, 0 outside the volume.
+        ``(N, C, CUBE, CUBE, CUBE)``, linear between voxels, 0 outside the volume.
     """
     count = len(rotation)
-    size = torch.tensor(volume.shape[:0:-1], dtype=volume.dtype)  # x, y, z
+    size = torch.tensor(volume.shape[:1:-1], dtype=volume.dtype)  # x, y, z
     to_world = rotation.transpose(1, 2) * radius_mm[:, None, None]
     matrix = to_index[:, :, :3] @ to_world
     offset = (to_index[:, :, :3] @ centre_mm[:, :, None])[..., 0] + to_index[:, :, 3]
     index = directions().reshape(1, -1, 3) @ matrix.transpose(1, 2) + offset[:, None]
     grid = (2 * index + 1) / size - 1  # index -0.5 is -1: align_corners=False
-    volumes = volume[:, None].expand(count, -1, -1, -1, -1)
+    volumes = volume.expand(count, -1, -1, -1, -1)
     return F.grid_sample(volumes, grid.reshape(count, CUBE, CUBE, CUBE, 3), align_corners=False)
 
 

@@ -113,7 +113,7 @@ def _step(
     """Correct some placements by what the network sees in their cubes."""
     rotation, centre, radius = (torch.tensor(value, dtype=torch.float32) for value in starts)
     turn, shift, log_size = network(
-        normalise(sample(volume, to_index, rotation, centre, radius)).contiguous(
+        normalise(sample(volume[:, None], to_index, rotation, centre, radius)).contiguous(
             memory_format=torch.channels_last_3d
         )
     )

@@ -42,7 +42,9 @@ class PoseNetwork(nn.Module):
 
     def forward(self, cubes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
-        out = self.head(self.features(cubes))
+        features = self.features(cubes)
+        with torch.autocast(cubes.device.type, enabled=False):  # angles need float32
+            out = self.head(features.float())
         return orthonormal(out[:, :6]), out[:, 6:9], out[:, 9]
 
 
