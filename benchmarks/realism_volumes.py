@@ -43,7 +43,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--picture", type=Path, help="simulated planes, PNG")
     arguments = parser.parse_args()
-    settings = load(ROOT / "config" / "config.yaml", {"simulate": {"randomise": {"share": 1.0}}})
+    simulated = {"size": 192, "spacing_mm": 0.5, "randomise": {"share": 1.0}}  # voxels of the real
+    settings = load(ROOT / "config" / "config.yaml", {"simulate": simulated})
     folder = Path("/tmp/align-built-in")
     template = make_template(settings, None, folder)
     with ProcessPoolExecutor(arguments.workers) as pool:

@@ -41,7 +41,7 @@ def test_the_cube_of_the_right_placement_is_upright() -> None:
     size, spacing = 60, 1.5
     z, y, x = (np.indices([size] * 3) - (size - 1) / 2) * spacing
     away = np.sqrt((x - at_mm[0]) ** 2 + (y - at_mm[1]) ** 2 + (z - at_mm[2]) ** 2)
-    volume = torch.tensor((away < 4.0).astype(np.float32))[None]
+    volume = torch.tensor((away < 4.0).astype(np.float32))[None, None]
     middle_index = torch.full((3, 1), (size - 1) / 2)
     to_index = torch.cat([torch.eye(3) / spacing, middle_index], dim=1)[None]
     cube = sample(
