@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from ssus2mri import __version__
-from ssus2mri.commands import runs, scans
+from ssus2mri.commands import evaluate, runs, scans
 from ssus2mri.commands.options import DEFAULT
 from ssus2mri.errors import InputError
 
@@ -90,6 +90,7 @@ def init(
 
 app.add_typer(scans.app)
 app.add_typer(runs.app)
+app.add_typer(evaluate.app)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "prepare": {"pose"},
     "models": set(),
     "learn": {"models"},
-    "infer": {"models", "learn"},
+    "infer": {"models", "learn", "evaluate"},
     "evaluate": set(),
     "render": {"evaluate"},
 }

@@ -3,7 +3,7 @@ import pytest
 from phantom_evaluate import picture
 from skimage.metrics import structural_similarity
 
-from ssus2mri.measures import mae, psnr, ssim
+from ssus2mri.measures import dice, mae, ms_ssim, nmi, psnr, ssim
 
 WHOLE = np.ones((64, 64), bool)
 
@@ -72,3 +72,51 @@ def test_mae_of_an_empty_mask_is_unknown():
 def test_psnr_of_nan_is_not_the_best():
     nothing = np.full((8, 8), np.nan)
     assert np.isnan(psnr(nothing, np.zeros((8, 8)), np.ones((8, 8), bool), cap_db=100.0))
+
+
+WEIGHTS = (0.0448, 0.2856, 0.3001)
+
+
+def test_ms_ssim_of_a_slice_and_itself_and_of_its_negative():
+    image, head = picture()
+
+    assert ms_ssim(image, image, head, weights=WEIGHTS) == pytest.approx(1.0, abs=1e-12)
+    assert ms_ssim(image, (1 - image) * head, head, weights=WEIGHTS) == 0.0
+
+
+def test_ms_ssim_of_one_scale_is_ssim():
+    image, head = picture()
+
+    value = ms_ssim(image, noisy(image), head, weights=(0.3,))
+    assert value == pytest.approx(ssim(image, noisy(image), head))
+
+
+def test_ms_ssim_is_forgiving_of_fine_noise():
+    image, head = picture()
+
+    assert ms_ssim(image, noisy(image), head, weights=WEIGHTS) > ssim(image, noisy(image), head)
+
+
+def test_ms_ssim_of_a_slice_too_small_for_its_scales_is_unknown():
+    image, head = picture(size=32)
+
+    assert ms_ssim(image, image, head, weights=WEIGHTS) is None
+
+
+def test_mutual_information_is_blind_to_a_change_of_contrast():
+    image = np.repeat(np.arange(8) / 8, 8).reshape(8, 8)
+    whole = np.ones((8, 8), bool)
+
+    assert nmi(image, 1 - image, whole, bins=8) == pytest.approx(1.0)
+    assert nmi(image, image.T, whole, bins=8) == pytest.approx(0.0, abs=1e-12)
+    assert nmi(image, np.full((8, 8), 0.5), whole, bins=8) == 0.0
+
+
+def test_dice_of_known_overlaps():
+    left, top = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
+    left[:, :2], top[:2] = True, True
+
+    assert dice(left, left) == 1.0
+    assert dice(left, top) == 0.5
+    assert dice(left, ~left) == 0.0
+    assert dice(left & False, left & False) is None

@@ -15,14 +15,17 @@ VOLUMES, SIMULATED, RUNS = 6, 5, 4
 
 REPORT = {"score": 1, "render": 1}
 EVALUATE = {"register": RUNS, "compare": RUNS, **REPORT}
-SYNTHESIZE = {"synthesize": RUNS, **EVALUATE}
+SYNTHESIZE = {"synthesize": RUNS, "probe": RUNS, **EVALUATE}
 TRAIN = {"train": RUNS, **SYNTHESIZE}
 EXTRACT = {"extract": VOLUMES, "match": 1, **TRAIN}
 ALIGN = {"align": VOLUMES, "blend": 1, **EXTRACT}
 VIEW = {"view": 2}
 CROP = {"crop": VOLUMES, **ALIGN}
 SIMULATE = {"template": 1, **VIEW, "simulate": SIMULATED, "crop": SIMULATED, **ALIGN}
-ONE_RUN = {"train": 1, "synthesize": 1, "register": 1, "compare": 1, **REPORT}
+ONE_RUN = {
+    **dict.fromkeys(("train", "synthesize", "register", "compare", "probe"), 1),
+    **REPORT,
+}
 NOT_TRAINED = {name: 1 for name in ONE_RUN if name != "train"}
 MATCH = {"match": 1, **NOT_TRAINED}
 BLEND = {"blend": 1, **MATCH}
@@ -62,6 +65,7 @@ def test_whole_run_leaves_what_the_design_promises(project):
                 "pathology",
             )
         ),
+        *(f"{stage}/ours.csv" for stage in ("register", "compare", "probe")),
         *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy", "matched")),
         *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy", "matched")),
         "align/us-5.tfm",
@@ -112,6 +116,7 @@ SETTINGS = {
     "synthesize": ("synthesize: {fuse: false}", SYNTHESIZE),
     "register": ("register: {slices_per_volume: 4}", {"register": RUNS, **REPORT}),
     "compare": ("compare: {slices_per_volume: 4}", {"compare": RUNS, **REPORT}),
+    "probe": ("probe: {slices_per_volume: 4}", {"probe": RUNS}),
     "score": ("score: {confidence: 0.9}", REPORT),
     "render": ("render: {title: Another}", {"render": 1}),
     "split, with no subject to decide": ("split: {test: 0.3}", {}),
@@ -135,12 +140,13 @@ CODE = {
     "prepare/extract.py": {"blend": 1, **EXTRACT},
     "prepare/blend.py": BLEND,
     "prepare/match.py": MATCH,
-    "deform.py": {"blend": 1, "match": 1, "synthesize": 1, **EVALUATE},
+    "deform.py": {"blend": 1, "match": 1, "synthesize": 1, "probe": 1, **EVALUATE},
     "models/generator.py": TRAIN,
     "methods.py": TRAIN,
     "learn/train.py": TRAIN,
     "infer/synthesize.py": SYNTHESIZE,
     "infer/roi.py": SYNTHESIZE,
+    "infer/probe.py": {"probe": RUNS},
     "evaluate/register.py": {"register": RUNS, **REPORT},
     "evaluate/compare.py": {"compare": RUNS, **REPORT},
     "evaluate/position.py": {"compare": RUNS, **REPORT},

@@ -1,9 +1,13 @@
 """Settings of the evaluation stages: register, compare, score, render."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from ssus2mri.config.base import Section
+from ssus2mri.config.base import Interval, Section
 from ssus2mri.config.deform import FfdSettings
+
+Weight = Annotated[float, Field(gt=0, le=1)]
 
 
 class RegisterSettings(Section):
@@ -47,7 +51,29 @@ class CompareSettings(Section):
         ge=0, lt=1, description="largest error of an index that counts as right, share of the range"
     )
     ssim: SsimSettings
+    ms_ssim_weights: list[Weight] = Field(
+        min_length=1,
+        max_length=5,
+        description="exponents of the scales of MS-SSIM, finest first",
+    )
+    nmi_bins: int = Field(ge=2, le=256, description="bins of each axis of the joint histogram")
     ffd: FfdSettings
+
+
+class ProbeSettings(Section):
+    """Section ``probe``: squares stamped into ultrasound."""
+
+    slices_per_volume: int = Field(ge=1, description="slices stamped per test volume")
+    size_mm: Interval = Field(description="edge of a square, mm")
+    most_squares: int = Field(ge=2, le=9, description="squares of `multiple`: from 2 up to this")
+    margin_mm: float = Field(ge=0, description="least distance from the head's border, mm")
+    apart_mm: float = Field(ge=0, description="least distance between squares, mm")
+    intensity: float = Field(ge=0, le=1, description="of the squares, in ultrasound in [0, 1]")
+    threshold: float = Field(
+        gt=0, lt=1, description="change of the synthetic MR, in [0, 1], that counts as preserved"
+    )
+    psnr_cap_db: float = Field(gt=0, description="PSNR of a pattern recovered exactly, dB")
+    seed: int = Field(ge=0, description="seed of places and sizes")
 
 
 class ScoreSettings(Section):

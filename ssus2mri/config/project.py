@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, field_validator
 from ssus2mri.config.base import FileName, Section, load_yaml, merge, parse, problems
 from ssus2mri.config.evaluate import (
     CompareSettings,
+    ProbeSettings,
     RegisterSettings,
     RenderSettings,
     ScoreSettings,
@@ -54,6 +55,7 @@ class Project(Section):
     )
     enabled_runs: list[str] = Field(min_length=1, description="runs to train and compare")
     synthesize: SynthesizeSettings
+    probe: ProbeSettings
     register_: RegisterSettings = Field(alias="register")
     compare: CompareSettings
     score: ScoreSettings

@@ -12,10 +12,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ssus2mri.config.evaluate import CompareSettings
-from ssus2mri.errors import InputError
 from ssus2mri.evaluate import ffd, tables
 from ssus2mri.evaluate.pairs import (
     Entry,
@@ -26,10 +23,11 @@ from ssus2mri.evaluate.pairs import (
     load,
     pair_nearest,
     require_same_grid,
+    source_of,
     synthetic_entries,
 )
 from ssus2mri.evaluate.position import errors
-from ssus2mri.measures import Mask, Slice, mae, psnr, ssim
+from ssus2mri.measures import Mask, Slice, mae, ms_ssim, nmi, psnr, ssim
 from ssus2mri.slices import read
 from ssus2mri.tissues import INTRACRANIAL
 
@@ -50,10 +48,16 @@ def likeness(
         settings: section ``compare``.
 
     Returns:
-        ``ssim``, ``psnr`` (dB) and ``mae``.
+        ``ssim``, ``ms_ssim``, ``nmi``, ``psnr`` (dB) and ``mae`` in the head; ``ssim_brain`` where
+        the real MR shows something, which is left unknown (None) if that is nowhere.
     """
+    constants = settings.ssim.model_dump()
+    brain = head & (real > 0)
     return {
-        "ssim": ssim(synthetic, real, head, **settings.ssim.model_dump()),
+        "ssim": ssim(synthetic, real, head, **constants),
+        "ssim_brain": ssim(synthetic, real, brain, **constants) if brain.any() else None,
+        "ms_ssim": ms_ssim(synthetic, real, head, weights=settings.ms_ssim_weights, **constants),
+        "nmi": nmi(synthetic, real, head, bins=settings.nmi_bins),
         "psnr": psnr(synthetic, real, head, cap_db=settings.psnr_cap_db),
         "mae": mae(synthetic, real, head),
     }
@@ -105,10 +109,10 @@ def run_compare(
     """
     scans = synthetic_entries(synthetic)
     entries = [entry(path) for path in extracts]
-    sources = {us.header.volume: us for us in entries if us.header.modality == "us"}
+    sources = [us for us in entries if us.header.modality == "us"]
     rows: list[dict[str, object]] = []
     for scan in scans:
-        rows += _truth_rows(scan, _source(scan, sources), settings)
+        rows += _truth_rows(scan, source_of(scan, sources), settings)
         mrs = [
             mr
             for mr in entries
@@ -119,27 +123,6 @@ def run_compare(
         rows += _pair_rows(scan, mrs, settings)
         rows += _position_rows(scan, settings)
     tables.write(rows, COLUMNS, out)
-
-
-def _source(scan: Entry, sources: dict[str, Entry]) -> Entry:
-    source = sources.get(scan.header.volume)
-    if source is None:
-        raise InputError(
-            str(scan.path),
-            expected=f"the US slice file of {scan.header.volume} among --extracts",
-            found=", ".join(sorted(sources)) or "no US slice file",
-            do="Add results/extract/{volume}.h5 of this scan.",
-        )
-    require_same_grid(scan, source)
-    same = np.array_equal(scan.plane, source.plane) and np.array_equal(scan.index, source.index)
-    if not same:
-        raise InputError(
-            str(scan.path),
-            expected=f"the {len(source.plane)} slices of {source.path}",
-            found=f"{len(scan.plane)} slices, not the same planes and indices",
-            do="Run `synthesize` again.",
-        )
-    return source
 
 
 def _truth_rows(scan: Entry, source: Entry, settings: CompareSettings) -> list[dict[str, object]]:

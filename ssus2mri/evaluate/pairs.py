@@ -204,3 +204,37 @@ def require_same_grid(scan: Entry, reference: Entry) -> None:
             found=f"edge {a.size}, {a.spacing_mm:g} mm",
             do="Run `align` and all later stages again with the same setting of `atlas`.",
         )
+
+
+def source_of(scan: Entry, ultrasound: Sequence[Entry]) -> Entry:
+    """Return the ultrasound that a scan was synthesised from.
+
+    Args:
+        scan: synthetic slices.
+        ultrasound: slice files that `extract` wrote.
+
+    Returns:
+        The one of the scan's volume.
+
+    Raises:
+        InputError: none of them, another grid, or other slices.
+    """
+    sources = {us.header.volume: us for us in ultrasound}
+    source = sources.get(scan.header.volume)
+    if source is None:
+        raise InputError(
+            str(scan.path),
+            expected=f"the US slice file of {scan.header.volume} among --extracts",
+            found=", ".join(sorted(sources)) or "no US slice file",
+            do="Add results/extract/{volume}.h5 of this scan.",
+        )
+    require_same_grid(scan, source)
+    same = np.array_equal(scan.plane, source.plane) and np.array_equal(scan.index, source.index)
+    if not same:
+        raise InputError(
+            str(scan.path),
+            expected=f"the {len(source.plane)} slices of {source.path}",
+            found=f"{len(scan.plane)} slices, not the same planes and indices",
+            do="Run `synthesize` again.",
+        )
+    return source

@@ -26,7 +26,11 @@ POSITION = (
     "index_error",
     "index_error_mm",
 )
-COMPARE = (*TEXT, "ssim", "psnr", "mae", "ssim_registered", *POSITION)
+COMPARE = (
+    *TEXT,
+    *("ssim", "ssim_brain", "ms_ssim", "nmi", "psnr", "mae", "ssim_registered"),
+    *POSITION,
+)
 
 
 def write(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Path) -> None:

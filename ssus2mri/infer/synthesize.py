@@ -95,7 +95,7 @@ def run_synthesize(
     """
     loaded = read_model(model)
     for path in extracts:
-        _check(loaded, model, slices.read_header(path), path)
+        require_unseen(loaded, model, slices.read_header(path), path)
     traits = loaded.settings.traits
     if traits.shown_match and matched is None:
         raise missing_match(run)
@@ -126,7 +126,18 @@ def run_synthesize(
         logger.info("%s: %s, %d slices", run, name, len(synthetic))
 
 
-def _check(loaded: Model, model: Path, header: Header, path: Path) -> None:
+def require_unseen(loaded: Model, model: Path, header: Header, path: Path) -> None:
+    """Refuse slices that are no ultrasound, or of a subject that the model was trained on.
+
+    Args:
+        loaded: the model.
+        model: its file.
+        header: of the slices.
+        path: their file.
+
+    Raises:
+        InputError: either.
+    """
     if header.modality != "us":
         raise InputError(
             str(path),

@@ -36,7 +36,8 @@ def test_perfect_synthesis_of_a_simulated_scan(tmp_path):
     assert tuple(rows.columns) == COLUMNS
     assert rows["kind"].tolist() == ["truth"] * 3
     assert rows["pathology"].isna().all()
-    assert (rows["ssim"] == 1).all()
+    for measure in ("ssim", "ssim_brain", "ms_ssim", "nmi"):
+        assert (rows[measure] == 1).all(), measure
     assert (rows["psnr"] == 100).all()
     assert (rows["mae"] == 0).all()
     assert (rows["mae_cortex"] == 0).all()

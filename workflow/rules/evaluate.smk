@@ -48,6 +48,35 @@ rule compare:
         " --out={output.rows} --settings={params.settings:q} &> {log}"
 
 
+rule probe:
+    """Stamp squares into test ultrasound and look for them in a run's synthesis: a row per slice."""
+    input:
+        model="results/train/{run}/model.safetensors",
+        us=extracts("us", "test"),
+        matched=matched("test"),
+    output:
+        rows="results/probe/{run}.csv",
+    log:
+        "logs/probe/{run}.log",
+    benchmark:
+        "results/benchmark/probe/{run}.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=settings("probe"),
+        synthesis=settings("synthesize"),
+        matched=match_folder,
+        code=fingerprint("ssus2mri.infer.probe"),
+    shell:
+        "ssus2mri probe {input.model} {input.us} --run={wildcards.run} --out={output.rows}"
+        " --settings={params.settings:q} --synthesis={params.synthesis:q} --threads={threads}"
+        " --matched={params.matched:q} &> {log}"
+
+
 rule score:
     """Derive the tables from the rows of all runs."""
     input:

@@ -1,0 +1,43 @@
+"""Stages that measure a run's synthesis by other means than likeness: probe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssus2mri.commands.options import DEFAULT, Matched, Out, Run, Settings, Threads, apart
+from ssus2mri.config.base import load_section
+
+app = typer.Typer()
+
+
+@app.command()
+def probe(
+    model: Annotated[Path, typer.Argument(help="model.safetensors of the run.")],
+    extracts: Annotated[list[Path], typer.Argument(help="US slice files.")],
+    run: Run,
+    out: Out,
+    settings: Settings = DEFAULT,
+    synthesis: Annotated[
+        str, typer.Option(help="Section `synthesize` as JSON, or a whole configuration file.")
+    ] = DEFAULT,
+    threads: Threads = 1,
+    matched: Matched = "",
+) -> None:
+    """Stamp squares into ultrasound and look for them in the synthesis: a row per slice."""
+    from ssus2mri.config.evaluate import ProbeSettings
+    from ssus2mri.config.learn import SynthesizeSettings
+    from ssus2mri.infer.probe import run_probe
+
+    apart({"--out": out}, model, *extracts)
+
+    run_probe(
+        model,
+        extracts,
+        run=run,
+        out=out,
+        settings=load_section(ProbeSettings, settings, "probe"),
+        synthesis=load_section(SynthesizeSettings, synthesis, "synthesize"),
+        threads=threads,
+        matched=Path(matched) if matched else None,
+    )
