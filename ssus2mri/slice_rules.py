@@ -16,12 +16,18 @@ DTYPES = {
     "index": "i",
     "labels": "u",
     "predicted_position": "f",
+    "checksum": "u",
 }
 """Kinds of numbers of each dataset."""
 STACKS = ("image", "head", "truth", "labels")
+SMALL = ("plane", "index", "predicted_position")
+OPTIONAL = ("truth", "labels", "predicted_position")
 MOST_SLICES, MOST_EDGE = 100_000, 4096
 _SLACK = 1e-2
-_TEXT = ("volume", "subject", "modality", "split", "space", "run", "pathology", "version")
+_TEXT = (
+    *("volume", "subject", "modality", "split", "space", "run"),
+    *("pathology", "certificate", "version"),
+)
 
 
 def header_fault(values: Mapping[str, Any]) -> str:
@@ -75,6 +81,7 @@ def layout_fault(shapes: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) ->
         return f"dataset image of shape {image}"
     expected: dict[str, tuple[int, ...]] = dict.fromkeys(STACKS, image)
     expected |= {"plane": image[:1], "index": image[:1], "predicted_position": (image[0], 2)}
+    expected["checksum"] = (image[0], sum(name in shapes for name in STACKS))
     for name, (shape, dtype) in shapes.items():
         if shape != expected[name]:
             return f"dataset {name} of shape {shape}, not {expected[name]}"

@@ -1,13 +1,16 @@
-"""The HDF5 layout of slices: one file a volume, one slice a chunk. The only h5py import.
+"""The HDF5 layout of slices: one file a volume, one slice a chunk.
 
 Datasets: ``image (S, H, W)`` float16 in [0, 1]; ``plane (S,)`` uint8, an index into `PLANES`;
 ``index (S,)`` int16, the slice's index in atlas space; ``head (S, H, W)`` bool. Where known
 (simulated volumes): ``truth (S, H, W)`` float16, the MR of the same anatomy at the same place;
 ``labels (S, H, W)`` uint8, `ssus2mri.tissues.Tissue`. Where the run predicts it:
 ``predicted_position (S, 2)`` float32, a plane and an index (not rounded) as those of the slices.
+``checksum (S, stacks)`` uint32 has a column for each stack of slices, in the order of
+`slice_rules.STACKS`.
 
-Attributes: those of `Header`. Arrays of a plane are views of the atlas volume ``a[z, y, x]``: axial
-``a[k]``, coronal ``a[:, k]``, sagittal ``a[:, :, k]``.
+Attributes: those of `Header`, and ``seal``; `ssus2mri.checksum` says what it covers. Arrays of a
+plane are views of the atlas volume ``a[z, y, x]``: axial ``a[k]``, coronal ``a[:, k]``, sagittal
+``a[:, :, k]``.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -18,14 +21,14 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ssus2mri import __version__, slice_rules
+from ssus2mri import __version__, checksum, slice_file, slice_rules
 from ssus2mri.errors import InputError
 from ssus2mri.files import whole
+from ssus2mri.slice_file import CHECKSUM, SEAL
+from ssus2mri.slice_rules import SMALL, STACKS
 
 PLANES = ("axial", "coronal", "sagittal")
 SAGITTAL = PLANES.index("sagittal")
-OPTIONAL = ("truth", "labels", "predicted_position")
-ADDED = ("pathology", "uncertain")  # attributes that older files lack
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Header:
     ``space`` is ``atlas``; ``low`` and ``high`` are the original intensities shown as 0 and 1;
     ``run`` is empty but for synthetic slices, ``pathology`` but for subjects that have one;
     ``uncertain`` scans, whose pose may be wrong, are neither trained on nor scored;
+    ``certificate`` is the hash of the subjects that the model of synthetic slices has seen, and
+    ``seen`` says that this subject is one of them, so that no score of it is a test;
     ``size`` is the edge of the atlas grid in voxels and ``origin_mm`` the world point of its first
     one, as many numbers as the image has dimensions.
     """
@@ -53,7 +58,12 @@ class Header:
     run: str = ""
     pathology: str = ""
     uncertain: bool = False
+    certificate: str = ""
+    seen: bool = False
     version: str = __version__
+
+
+_NAMES = tuple(field.name for field in fields(Header))
 
 
 @dataclass(frozen=True)
@@ -80,25 +90,34 @@ def write(slices: Slices, path: Path) -> None:
         slices: what to write; float images are stored as float16.
         path: the ``.h5`` file.
     """
-    # A file that nobody else knows yet needs no lock, which some network file systems lack.
-    with whole(path) as partial, h5py.File(partial, "w", locking=False) as file:
-        for name in ("image", "head", "truth", "labels"):
-            array = getattr(slices, name)
-            if array is not None:
-                stored = array.astype(np.float16) if array.dtype.kind == "f" else array
-                file.create_dataset(
-                    name,
-                    data=stored,
-                    chunks=(1, *stored.shape[1:]),
-                    compression="gzip",
-                    compression_opts=1,
-                    shuffle=True,
-                )
-        for name in ("plane", "index", "predicted_position"):
-            array = getattr(slices, name)
-            if array is not None:
-                file.create_dataset(name, data=array)
-        file.attrs.update(asdict(slices.header))
+    stacks = {name: _half(array) for name in STACKS if (array := getattr(slices, name)) is not None}
+    small = {name: array for name in SMALL if (array := getattr(slices, name)) is not None}
+    # A file that nobody else knows yet needs no lock, which some network file systems lack. The
+    # layout of HDF5 1.10 has checksums of its own structure, the oldest has none.
+    with (
+        whole(path) as partial,
+        h5py.File(partial, "w", locking=False, libver=("v110", "v110")) as file,
+    ):
+        for name, stack in stacks.items():
+            file.create_dataset(
+                name,
+                data=stack,
+                chunks=(1, *stack.shape[1:]),
+                compression="gzip",
+                compression_opts=1,
+                shuffle=True,
+            )
+        small[CHECKSUM] = np.stack([checksum.of_slices(stack) for stack in stacks.values()], axis=1)
+        for name, array in small.items():
+            file.create_dataset(name, data=array)
+        attributes = asdict(slices.header)
+        attributes[SEAL] = checksum.seal(attributes, small)
+        for name, value in attributes.items():
+            file.attrs[name] = slice_file.fixed(value) if isinstance(value, str) else value
+
+
+def _half(array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(np.float16) if array.dtype.kind == "f" else array
 
 
 def read(path: Path) -> Slices:
@@ -114,21 +133,26 @@ def read(path: Path) -> Slices:
         InputError: the file is missing, is not HDF5, lacks a dataset or attribute, or holds what
             no slice file does: see `slice_rules`.
     """
-    with _opened(path) as file:
-        header, datasets = _header(path, file), _datasets(path, file)
-        try:
-            arrays = {name: dataset[:] for name, dataset in datasets.items()}
-        except (OSError, RuntimeError, ValueError) as error:  # damaged chunks
-            raise _bad(path, str(error)) from error
+    with slice_file.opened(path) as file, slice_file.guarded(path):
+        header, datasets = _header(path, file), slice_file.datasets(path, file)
+        arrays = {name: dataset[:] for name, dataset in datasets.items()}
         for name, array in arrays.items():
-            _require(path, slice_rules.content_fault(name, array, header.size))
-        return Slices(header=header, **arrays)
+            slice_file.require(path, slice_rules.content_fault(name, array, header.size))
+        slice_file.require_sealed(path, file, _NAMES, datasets)
+    checksums = arrays.pop(CHECKSUM)
+    for column, name in enumerate(name for name in STACKS if name in arrays):
+        damaged = np.flatnonzero(checksum.of_slices(arrays[name]) != checksums[:, column])
+        if len(damaged):
+            raise slice_file.damaged(path, f"slice {damaged[0]} of dataset {name}")
+    return Slices(header=header, **arrays)
 
 
 def read_header(path: Path) -> Header:
     """Read only what a slice file says of itself; see `read`."""
-    with _opened(path) as file:
-        return _header(path, file)
+    with slice_file.opened(path) as file, slice_file.guarded(path):
+        header = _header(path, file)
+        slice_file.require_sealed(path, file, _NAMES, slice_file.datasets(path, file))
+        return header
 
 
 class Reader:
@@ -147,10 +171,13 @@ class Reader:
         Raises:
             InputError: as `read`.
         """
-        self._file = _opened(path)
+        self._file = slice_file.opened(path)
         try:
-            self.header = _header(path, self._file)
-            self._images = _datasets(path, self._file)["image"]
+            with slice_file.guarded(path):
+                self.header = _header(path, self._file)
+                datasets = slice_file.datasets(path, self._file)
+                self._images = datasets["image"]
+                self._checksums = slice_file.require_sealed(path, self._file, _NAMES, datasets)
         except InputError:
             self._file.close()
             raise
@@ -173,11 +200,11 @@ class Reader:
         if not 0 <= number < len(self):
             raise IndexError(f"slice {number} of {len(self)}")
         array = np.empty(self._shape, np.float16)
-        try:
+        with slice_file.guarded(self._path):
             self._images.read_direct(array, np.s_[number])
-        except (OSError, RuntimeError) as error:
-            raise _bad(self._path, f"slice {number}: {error}") from error
-        _require(self._path, slice_rules.content_fault("image", array, self.header.size))
+        slice_file.require(self._path, slice_rules.content_fault("image", array, self.header.size))
+        if checksum.of_slice(array) != self._checksums[number, 0]:
+            raise slice_file.damaged(self._path, f"slice {number} of dataset image")
         return array
 
     def close(self) -> None:
@@ -191,78 +218,5 @@ class Reader:
         self.close()
 
 
-def _opened(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise InputError(
-            str(path), expected="a slice file", found="no such file", do="Run `extract` first."
-        )
-    try:
-        # Files are written once and never changed, so locks only hurt (network file systems).
-        return h5py.File(path, "r", locking=False)
-    except OSError as error:
-        raise _bad(path, str(error)) from error
-
-
 def _header(path: Path, file: h5py.File) -> Header:
-    names = [field.name for field in fields(Header)]
-    missing = [name for name in names if name not in file.attrs and name not in ADDED]
-    if missing:
-        raise _bad(path, f"no attribute {', '.join(missing)}")
-    values = {name: file.attrs[name] for name in names if name in file.attrs}
-    plain = {name: _plain(value) for name, value in values.items()}
-    _require(path, slice_rules.header_fault(plain))
-    return Header(**plain)
-
-
-def _datasets(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
-    """Give the datasets of a file after a look at their layout, without reading them."""
-    known = {field.name for field in fields(Slices)} - {"header"}
-    missing = known - set(OPTIONAL) - set(file)
-    if missing:
-        raise _bad(path, f"no dataset {', '.join(sorted(missing))}")
-    datasets: dict[str, h5py.Dataset] = {}
-    for name in sorted(known & set(file)):
-        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-            raise _bad(path, f"{name}, which is a link to another place")
-        dataset = file[name]
-        if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-            raise _bad(path, f"{name}, which is no dataset")
-        if dataset.is_virtual or dataset.external:
-            raise _bad(path, f"dataset {name}, whose content is in another file")
-        datasets[name] = dataset
-    _require(
-        path, slice_rules.layout_fault({name: (d.shape, d.dtype) for name, d in datasets.items()})
-    )
-    for name, dataset in datasets.items():
-        if dataset.size and _stored_less(dataset):
-            raise _bad(path, f"dataset {name} of shape {dataset.shape}, of which parts are missing")
-    return datasets
-
-
-def _stored_less(dataset: h5py.Dataset) -> bool:
-    """Whether chunks were never written: they would read as 0, and a small file as a huge one."""
-    if dataset.chunks is None:
-        return bool(dataset.id.get_storage_size() < dataset.size * dataset.dtype.itemsize)
-    wanted = np.prod([-(-n // c) for n, c in zip(dataset.shape, dataset.chunks, strict=True)])
-    return bool(dataset.id.get_num_chunks() < wanted)
-
-
-def _require(path: Path, fault: str) -> None:
-    if fault:
-        raise _bad(path, fault)
-
-
-def _plain(value: Any) -> Any:
-    """Give an attribute back as it was written."""
-    if isinstance(value, np.ndarray):
-        return tuple(value.tolist())
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _bad(path: Path, found: str) -> InputError:
-    return InputError(
-        str(path),
-        expected="a slice file of this program (HDF5)",
-        found=found,
-        do="Delete it and run `extract` or `synthesize` again.",
-    )
+    return Header(**slice_file.header(path, file, _NAMES))

@@ -29,7 +29,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "torch": {"models", "learn", "infer", "pose"},
     "safetensors": {"models", "learn", "pose"},
-    "h5py": {"slices"},
+    "h5py": {"slices", "slice_file"},
     "matplotlib": {"render", "prepare"},
     "jinja2": {"render"},
     "typer": {"cli", "commands"},

@@ -10,7 +10,7 @@ import torch
 
 from ssus2mri.errors import InputError
 from ssus2mri.learn.loop import Loop
-from ssus2mri.learn.model_file import writing
+from ssus2mri.learn.model_file import SEAL, content_hash, writing
 
 LATEST = "latest.pt"
 
@@ -80,7 +80,8 @@ def write_checkpoint(folder: Path, state: dict[str, Any], identity: str) -> None
         InputError: it cannot be written, as on a full disk; the previous one is intact.
     """
     with writing(folder / LATEST) as partial, partial.open("wb") as file:
-        torch.save({"identity": identity, "state": state}, file)
+        seal = content_hash([identity, state])
+        torch.save({"identity": identity, "state": state, SEAL: seal}, file)
 
 
 def read_checkpoint(folder: Path, identity: str) -> dict[str, Any] | None:
@@ -101,9 +102,12 @@ def read_checkpoint(folder: Path, identity: str) -> dict[str, Any] | None:
         return None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        stored_identity, state = content["identity"], content["state"]
+        stored_identity, state, seal = content["identity"], content["state"], content[SEAL]
+        intact = seal == content_hash([stored_identity, state])
     except Exception as error:  # torch raises many kinds for a damaged file
         raise _unusable(path, "a damaged file") from error
+    if not intact:
+        raise _unusable(path, "a damaged file: its content is not as it was written")
     if stored_identity != identity:
         raise _unusable(path, "one of other settings, data or code")
     return state

@@ -1,10 +1,12 @@
 """Model files: weights as safetensors, with settings, version and subjects in their metadata."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -19,18 +21,52 @@ from ssus2mri.errors import InputError
 from ssus2mri.files import unwritable, whole
 from ssus2mri.learn.generators import restore
 
+SEAL = "seal"
 LAST = "last.safetensors"
 """Name of the file beside the model with the weights of the last epoch."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model, and what its file says of it."""
+    """A trained model, and what its file says of it; ``certificate`` is the hash of subjects."""
 
     network: nn.Module
     settings: TrainSettings
     run: str
     subjects: tuple[str, ...]
+    certificate: str
+
+
+def content_hash(value: Any) -> str:
+    """Hash tensors and plain values: neither safetensors nor torch notices a flipped byte.
+
+    Args:
+        value: tensors, numbers, strings, None, or mappings and sequences of these.
+
+    Returns:
+        64 hexadecimal digits, whatever the order of keys.
+    """
+    content = hashlib.sha256()
+
+    def add(value: Any) -> None:
+        if isinstance(value, Tensor):
+            content.update(f"{value.dtype} {tuple(value.shape)};".encode())
+            flat = value.detach().cpu().contiguous().reshape(-1)
+            content.update(flat.view(torch.uint8).numpy().data)
+        elif isinstance(value, Mapping):
+            content.update(f"mapping {len(value)};".encode())
+            for key in sorted(value, key=repr):
+                content.update(f"{key!r}:".encode())
+                add(value[key])
+        elif isinstance(value, list | tuple):
+            content.update(f"sequence {len(value)};".encode())
+            for part in value:
+                add(part)
+        else:
+            content.update(f"{value!r};".encode())
+
+    add(value)
+    return content.hexdigest()
 
 
 def write_model(
@@ -61,6 +97,7 @@ def write_model(
         **provenance.certificate(subjects),
     }
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    metadata[SEAL] = content_hash([metadata, plain])
     with writing(path) as partial:
         # Not save_file, whose file only its owner may read.
         partial.write_bytes(save(plain, metadata))
@@ -84,13 +121,16 @@ def read_model(path: Path) -> Model:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        seal = metadata.pop(SEAL)
         run, subjects = metadata["run"], json.loads(metadata["subjects"])
         values = json.loads(metadata["settings"])
         intact = metadata["subjects_hash"] == provenance.digest(subjects)
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
-        raise _unusable(path, str(error)) from error
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise _unusable(path, f"damage: {error}") from error
     if not intact:
         raise _unusable(path, "a list of subjects that was changed afterwards")
+    if seal != content_hash([metadata, tensors]):
+        raise _unusable(path, "damage: weights or metadata are not as they were written")
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise _unusable(path, f"NaN or infinite weights ({broken[0]})")
@@ -103,7 +143,8 @@ def read_model(path: Path) -> Model:
         network = restore(settings, tensors)
     except (RuntimeError, KeyError) as error:
         raise _unusable(path, "weights of another version of the networks") from error
-    return Model(network, settings, run=run, subjects=tuple(subjects))
+    certificate = metadata["subjects_hash"]
+    return Model(network, settings, run=run, subjects=tuple(subjects), certificate=certificate)
 
 
 def _unusable(path: Path, problem: str) -> InputError:

@@ -15,7 +15,7 @@ from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
 from ssus2mri.infer.optimize import optimize_for_inference
 from ssus2mri.infer.synthesize import run_synthesize, synthesize
-from ssus2mri.learn.model_file import read_model
+from ssus2mri.learn.model_file import SEAL, content_hash, read_model
 from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.learn.train import run_train
 from ssus2mri.models.discriminator import Discriminator
@@ -214,22 +214,28 @@ def test_a_model_is_read_without_its_discriminators(tmp_path, trained, monkeypat
     assert read_model(model).run == "ours"
 
 
-def rewritten(model, **changes):
-    """Write a model again with other metadata."""
+def content(model):
+    """Read metadata without the seal, and tensors."""
     with safe_open(model, framework="pt") as file:
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    save_file(tensors, model, metadata | changes)
+    del metadata[SEAL]
+    return metadata, tensors
+
+
+def rewritten(model, **changes):
+    """Write a model again with other metadata, as another version of the program would."""
+    metadata, tensors = content(model)
+    metadata |= changes
+    save_file(tensors, model, metadata | {SEAL: content_hash([metadata, tensors])})
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path, trained):
     model = trained(tmp_path, "gan")
-    with safe_open(model, framework="pt") as file:
-        metadata = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    metadata, tensors = content(model)
     name = next(name for name, tensor in tensors.items() if tensor.is_floating_point())
     tensors[name].flatten()[0] = float("nan")
-    save_file(tensors, model, metadata)
+    save_file(tensors, model, metadata | {SEAL: content_hash([metadata, tensors])})
     with pytest.raises(InputError, match=rf"NaN or infinite weights \({name}\)"):
         read_model(model)
 
