@@ -28,7 +28,7 @@ def of_slices(stack: NDArray[Any]) -> NDArray[np.uint32]:
 
 def of_slice(image: NDArray[Any]) -> int:
     """Return the CRC32 of a slice, ``(H, W)``, as it is stored."""
-    return zlib.crc32(np.ascontiguousarray(image).view(np.uint8))
+    return zlib.crc32(np.ascontiguousarray(image).data)
 
 
 def seal(attributes: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:

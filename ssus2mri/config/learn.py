@@ -204,3 +204,6 @@ class SynthesizeSettings(Section):
         description="networks in bfloat16 where the hardware computes with it"
     )
     fuse: bool = Field(description="cut the slices again from the volume assembled of all planes")
+    allow_seen_subjects: bool = Field(
+        description="synthesise for subjects that the model was trained or validated on, and say so"
+    )

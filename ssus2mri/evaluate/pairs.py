@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
+from ssus2mri.evaluate.tables import SEEN
 from ssus2mri.nearest import Places, joined, nearest
 from ssus2mri.slices import PLANES, Header, Slices, read
 
@@ -115,6 +116,9 @@ def keys(scan: Entry, pair: Pair) -> dict[str, object]:
         "volume": scan.header.volume,
         "subject": scan.header.subject,
         "pathology": scan.header.pathology,
+        "split": scan.header.split,
+        "certificate": scan.header.certificate,
+        "seen": SEEN if scan.header.seen else "",
         "plane": PLANES[scan.plane[pair.number]],
         "index": int(scan.index[pair.number]),
         "reference": pair.reference.header.volume,

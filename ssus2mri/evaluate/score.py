@@ -1,20 +1,23 @@
 """Stage `score`: derive the paper's tables from the rows of all slices, a row per run.
 
-``table2.csv`` (Table II, deformation): ``run, label, role, n_slices, n_volumes``, then mean, std
-and interval of ``deformation`` and of ``similarity_after``, without which a low deformation says
-little.
+Rows of runs begin with ``run, label, role, certificate, n_seen``: the role of the run's method
+(`ssus2mri.methods`), the hash of the subjects that its model was trained or validated on, and how
+many of the scans are of such subjects, which only `synthesize.allow_seen_subjects` lets through.
+
+``table2.csv`` (Table II, deformation): ``n_slices, n_volumes``, then mean, std and interval of
+``deformation`` and of ``similarity_after``, without which a low deformation says little.
 
 ``table4.csv`` (Table IV): for every run a row of kind ``pair`` and one of kind ``truth``, columns
-``run, label, role, kind, n_slices, n_volumes``, then mean, std and interval of ``ssim_registered``
-(the paper's), ``ssim``, ``psnr`` and ``mae``, the last three before any registration.
+``kind, n_slices, n_volumes``, then mean, std and interval of ``ssim_registered`` (the paper's),
+``ssim``, ``psnr`` and ``mae``, the last three before any registration.
 
 ``table5.csv`` (Table V, 3D auxiliaries): as table2, then ``n_positions``, the slices whose position
 the run predicts, and mean, std and interval of ``index_right`` (the paper's accuracy),
 ``plane_right``, ``index_error`` and ``index_error_mm``.
 
 ``position.csv`` (not in the paper): for every run that predicts positions a row per plane and one
-of ``all``. Columns ``run, label, role, plane, n_slices, n_volumes``, then mean, std and interval of
-those four and of ``index_right_either_side`` (see `ssus2mri.evaluate.position`).
+of ``all``. Columns ``plane, n_slices, n_volumes``, then mean, std and interval of those four and of
+``index_right_either_side`` (see `ssus2mri.evaluate.position`).
 
 ``gap_closed.csv`` (not in the paper): the share of the gap between lower and upper bound that a run
 closes; see `ssus2mri.evaluate.gap_closed`.
@@ -25,11 +28,10 @@ These tables leave out subjects with a pathology: the paper has none, and where 
 pathology its slices deform the least to healthy training MR.
 
 ``pathology.csv`` (not in the paper): likeness to the truth of subjects without (``none``) and with
-a pathology. A row per run, pathology and measure, columns ``run, label, role, pathology, measure``,
-then as in the summary; measures are ``ssim``, ``psnr``, ``mae`` and the latter in each tissue.
+a pathology. A row per run, pathology and measure, columns ``pathology, measure``, then as in the
+summary; measures are ``ssim``, ``psnr``, ``mae`` and the latter in each tissue.
 
-``role`` is that of the run's method (`ssus2mri.methods`). The standard deviation is over slices, as
-in the paper. An unknown number is empty.
+The standard deviation is over slices, as in the paper. An unknown number is empty.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,7 +62,7 @@ def _wide_columns(measures: Sequence[str]) -> list[str]:
     return [f"{measure}_{name}" for measure in measures for name in STATISTICS]
 
 
-_RUN = ("run", "label", "role")
+_RUN = ("run", "label", "role", "certificate", "n_seen")
 TABLES: dict[str, tuple[str, ...]] = {
     "table2": (*_RUN, *COUNTS, *_wide_columns(DEFORMATION)),
     "table4": (*_RUN, "kind", *COUNTS, *_wide_columns(LIKENESS)),
@@ -130,9 +132,9 @@ def run_score(
     """
     run_labels = run_names("--labels", labels, '{"ours": "Ours"}')
     run_methods = run_names("--methods", methods, '{"ours": "synthesis"}')
-    heads = _heads(run_labels, run_methods)
     deformation = tables.read(register, tables.REGISTER)
     likeness = tables.read(compare, tables.COMPARE)
+    heads = _heads(run_labels, run_methods, [deformation, likeness])
     for frame, paths in ((deformation, register), (likeness, compare)):
         _require_labels(frame, list(heads), paths)
     pathology = _pathology(likeness, heads, settings)
@@ -249,7 +251,9 @@ def _where(rows: pd.DataFrame, **values: str) -> pd.DataFrame:
     return rows
 
 
-def _heads(labels: Mapping[str, str], methods: Mapping[str, str]) -> Heads:
+def _heads(
+    labels: Mapping[str, str], methods: Mapping[str, str], frames: Sequence[pd.DataFrame]
+) -> Heads:
     unknown = [run for run in labels if methods.get(run) not in ROLES]
     if unknown:
         raise InputError(
@@ -258,10 +262,16 @@ def _heads(labels: Mapping[str, str], methods: Mapping[str, str]) -> Heads:
             found=", ".join(f"{run}: {methods.get(run, 'none')}" for run in unknown),
             do="Name every run's method, as in its settings.",
         )
-    return {
-        run: {"run": run, "label": label, "role": ROLES[methods[run]]}
-        for run, label in labels.items()
-    }
+    rows = pd.concat([frame[["run", "volume", "certificate", "seen"]] for frame in frames])
+    heads: Heads = {}
+    for run, label in labels.items():
+        own = _where(rows, run=run)
+        heads[run] = {
+            **{"run": run, "label": label, "role": ROLES[methods[run]]},
+            "certificate": " ".join(sorted(set(own["certificate"]))),
+            "n_seen": str(_where(own, seen=tables.SEEN)["volume"].nunique()),
+        }
+    return heads
 
 
 def _require_labels(rows: pd.DataFrame, runs: Sequence[str], paths: Sequence[Path]) -> None:

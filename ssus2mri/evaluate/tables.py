@@ -8,7 +8,12 @@ import pandas as pd
 from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
 
-KEYS = ("run", "volume", "subject", "pathology", "plane", "index", "reference")
+KEYS = (
+    *("run", "volume", "subject", "pathology", "split", "certificate", "seen"),
+    *("plane", "index", "reference"),
+)
+SEEN = "yes"
+"""``seen`` of a row whose subject the model was trained or validated on; else it is empty."""
 REGISTER = (
     *KEYS,
     "similarity_before",

@@ -95,7 +95,8 @@ def run_synthesize(
     """
     loaded = read_model(model)
     for path in extracts:
-        require_unseen(loaded, model, slices.read_header(path), path)
+        header = slices.read_header(path)
+        require_unseen(loaded, model, header, path, allow=settings.allow_seen_subjects)
     traits = loaded.settings.traits
     if traits.shown_match and matched is None:
         raise missing_match(run)
@@ -109,6 +110,7 @@ def run_synthesize(
         us = slices.read(path)
         if traits.shown_match and matched is not None:
             us = replace(us, image=read_match(us, matched))
+        us = replace(us, header=_certified(us.header, loaded))
         synthetic = synthesize(
             infer,
             us,
@@ -126,7 +128,15 @@ def run_synthesize(
         logger.info("%s: %s, %d slices", run, name, len(synthetic))
 
 
-def require_unseen(loaded: Model, model: Path, header: Header, path: Path) -> None:
+def _certified(header: Header, loaded: Model) -> Header:
+    """Say which subjects the model has seen, and whether this one is among them."""
+    seen = header.subject in loaded.subjects
+    return replace(header, certificate=loaded.certificate, seen=seen)
+
+
+def require_unseen(
+    loaded: Model, model: Path, header: Header, path: Path, *, allow: bool = False
+) -> None:
     """Refuse slices that are no ultrasound, or of a subject that the model was trained on.
 
     Args:
@@ -134,6 +144,7 @@ def require_unseen(loaded: Model, model: Path, header: Header, path: Path) -> No
         model: its file.
         header: of the slices.
         path: their file.
+        allow: let such a subject through, with a warning: `synthesize.allow_seen_subjects`.
 
     Raises:
         InputError: either.
@@ -145,13 +156,20 @@ def require_unseen(loaded: Model, model: Path, header: Header, path: Path) -> No
             found=f"modality {header.modality!r}",
             do="Give the slice files of US volumes.",
         )
-    if header.subject in loaded.subjects:
+    if header.subject in loaded.subjects and not allow:
         raise InputError(
             str(path),
             expected=f"a subject that {model} was not trained or validated on",
             found=f"subject {header.subject!r}, which it was",
-            do="Train again with this subject in split `test`.",
+            do="Train again with this subject in split `test`. To see it all the same, set"
+            " `synthesize.allow_seen_subjects`; tables and report then say that it is no test.",
         )
+    if header.subject in loaded.subjects:
+        logger.warning(
+            "%s: synthesize.allow_seen_subjects is set, and %s was trained or validated on subject"
+            " %r: its scores are no test",
+            path, model, header.subject,
+        )  # fmt: skip
 
 
 def _in_atlas(position: Tensor, header: Header) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from ssus2mri.slices import PLANES, Header, read_header
 SLICE = ["volume", "plane", "index"]
 _TEXT = (
     *("run", "label", "role", "kind", "plane", "pathology", "stage", "measure"),
-    *("lower_bound", "upper_bound"),
+    *("lower_bound", "upper_bound", "certificate"),
 )
 
 
@@ -53,6 +53,12 @@ class Run:
     def without_pathology(self) -> pd.DataFrame:
         """Rows of ``compare`` of subjects without a pathology."""
         return self.compare[self.compare["pathology"] == ""]
+
+    @property
+    def seen(self) -> list[str]:
+        """Volumes of subjects that its model was trained or validated on: no test."""
+        rows = pd.concat([self.register, self.compare])
+        return sorted(set(rows[rows["seen"] == tables.SEEN]["volume"]))
 
     @property
     def trained(self) -> bool:

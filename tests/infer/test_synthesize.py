@@ -60,7 +60,13 @@ def trained(tmp_path_factory):
 
 
 def run(model, paths, out, name="some-run", **changes):
-    values = {"batch_size": 3, "gpu_batch_size": 3, "mixed_precision": False, "fuse": False}
+    values = {
+        "batch_size": 3,
+        "gpu_batch_size": 3,
+        "mixed_precision": False,
+        "fuse": False,
+        "allow_seen_subjects": False,
+    }
     section = SynthesizeSettings(**(values | changes))
     run_synthesize(model, paths, run=name, out=out, settings=section, threads=1)
 

@@ -116,7 +116,11 @@ def test_matched_offers_the_match_itself(tmp_path):
         "run": "matched",
         "out": tmp_path / "made",
         "settings": SynthesizeSettings(
-            batch_size=2, gpu_batch_size=2, mixed_precision=True, fuse=True
+            batch_size=2,
+            gpu_batch_size=2,
+            mixed_precision=True,
+            fuse=True,
+            allow_seen_subjects=False,
         ),
         "threads": 1,
     }

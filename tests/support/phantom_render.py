@@ -111,6 +111,9 @@ def build(
                     "volume": name,
                     "subject": true.header.subject,
                     "pathology": pathology,
+                    "split": "test",
+                    "certificate": "0123456789ab",
+                    "seen": "",
                     "plane": slices.PLANES[plane],
                     "index": int(index),
                 }
@@ -146,8 +149,8 @@ def build(
                         | {"mae_cyst": 0.2 + noise if pathology else np.nan}
                     )
     columns = (
-        "run,volume,subject,pathology,plane,index,reference,kind,ssim,psnr,mae,ssim_registered,plane_right,"
-        "index_right,index_right_either_side,index_error,index_error_mm,mae_cortex,mae_cyst"
+        "run,volume,subject,pathology,split,certificate,seen,plane,index,reference,kind,ssim,psnr,mae,"
+        "ssim_registered,plane_right,index_right,index_right_either_side,index_error,index_error_mm,mae_cortex,mae_cyst"
     )
     for run, (register, compare) in rows.items():
         _table(pd.DataFrame(register), root / "register" / f"{run}.csv")
