@@ -19,7 +19,7 @@ import typer
 
 from ssus2mri import __version__
 from ssus2mri.commands import evaluate, runs, scans
-from ssus2mri.commands.options import DEFAULT
+from ssus2mri.commands.options import DEFAULT, require_steady
 from ssus2mri.errors import InputError
 
 app = typer.Typer(
@@ -97,7 +97,10 @@ def main() -> None:
     """Run the command; turn the user's mistakes into one message and exit code 1."""
     debug = "--debug" in sys.argv[1:]
     try:
-        app()
+        try:
+            app()
+        finally:  # an input that changed is the cause of whatever else failed
+            require_steady()
     except InputError as error:
         if debug:
             raise

@@ -1,7 +1,7 @@
 """Outputs appear whole or not at all."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -63,3 +63,40 @@ def write_text(text: str, path: Path) -> None:
     """
     with whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def steady(paths: Iterable[Path]) -> Callable[[], None]:
+    """Remember what files are like, to be asked at the end whether they still are.
+
+    Workflows compare times at the start and at the end of a job: what was changed in between, they
+    never notice.
+
+    Args:
+        paths: inputs; what is no file is left out.
+
+    Returns:
+        A function that raises `InputError` if one of them has changed or vanished.
+    """
+    before = {path: stamp for path in paths if (stamp := _stamp(path))}
+
+    def require_steady() -> None:
+        for path, stamp in before.items():
+            now = _stamp(path)
+            if now != stamp:
+                raise InputError(
+                    str(path),
+                    expected="an input that stays as it is while it is used",
+                    found="a changed file" if now else "no file any more",
+                    do="Do not use what was written. Run again when nothing writes to it.",
+                )
+
+    return require_steady
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return inode, size and time of a file; None where there is none."""
+    try:
+        state = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (state.st_ino, state.st_size, state.st_mtime_ns) if path.is_file() else None

@@ -9,6 +9,7 @@ import typer
 
 from ssus2mri.config.base import file_name
 from ssus2mri.errors import InputError
+from ssus2mri.files import steady
 
 
 def _checked(option: str, expected: str, good: Callable[[Any], bool]) -> Callable[[Any], Any]:
@@ -78,10 +79,30 @@ Matched = Annotated[
     str, typer.Option(help="Folder of matched MR, for runs that need it; empty: none.")
 ]
 DEFAULT = "config/config.yaml"
+_watched: list[Callable[[], None]] = []
+
+
+def watch(*paths: Path | str | None) -> None:
+    """Have `require_steady` look whether one of these files changes while the command works.
+
+    Args:
+        paths: inputs; empty ones do not count.
+    """
+    _watched.append(steady(Path(path) for path in paths if path))
+
+
+def require_steady() -> None:
+    """Refuse the end of a command whose inputs have changed since its start.
+
+    Raises:
+        InputError: one has changed or vanished; what was written may be a mixture.
+    """
+    while _watched:
+        _watched.pop()()
 
 
 def apart(outputs: dict[str, Path], *inputs: Path | str | None) -> None:
-    """Refuse to write over an input, or two outputs into one file.
+    """Refuse to write over an input, or two outputs into one file; `watch` the inputs.
 
     Args:
         outputs: option -> file or folder to write.
@@ -90,6 +111,7 @@ def apart(outputs: dict[str, Path], *inputs: Path | str | None) -> None:
     Raises:
         InputError: two of them are one file.
     """
+    watch(*inputs)
     known = {_place(Path(path)): f"the input {path}" for path in inputs if path}
     for option, path in outputs.items():
         place = _place(path)

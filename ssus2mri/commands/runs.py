@@ -15,6 +15,7 @@ from ssus2mri.commands.options import (
     Threads,
     apart,
     count,
+    watch,
 )
 from ssus2mri.config.base import load_section
 
@@ -78,6 +79,7 @@ def synthesize(
 
     for path in extracts:
         apart({"--out": out}, model, path.parent)
+    watch(*extracts)
 
     run_synthesize(
         model,

@@ -1,9 +1,10 @@
 """Load and check configuration and manifest; the rules' parameters and inputs that depend on them."""
 
 import re
+import sys
 from pathlib import Path
 
-from ssus2mri import plan
+from ssus2mri import plan, preflight
 from ssus2mri.config.base import load_yaml
 from ssus2mri.errors import InputError
 from ssus2mri.images import files
@@ -13,8 +14,15 @@ try:
     for path in workflow.configfiles:  # Snakemake drops the first of two equal keys
         load_yaml(Path(path))
     PROJECT, MANIFEST, ATLAS = plan.load(config)
+    if workflow.is_main_process and preflight.executes(
+        sys.argv[1:], workflow.output_settings.dryrun
+    ):
+        preflight.begin(row.image for row in MANIFEST.rows.values())
 except InputError as error:
     raise WorkflowError(str(error))
+
+# A job that is killed cannot say why; bash can for it.
+shell.prefix(f"set -euo pipefail; trap '{preflight.ON_EXIT}' EXIT; ")
 
 RUNS = PROJECT.enabled_runs
 LABELS = plan.setting_by_run(config, "label")
