@@ -40,6 +40,7 @@ def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:
         raise InputError.several(messages)
     table = manifest.read(Path(settings.manifest), val=settings.split.val, test=settings.split.test)
     messages = unknown_pathologies(settings, table) + unmatchable(values, table)
+    messages += with_braces(settings.manifest, table)
     if messages:
         raise InputError.several(messages)
     return settings, table, choose_atlas(settings.atlas, table)
@@ -66,6 +67,31 @@ def unknown_pathologies(settings: Project, table: Manifest) -> list[str]:
         )
         for row in table.rows.values()
         if row.pathology and row.pathology not in settings.pathologies
+    ]
+
+
+def with_braces(manifest_path: str, table: Manifest) -> list[str]:
+    """Return a message for each path that Snakemake would fill in, as it does with wildcards.
+
+    Args:
+        manifest_path: of the table, for messages.
+        table: all volumes.
+
+    Returns:
+        The messages.
+    """
+    return [
+        str(
+            InputError(
+                f"{manifest_path}, volume {row.volume}, column {column}",
+                expected="a path without braces, which stand for wildcards in a workflow",
+                found=repr(path),
+                do="Rename the file or its folder.",
+            )
+        )
+        for row in table.rows.values()
+        for column in ("image", "mask", "transform", "labels")
+        if {"{", "}"} & set(path := getattr(row, column))
     ]
 
 

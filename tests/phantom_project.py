@@ -29,6 +29,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.environment: dict[str, str] = {}
         for name in ("config", "workflow", "envs", "ssus2mri"):
             ignore = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, folder / name, ignore=ignore)
@@ -39,16 +40,10 @@ class Project:
 
     def snakemake(self, *arguments: str, manifest: str = "data_manifest.csv") -> str:
         """Run Snakemake there, on the package there; give all that it says."""
-        bin_folder = str(Path(sys.executable).parent)
-        config = ("--configfile", "tiny.yaml", "edit.yaml", "--config", f"manifest={manifest}")
         found = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, *config],
+            self.line(*arguments, manifest=manifest),
             cwd=self.folder,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(self.folder),
-                "PATH": bin_folder + os.pathsep + os.environ["PATH"],
-            },
+            env=self.variables(),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -56,6 +51,16 @@ class Project:
         if found.returncode:
             pytest.fail(found.stdout[-6000:])
         return found.stdout
+
+    def line(self, *arguments: str, manifest: str = "data_manifest.csv") -> list[str]:
+        """Give the command line of Snakemake."""
+        config = ("--configfile", "tiny.yaml", "edit.yaml", "--config", f"manifest={manifest}")
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, *config]
+
+    def variables(self) -> dict[str, str]:
+        """Give the environment: the package there, and the commands of this interpreter."""
+        path = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
+        return {**os.environ, "PYTHONPATH": str(self.folder), "PATH": path, **self.environment}
 
     def plan(self, *arguments: str) -> dict[str, int]:
         """Ask which rules would run, and how often."""

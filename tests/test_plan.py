@@ -169,3 +169,10 @@ def test_pathology_of_a_wrong_kind_is_refused(values):
     messages = plan.project.load(wrong)[1]
     assert len(messages) == 2
     assert messages[0].startswith("pathologies.")
+
+
+@pytest.mark.parametrize("column", ["image", "mask", "transform", "labels"])
+def test_a_path_that_snakemake_would_fill_in_is_refused(column):
+    row = mr("m1", 23).model_copy(update={column: "a {volume}.nii.gz"})
+    (message,) = plan.with_braces("m.csv", table(row, mr("m2", 23)))
+    assert message.startswith(f"m.csv, volume m1, column {column}: expected a path without braces")

@@ -17,7 +17,7 @@ try:
     if workflow.is_main_process and preflight.executes(
         sys.argv[1:], workflow.output_settings.dryrun
     ):
-        preflight.begin(row.image for row in MANIFEST.rows.values())
+        preflight.begin(workflow.basedir, (row.image for row in MANIFEST.rows.values()))
 except InputError as error:
     raise WorkflowError(str(error))
 

@@ -1,0 +1,70 @@
+"""A run that is killed in every stage ends, by the same command, like one that was left alone."""
+
+import random
+import shutil
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from phantom_failures import IMAGE, STAGES, Smallest, jobs, kill_all
+
+SEED = 20
+TRIES = 40
+
+
+def seconds_by_stage(project: Smallest) -> dict[str, float]:
+    """Read how long a job of each stage took, from the records of Snakemake."""
+    folder = project.folder / "results" / "benchmark"
+    return {
+        stage: min(pd.read_csv(path, sep="\t")["s"][0] for path in (folder / stage).glob("*.tsv"))
+        for stage in STAGES
+    }
+
+
+def kill_within(
+    project: Smallest, wanted: set[str], seconds: dict[str, float], rng: random.Random
+) -> tuple[set[str], bool]:
+    """Run until a job of a wanted stage works, kill everything at a moment within it.
+
+    Returns:
+        The wanted stages that were killed, and whether the run has ended by itself.
+    """
+    run = project.start()
+    ended = False
+    try:
+        while not (hit := wanted & set(jobs(run.pid))):
+            if run.poll() is not None:
+                ended = True
+                break
+            time.sleep(0.02)
+        if hit:
+            time.sleep(rng.uniform(0, 0.9) * seconds[min(hit)])
+        return wanted & set(jobs(run.pid)), ended
+    finally:
+        said = kill_all(run) if run.poll() is None else run.communicate()[0]
+        if ended and run.returncode:
+            pytest.fail(said[-6000:])
+
+
+def test_a_run_killed_in_every_stage_gives_the_same_tables(
+    undisturbed: Smallest, tmp_path: Path
+) -> None:
+    """All processes get SIGKILL, at moments of a seed, until each stage was hit."""
+    project = Smallest(tmp_path / "killed", image=undisturbed.folder / IMAGE)
+    seconds, rng = seconds_by_stage(undisturbed), random.Random(SEED)
+    wanted = set(STAGES)
+    for _ in range(TRIES):
+        hit, ended = kill_within(project, wanted, seconds, rng)
+        wanted -= hit
+        if not wanted:
+            break
+        if ended:  # those that were never hit are to be done again
+            for stage in wanted:
+                shutil.rmtree(project.folder / "results" / stage)
+    assert not wanted, f"never killed within {sorted(wanted)}"
+    project.snakemake()
+    assert project.csvs() == undisturbed.csvs()
+    assert not list((project.folder / "results").rglob(".partial-*"))
+    assert not list((project.folder / "results" / "checkpoints").glob("*"))
+    assert "Nothing to be done" in project.snakemake()
