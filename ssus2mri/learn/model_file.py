@@ -121,10 +121,14 @@ def read_model(path: Path) -> Model:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if SEAL not in metadata:
+            raise _unusable(path, "a model without a seal, of an earlier version or of no `train`")
         seal = metadata.pop(SEAL)
         run, subjects = metadata["run"], json.loads(metadata["subjects"])
         values = json.loads(metadata["settings"])
         intact = metadata["subjects_hash"] == provenance.digest(subjects)
+    except InputError:
+        raise
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise _unusable(path, f"damage: {error}") from error
     if not intact:
