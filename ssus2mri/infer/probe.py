@@ -26,7 +26,7 @@ from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.pairs import Pair, choose, entry_of, keys
 from ssus2mri.infer.optimize import optimize_for_inference
 from ssus2mri.infer.patterns import PATTERNS, draw_patterns, recover, stamp
-from ssus2mri.infer.synthesize import require_unseen, synthesize
+from ssus2mri.infer.synthesize import certified, require_unseen, synthesize
 from ssus2mri.learn.data.dataset import missing_match, read_match
 from ssus2mri.learn.hardware import device as devices
 from ssus2mri.learn.model_file import read_model
@@ -137,7 +137,8 @@ def run_probe(
     """
     loaded = read_model(model)
     for path in extracts:
-        require_unseen(loaded, model, slices.read_header(path), path)
+        header = slices.read_header(path)
+        require_unseen(loaded, model, header, path, allow=synthesis.allow_seen_subjects)
     traits = loaded.settings.traits
     if traits.shown_match and matched is None:
         raise missing_match(run)
@@ -152,6 +153,7 @@ def run_probe(
         us = slices.read(path)
         if us.header.uncertain:
             continue
+        us = replace(us, header=certified(us.header, loaded))
         synthesise = partial(
             synthesize, infer, neighbours=neighbours, run=run, batch_size=size, device=device
         )

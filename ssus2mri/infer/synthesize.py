@@ -110,7 +110,7 @@ def run_synthesize(
         us = slices.read(path)
         if traits.shown_match and matched is not None:
             us = replace(us, image=read_match(us, matched))
-        us = replace(us, header=_certified(us.header, loaded))
+        us = replace(us, header=certified(us.header, loaded))
         synthetic = synthesize(
             infer,
             us,
@@ -128,8 +128,16 @@ def run_synthesize(
         logger.info("%s: %s, %d slices", run, name, len(synthetic))
 
 
-def _certified(header: Header, loaded: Model) -> Header:
-    """Say which subjects the model has seen, and whether this one is among them."""
+def certified(header: Header, loaded: Model) -> Header:
+    """Say which subjects a model has seen, and whether this one is among them.
+
+    Args:
+        header: of slices of a subject.
+        loaded: the model.
+
+    Returns:
+        The header with ``certificate`` and ``seen``.
+    """
     seen = header.subject in loaded.subjects
     return replace(header, certificate=loaded.certificate, seen=seen)
 

@@ -28,7 +28,7 @@ compare: {slices_per_volume: 1}
 """
 STAGES = (
     *("template", "simulate", "view", "crop", "align", "extract", "blend", "match"),
-    *("train", "synthesize", "register", "compare", "score", "render"),
+    *("train", "synthesize", "probe", "register", "compare", "score", "render"),
 )
 
 

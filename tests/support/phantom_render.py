@@ -13,6 +13,7 @@ from PIL import Image
 
 from ssus2mri import slices
 from ssus2mri.config.evaluate import ScoreSettings
+from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.score import run_score
 from ssus2mri.slices import Header, Slices
 
@@ -148,13 +149,10 @@ def build(
                         | {"ssim_registered": np.nan, "mae_cortex": 0.1}
                         | {"mae_cyst": 0.2 + noise if pathology else np.nan}
                     )
-    columns = (
-        "run,volume,subject,pathology,split,certificate,seen,plane,index,reference,kind,ssim,psnr,mae,"
-        "ssim_registered,plane_right,index_right,index_right_either_side,index_error,index_error_mm,mae_cortex,mae_cyst"
-    )
+    columns = [*tables.COMPARE, "mae_cortex", "mae_cyst"]
     for run, (register, compare) in rows.items():
         _table(pd.DataFrame(register), root / "register" / f"{run}.csv")
-        table = pd.DataFrame(compare, columns=columns.split(","))
+        table = pd.DataFrame(compare, columns=columns)
         _table(table, root / "compare" / f"{run}.csv")
         _training(root / "train" / run, run)
     _align(root / "align", [*VOLUMES, "mr-1", "mr-2"])
