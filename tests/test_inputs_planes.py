@@ -175,6 +175,46 @@ def test_pixels_that_are_no_squares_become_squares(tmp_path: Path) -> None:
     assert np.unravel_index(array.argmax(), array.shape) == (40, 55)  # row 20 of 0.4 mm
 
 
+@pytest.mark.parametrize("axes", [(-1, 0, 0, 1), (-1, 0, 0, -1), (0, 1, 1, 0), (0, -1, 1, 0)])
+def test_a_turned_image_lies_as_it_lay_and_so_does_its_mask(
+    tmp_path: Path, axes: tuple[float, ...]
+) -> None:
+    image = sitk.GetImageFromArray(GREY)
+    image.SetSpacing((MM, MM))
+    image.SetOrigin((5.0, -7.0))
+    image.SetDirection(axes)
+    bright = image.TransformIndexToPhysicalPoint(phantom.PIXEL[::-1])
+    sitk.WriteImage(image, str(tmp_path / "p.nii.gz"))
+    sitk.WriteImage(image > 100, str(tmp_path / "m.nii.gz"))
+    read = volume.read_plane(tmp_path / "p.nii.gz")
+    assert read.GetDirection() == (1.0, 0.0, 0.0, 1.0)
+    array = sitk.GetArrayFromImage(read)
+    row, column = np.unravel_index(array.argmax(), array.shape)
+    assert read.TransformIndexToPhysicalPoint((int(column), int(row))) == pytest.approx(bright)
+    mask = sitk.GetArrayFromImage(volume.read_mask(tmp_path / "m.nii.gz", read))
+    np.testing.assert_array_equal(mask, array > 100)
+
+
+def test_a_resolution_that_is_meant_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    volume.read_plane(png(GREY, dpi=(72, 72))(tmp_path / "screen.png"), MM)
+    assert not caplog.records
+    volume.read_plane(png(GREY, dpi=(254, 254))(tmp_path / "p.png"), MM)
+    imagej = {"imagej": True, "resolution": (5, 5), "metadata": {"unit": "mm"}}
+    volume.read_plane(tiff(GREY, **imagej)(tmp_path / "p.tif"), MM)
+    assert "pixels of 0.1 mm, the table 0.3 mm" in caplog.text
+    assert "pixels of 0.2 mm, the table 0.3 mm" in caplog.text
+
+
+def test_transparency_of_16_bits_keeps_them(tmp_path: Path) -> None:
+    deep = GREY.astype(np.uint16) * 200
+    Image.fromarray(deep).save(tmp_path / "p.png", transparency=int(deep[0, 0]))
+    array = sitk.GetArrayFromImage(volume.read_plane(tmp_path / "p.png", MM))
+    assert array.max() == deep.max()
+    assert array[0, 0] == 0
+
+
 def test_frame_of_a_clip(tmp_path: Path) -> None:
     frames = np.stack([GREY, GREY[::-1], GREY])
     path = phantom.us_still(tmp_path / "c.dcm", frames, NumberOfFrames=3)
@@ -183,89 +223,3 @@ def test_frame_of_a_clip(tmp_path: Path) -> None:
     for frame in (None, 4):
         with pytest.raises(InputError, match=r"3 frame\(s\)"):
             volume.read_plane(path, MM, frame=frame)
-
-
-HUE = RGB.copy()
-HUE[10:40, 10:60, 0] //= 2
-MARKED = RGB.copy()
-MARKED[:3, :5] = (255, 255, 0)
-HALF = np.dstack([RGB, np.linspace(0, 255, GREY.size).reshape(GREY.shape).astype(np.uint8)])
-REFUSED: dict[str, tuple[str, Callable[[Path], Path], float | None, str]] = {
-    "no size": ("p.png", png(GREY), None, "the size of a pixel"),
-    "no size in DICOM": ("p.dcm", dicom(), None, "the size of a pixel"),
-    "region against table": (
-        "p.dcm",
-        dicom(SequenceOfUltrasoundRegions=[phantom.region((0.01, 0.01))]),
-        MM,
-        r"\(0.1, 0.1\) mm in the file and 0.3 mm in the table",
-    ),
-    "region against spacing": (
-        "p.dcm",
-        dicom(SequenceOfUltrasoundRegions=[phantom.region()], PixelSpacing=[0.5, 0.5]),
-        None,
-        "ultrasound region 1.*PixelSpacing",
-    ),
-    "two regions": (
-        "p.dcm",
-        dicom(SequenceOfUltrasoundRegions=[phantom.region(), phantom.region((0.05, 0.05))]),
-        None,
-        "ultrasound region 2",
-    ),
-    "no squares against table": ("p.dcm", dicom(PixelSpacing=[0.4, 0.2]), MM, "in the table"),
-    "aspect and no size": ("p.dcm", dicom(PixelAspectRatio=[2, 1]), MM, "PixelAspectRatio"),
-    "colour PNG": ("p.png", png(HUE), MM, "colour image"),
-    "colour DICOM": ("p.dcm", dicom(HUE), MM, "colour image"),
-    "half transparent": ("p.png", png(HALF), MM, "transparency"),
-    "tag against table of greys": (
-        "p.dcm",
-        dicom(PresentationLUTShape="INVERSE"),
-        MM,
-        "PresentationLUTShape",
-    ),
-    "tag against samples": (
-        "p.dcm",
-        dicom(PhotometricInterpretation="RGB"),
-        MM,
-        "1 samples a pixel",
-    ),
-    "float that is white at 0": (
-        "p.tif",
-        tiff(GREY.astype(np.float32), photometric="miniswhite"),
-        MM,
-        "0 is white",
-    ),
-    "NaN": ("p.tif", tiff(np.where(GREY > 240, np.nan, GREY).astype(np.float32)), MM, "NaN"),
-    "several pages": ("p.tif", tiff(np.stack([GREY] * 2), photometric="minisblack"), MM, "frame"),
-    "a clip": ("p.dcm", dicom(np.stack([GREY] * 2), NumberOfFrames=2), MM, "2 frame"),
-    "no squares by dpi": ("p.png", png(GREY, dpi=(100, 200)), MM, "square pixels"),
-    "turned": ("p.tif", tiff(GREY, extratags=[(274, 3, 1, 6, True)]), MM, "turned"),
-    "constant": ("p.png", png(np.full_like(GREY, 9)), MM, "same value 9"),
-    "cut off": ("p.png", lambda p: png(GREY)(p) and p.write_bytes(p.read_bytes()[:700]) and p, MM,
-                "cannot be read"),
-    "text": ("p.png", lambda p: p.write_text("no picture") and p, MM, "neither PNG nor TIFF"),
-    "metres": ("p.dcm", dicom(PixelSpacing=[3e-4, 3e-4]), None, "0.02 to 20 mm"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("what", REFUSED)
-def test_refused_with_a_reason(tmp_path: Path, what: str) -> None:
-    name, write, pixel_mm, match = REFUSED[what]
-    path = write(tmp_path / name)
-    with pytest.raises(InputError, match=match) as error:
-        volume.read_plane(path, pixel_mm)
-    assert str(path) in str(error.value)
-
-
-def test_marks_in_colour_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    image = volume.read_plane(png(MARKED)(tmp_path / "p.png"), MM)
-    assert "marks in colour" in caplog.text
-    assert sitk.GetArrayFromImage(image)[phantom.PIXEL] == pytest.approx(250)
-
-
-def test_transparent_border_is_black(tmp_path: Path) -> None:
-    alpha = OPAQUE.copy()
-    alpha[:, :10] = 0
-    image = volume.read_plane(png(np.dstack([RGB, alpha]))(tmp_path / "p.png"), MM)
-    array = sitk.GetArrayFromImage(image)
-    assert array[:, :10].max() == 0
-    np.testing.assert_array_equal(array[:, 10:], GREY[:, 10:])

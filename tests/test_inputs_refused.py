@@ -118,7 +118,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], Path], str]] = {
     "nifti: origin NaN": (
         NIFTI,
         lambda p: patched(p, 292, struct.pack("<f", np.nan)),
-        "spacing",
+        "a position",
     ),
     "nifti: sheared": (NIFTI, sheared, "sheared"),
     "nifti: metres without unit": (

@@ -1,20 +1,13 @@
-"""One DICOM file: its header, and the values of its frames.
-
-pydicom reads headers and most encodings; what it has no decoder for (JPEG lossless, JPEG-LS) is
-left to GDCM, within SimpleITK.
-"""
+"""The header of a DICOM file: elements as numbers, or a message about what is wrong with them."""
 
 import logging
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk
 from numpy.typing import NDArray
-from pydicom.pixels import apply_color_lut, iter_pixels
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ssus2mri.errors import InputError
 from ssus2mri.images.messages import contradicts, lacks, reason, require_file, unreadable
@@ -27,8 +20,6 @@ pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 MAGIC = b"DICM"
 _DEFERRED = 4096
 _UNDEFINED = 0xFFFFFFFF
-_COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
-_CODES = {"1": "MONOCHROME1", "2": "MONOCHROME2"}
 
 
 def is_dicom(path: Path) -> bool:
@@ -52,10 +43,12 @@ def header(path: Path) -> pydicom.Dataset:
     """
     require_file(path)
     try:
-        plain = not _has_preamble(path)
+        plain = not has_preamble(path)
         if plain and not is_dicom(path):
             raise unreadable(path, "no DICOM file")
         data = pydicom.dcmread(path, defer_size=_DEFERRED, force=plain)
+        if data.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            raise bad_encoding(path, data)
         for raw in data.values():  # without reading them
             length, tell = getattr(raw, "length", 0), getattr(raw, "value_tell", 0)
             if length != _UNDEFINED and tell + length > path.stat().st_size:
@@ -67,7 +60,8 @@ def header(path: Path) -> pydicom.Dataset:
     return data
 
 
-def _has_preamble(path: Path) -> bool:
+def has_preamble(path: Path) -> bool:
+    """Whether a file begins as one on a medium does; without, it is taken for implicit VR."""
     with path.open("rb") as file:
         return file.read(132)[128:] == MAGIC
 
@@ -143,111 +137,32 @@ def scale(path: Path, data: pydicom.Dataset) -> tuple[float, float]:
     )
 
 
-def require_grey(path: Path, data: pydicom.Dataset) -> None:
-    """Refuse colour, where a volume is wanted."""
-    samples = integer(path, data, "SamplesPerPixel", 1)
-    photometric = _photometric(path, data)
-    if samples != 1 or not photometric.startswith("MONOCHROME"):
-        raise InputError(
-            str(path),
-            expected="one grey value a voxel",
-            found=f"{samples} components ({photometric})",
-            do="Export it in grey.",
-        )
-
-
-def frames(
-    path: Path, data: pydicom.Dataset, numbers: list[int] | None = None
-) -> Iterator[NDArray[Any]]:
-    """Decode frames, as grey ``(H, W)`` or colour ``(H, W, 3)``; brighter is always more.
+def require_same_aspect(
+    path: Path, data: pydicom.Dataset, edges_mm: tuple[float, float] | None
+) -> None:
+    """Refuse a PixelAspectRatio that contradicts the size of a pixel.
 
     Args:
-        path: the file.
+        path: for messages.
         data: its header.
-        numbers: frames, from 0; None: all.
-
-    Yields:
-        Stored values of each frame; not yet scaled.
+        edges_mm: of a pixel along x and y; None: the file says no size.
 
     Raises:
-        InputError: cut off, of an encoding that is not read, or at odds with its own header.
+        InputError: they differ by more than 1 %, or no size is said of pixels that are no squares.
     """
-    photometric = _photometric(path, data)
-    stored = integer(path, data, "BitsStored")
-    signed = integer(path, data, "PixelRepresentation", 0) == 1
-    for raw in _decoded(path, data, numbers):
-        if photometric == "PALETTE COLOR":
-            yield apply_color_lut(raw, _with_tables(path))
-            continue
-        if raw.dtype.kind == "u" and int(raw.max(initial=0)) >= 2**stored:
-            found = f"{stored} bits stored and the value {int(raw.max())}"
-            raise contradicts(path, "range of the values", found)
-        if photometric == "MONOCHROME1":
-            yield (-1 - raw.astype(np.int64)) if signed else (2**stored - 1) - raw.astype(np.int64)
-        else:
-            yield raw
+    aspect = numbers(path, data, "PixelAspectRatio", 2)
+    if aspect is None or aspect.min() <= 0:
+        return
+    across, down = edges_mm or (1.0, 1.0)
+    if abs(aspect[0] * across / (aspect[1] * down) - 1) > 0.01:
+        found = f"a PixelAspectRatio of {aspect[0]:g}:{aspect[1]:g} and " + (
+            "no size" if edges_mm is None else f"pixels of {across:g} x {down:g} mm"
+        )
+        raise contradicts(path, "size of a pixel", found)
 
 
-def _photometric(path: Path, data: pydicom.Dataset) -> str:
-    value = str(data.get("PhotometricInterpretation", "")).strip()
-    samples = integer(path, data, "SamplesPerPixel", 1)
-    grey = value in (*_CODES.values(), "PALETTE COLOR")
-    if not grey and value not in _COLOURS:
-        raise unreadable(path, f"PhotometricInterpretation {value!r}")
-    if grey != (samples == 1):
-        found = f"PhotometricInterpretation {value} and {samples} samples a pixel"
-        raise contradicts(path, "meaning of the pixels", found)
-    shape = str(data.get("PresentationLUTShape", "")).strip()
-    if (value, shape) in (("MONOCHROME2", "INVERSE"), ("MONOCHROME1", "IDENTITY")):
-        found = f"PhotometricInterpretation {value} and PresentationLUTShape {shape}"
-        raise contradicts(path, "meaning of bright and dark", found)
-    return value
-
-
-def _decoded(
-    path: Path, data: pydicom.Dataset, numbers: list[int] | None
-) -> Iterator[NDArray[Any]]:
-    rows, columns = (integer(path, data, name) for name in ("Rows", "Columns"))
-    if "PixelData" not in data:
-        raise unreadable(path, "it has no PixelData")
-    try:
-        source: Any = path
-        if not _has_preamble(path):
-            source = pydicom.dcmread(path, force=True)
-            if not hasattr(source.file_meta, "TransferSyntaxUID"):
-                source.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
-        for raw in iter_pixels(source, indices=numbers):
-            if raw.shape[:2] != (rows, columns):
-                raise ValueError(f"a frame of {raw.shape[:2]}, not {(rows, columns)}")
-            yield raw
-    except (RuntimeError, NotImplementedError) as error:
-        if integer(path, data, "SamplesPerPixel", 1) != 1:
-            raise _encoding(path, data) from error
-        yield from _by_gdcm(path, data, numbers)
-    except InputError:
-        raise
-    except Exception as error:  # see `header`
-        raise unreadable(path, reason(error)) from error
-
-
-def _by_gdcm(
-    path: Path, data: pydicom.Dataset, numbers: list[int] | None
-) -> Iterator[NDArray[Any]]:
-    """Decode with GDCM, and take back what it does to the values beside decoding."""
-    try:
-        values = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
-    except RuntimeError as error:
-        raise _encoding(path, data) from error
-    slope, intercept = scale(path, data)
-    values = np.rint((values.astype(float) - intercept) / slope).astype(np.int64)
-    if _photometric(path, data) == "MONOCHROME1":
-        signed = integer(path, data, "PixelRepresentation", 0) == 1
-        values = (-1 if signed else 2 ** integer(path, data, "BitsStored") - 1) - values
-    values = values.reshape(-1, *values.shape[-2:])
-    yield from (values if numbers is None else values[numbers])
-
-
-def _encoding(path: Path, data: pydicom.Dataset) -> InputError:
+def bad_encoding(path: Path, data: pydicom.Dataset) -> InputError:
+    """Say that pixels are compressed in a way that is not read."""
     name = getattr(getattr(data.file_meta, "TransferSyntaxUID", None), "name", "unknown")
     return InputError(
         str(path),
@@ -255,7 +170,3 @@ def _encoding(path: Path, data: pydicom.Dataset) -> InputError:
         found=name,
         do="Export it uncompressed (Explicit VR Little Endian).",
     )
-
-
-def _with_tables(path: Path) -> pydicom.Dataset:
-    return pydicom.dcmread(path, stop_before_pixels=True, force=not _has_preamble(path))

@@ -8,7 +8,7 @@ import pydicom
 from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
-from ssus2mri.images import dicom
+from ssus2mri.images import dicom, dicom_pixels
 from ssus2mri.images.grey import grey
 from ssus2mri.images.messages import contradicts, rounded
 from ssus2mri.images.plane import SAME
@@ -45,7 +45,7 @@ def pixels(path: Path, frame: int | None = None) -> tuple[NDArray[Any], tuple[fl
             do="Correct `frame`.",
         )
     number = (frame or 1) - 1
-    values = grey(path, next(iter(dicom.frames(path, data, [number]))))
+    values = grey(path, next(iter(dicom_pixels.frames(path, data, [number]))))
     slope, intercept = dicom.scale(path, data)
     if slope < 0:
         raise contradicts(path, "meaning of bright and dark", f"a RescaleSlope of {slope:g}")
@@ -93,8 +93,5 @@ def calibration(path: Path, data: pydicom.Dataset) -> tuple[float, float] | None
     if not all(np.allclose(sizes[0], other, rtol=SAME, atol=0) for other in sizes[1:]):
         found = "; ".join(f"{rounded(edges)} mm ({name})" for name, edges in said.items())
         raise contradicts(path, "size of a pixel", found)
-    aspect = dicom.numbers(path, data, "PixelAspectRatio", 2)
-    if aspect is not None and not sizes and aspect.min() > 0 and aspect[0] != aspect[1]:
-        found = f"a PixelAspectRatio of {aspect[0]:g}:{aspect[1]:g} and no size"
-        raise contradicts(path, "size of a pixel", found)
+    dicom.require_same_aspect(path, data, sizes[0] if sizes else None)
     return sizes[0] if sizes else None

@@ -9,7 +9,7 @@ import pydicom
 from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
-from ssus2mri.images import dicom, kretz
+from ssus2mri.images import alike, dicom, dicom_pixels, kretz
 from ssus2mri.images.messages import contradicts, lacks
 from ssus2mri.images.stack import stacked
 from ssus2mri.images.stored import Stored
@@ -54,7 +54,7 @@ def read(path: Path, data: pydicom.Dataset) -> Stored:
     if len(frames) != count:
         found = f"NumberOfFrames {count} and {len(frames)} descriptions of frames"
         raise contradicts(path, "number of frames", found)
-    dicom.require_grey(path, data)
+    dicom_pixels.require_grey(path, data)
     shared = dicom.item(data, "SharedFunctionalGroupsSequence") or pydicom.Dataset()
     groups = [_Frame(path, shared, frame) for frame in frames]
     positions = np.array([frame.first(_PLACES, 3) for frame in groups])
@@ -68,14 +68,24 @@ def read(path: Path, data: pydicom.Dataset) -> Stored:
             raise InputError(
                 str(path), expected=f"frames of one {what}", found=found, do="Export one stack."
             )
-    if len({frame.kind() for frame in groups}) > 1:
-        raise contradicts(path, "kind of data", "frames of tissue and of flow")
+    kinds = [frame.text("ImageDataTypeSequence", "DataType") for frame in groups]
+    times = [frame.text("FrameContentSequence", "TemporalPositionIndex") for frame in groups]
+    scaled = [frame.is_scaled() for frame in groups]
+    alike.require_one(path, kinds, "kind of data (tissue, flow)")
+    alike.require_one(path, times, "time point")
+    alike.require_one(path, scaled, "way to scale values (with slope or without)")
+    edges = (float(spacings[0][1]), float(spacings[0][0]))
+    outside = dicom.numbers(path, data, "PixelSpacing", 2)
+    if outside is not None and not np.allclose(outside, spacings[0], rtol=0.01):
+        found = f"PixelSpacing {outside.tolist()} mm, and {spacings[0].tolist()} mm of the frames"
+        raise contradicts(path, "pixel spacing", found)
+    dicom.require_same_aspect(path, data, edges)
     said = [frame.optional("PixelMeasuresSequence", "SpacingBetweenSlices") for frame in groups]
     order, grid = stacked(
         path,
         positions,
         orientations[0],
-        (float(spacings[0][1]), float(spacings[0][0])),
+        edges,
         size=(dicom.integer(path, data, "Columns"), dicom.integer(path, data, "Rows")),
         names=[f"frame {k + 1}" for k in range(count)],
         said_mm=tuple({float(v) for v in said if v is not None}),
@@ -83,7 +93,7 @@ def read(path: Path, data: pydicom.Dataset) -> Stored:
     scales = [frame.scale(data) for frame in groups]
 
     def blocks() -> Iterator[NDArray[Any]]:
-        for k, frame in zip(order, dicom.frames(path, data, order), strict=True):
+        for k, frame in zip(order, dicom_pixels.frames(path, data, order), strict=True):
             slope, intercept = scales[k]
             yield frame.ravel() * slope + intercept
 
@@ -120,6 +130,9 @@ class _Frame:
         inner = self._item("PixelValueTransformationSequence")
         return dicom.scale(self._path, data if inner is None else inner)
 
-    def kind(self) -> str:
-        inner = self._item("ImageDataTypeSequence")
-        return "" if inner is None else str(inner.get("DataType", ""))
+    def is_scaled(self) -> bool:
+        return self._item("PixelValueTransformationSequence") is not None
+
+    def text(self, sequence: str, keyword: str) -> str:
+        inner = self._item(sequence)
+        return "" if inner is None else str(inner.get(keyword, ""))

@@ -17,6 +17,10 @@ LEAST_MM, MOST_MM = 0.02, 20.0
 """Edges of a voxel or pixel that a scan of a fetal head can have."""
 LEAST_EXTENT_MM, MOST_EXTENT_MM = 20.0, 1000.0
 """Longest edge of a volume that holds a fetal head."""
+LEAST_DEPTH_MM = 10.0
+"""Shortest edge of one."""
+MOST_PLACE_MM = 5000.0
+"""Distance of the first voxel from the origin of the world that a scan can have."""
 MOST_VOXELS = 2**28
 SKEW = 2e-3
 """Largest cosine between two axes that is rounding and no shear."""
@@ -56,13 +60,15 @@ def from_affine(path: Path, size: tuple[int, ...], affine: NDArray[np.float64]) 
         The grid.
 
     Raises:
-        InputError: not finite, steps of impossible length, or axes that are not at right angles.
+        InputError: not finite, steps of impossible length, an impossible position, or axes that are
+            not at right angles.
     """
     steps, origin = affine[:, :-1], affine[:, -1]
     with np.errstate(all="ignore"):
         spacing = np.linalg.norm(steps, axis=0)
-    if not np.isfinite([*affine.ravel(), *spacing]).all() or spacing.min() <= 0:
+    if not np.isfinite(spacing).all() or spacing.min() <= 0:
         raise bad_spacing(path, tuple(spacing.tolist()))
+    require_place(path, origin)
     axes = steps / spacing
     cosines = np.abs(axes.T @ axes - np.eye(len(axes)))
     if cosines.max() > SKEW:
@@ -84,6 +90,26 @@ def from_affine(path: Path, size: tuple[int, ...], affine: NDArray[np.float64]) 
     return grid
 
 
+def require_place(path: Path, points: NDArray[np.float64]) -> None:
+    """Refuse positions that no scanner has.
+
+    Args:
+        path: for messages.
+        points: world points, mm.
+
+    Raises:
+        InputError: not finite, or too far from the origin of the world.
+    """
+    if not np.abs(points).max() <= MOST_PLACE_MM:  # nor NaN
+        worst = points.reshape(-1, points.shape[-1])
+        raise InputError(
+            str(path),
+            expected=f"a position within {MOST_PLACE_MM:g} mm of the scanner's middle",
+            found=f"{rounded(tuple(worst[np.abs(worst).max(axis=1).argmax()].tolist()))} mm",
+            do="Correct the position in the image's header, which must be in mm.",
+        )
+
+
 def require_plausible(path: Path, grid: Grid) -> None:
     """Refuse a grid that no scan of a fetal head has.
 
@@ -97,11 +123,13 @@ def require_plausible(path: Path, grid: Grid) -> None:
     if not all(LEAST_MM <= edge <= MOST_MM for edge in grid.spacing_mm):
         raise bad_spacing(path, grid.spacing_mm)
     extent = tuple(n * edge for n, edge in zip(grid.size, grid.spacing_mm, strict=True))
-    least = LEAST_EXTENT_MM if len(grid.size) == 3 else 0.0
-    if not least <= max(extent) <= MOST_EXTENT_MM:
+    flat = len(grid.size) == 2
+    least, depth = (0.0, 0.0) if flat else (LEAST_EXTENT_MM, LEAST_DEPTH_MM)
+    if not least <= max(extent) <= MOST_EXTENT_MM or min(extent) < depth:
         raise InputError(
             str(path),
-            expected=f"an extent of {LEAST_EXTENT_MM:g} to {MOST_EXTENT_MM:g} mm",
+            expected=f"an extent of {LEAST_EXTENT_MM:g} to {MOST_EXTENT_MM:g} mm, at least"
+            f" {depth:g} mm along every axis",
             found=f"{grid.size} voxels of {rounded(grid.spacing_mm)} mm, {rounded(extent)} mm",
             do="Correct the spacing, which must be in mm.",
         )

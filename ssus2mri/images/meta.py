@@ -129,6 +129,12 @@ def _affine(path: Path, fields: dict[str, str], n: int) -> np.ndarray:
     spacing = numbers(path, "ElementSpacing", fields["elementspacing"], n)
     if spacing.min() <= 0:
         raise bad_spacing(path, tuple(spacing.tolist()))
+    size = fields.get("elementsize")
+    if size is not None and not np.allclose(
+        numbers(path, "ElementSize", size, n), spacing, rtol=0.01
+    ):
+        found = f"`ElementSpacing` {fields['elementspacing']} and `ElementSize` {size}"
+        raise contradicts(path, "voxel spacing", found)
     axes = numbers(path, "TransformMatrix", fields["transformmatrix"], n * n).reshape(n, n)
     lengths = np.linalg.norm(axes, axis=1)
     if not np.allclose(lengths, 1.0, atol=0.01):

@@ -38,6 +38,7 @@ _FIELDS = {  # count, type and offset in NIfTI-1 and in NIfTI-2
     "srow": ((12, "f4", 280), (12, "f8", 400)),
 }
 _SIZES = (348, 540)
+_LEAST_OFFSETS = (352, 544)  # four bytes after the header say whether there are extensions
 _TYPES = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4",
     1024: "i8", 1280: "u8",
@@ -68,14 +69,9 @@ def read(path: Path, *, dimensions: int = 3) -> Stored:
     size = _size(path, header, dimensions)
     grid = _grid(path, header, size, dimensions)
     start = float(header["vox_offset"])
-    if not (np.isfinite(start) and start >= _SIZES[0]):
+    if not (np.isfinite(start) and start >= header["least_offset"] and start == int(start)):
         raise unreadable(path, f"its voxels begin at byte {start:g}")
-    slope, intercept = float(header["slope"]), float(header["intercept"])
-    if not np.isfinite(slope) or slope == 0:  # the standard: no scaling
-        slope, intercept = 1.0, 0.0
-    elif not np.isfinite(intercept):
-        found = f"slope {slope:g} and intercept {intercept:g}"
-        raise contradicts(path, "scale of the values", found)
+    slope, intercept = _scale(path, header)
     return Stored(
         path,
         grid,
@@ -89,6 +85,16 @@ def read(path: Path, *, dimensions: int = 3) -> Stored:
             scale=(slope, intercept),
         ),
     )
+
+
+def _scale(path: Path, header: dict[str, Any]) -> tuple[float, float]:
+    slope, intercept = float(header["slope"]), float(header["intercept"])
+    if slope == 0 or np.isnan(slope):  # the standard: no scaling
+        return 1.0, 0.0
+    if not (np.isfinite(slope) and np.isfinite(intercept)):
+        found = f"slope {slope:g} and intercept {intercept:g}"
+        raise contradicts(path, "scale of the values", found)
+    return slope, intercept
 
 
 def _head(path: Path) -> tuple[str, bytes]:
@@ -114,7 +120,8 @@ def _header(path: Path, raw: bytes) -> dict[str, Any]:
                         "a pair of .hdr and .img, or Analyze, which does not say left from right:"
                         " save it as one .nii.gz",
                     )
-                return {"order": order, **_fields(raw, version, order)}
+                fields = _fields(raw, version, order)
+                return {"order": order, "least_offset": _LEAST_OFFSETS[version], **fields}
     raise unreadable(path, "no NIfTI header")
 
 

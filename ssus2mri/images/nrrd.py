@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssus2mri.images.grid import from_affine
-from ssus2mri.images.messages import bad_spacing, contradicts, lacks, several_values, unreadable
+from ssus2mri.images.messages import contradicts, lacks, several_values, unreadable
 from ssus2mri.images.nifti import require_dimensions
 from ssus2mri.images.raw import blocks, plain_text
 from ssus2mri.images.stored import Stored
-from ssus2mri.images.text import add, integers, neighbour, numbers, unit_mm
+from ssus2mri.images.text import MM, add, integers, neighbour, numbers, unit_mm
 
 _MOST_HEADER = 2**20
 _TYPES = {
@@ -30,9 +30,14 @@ _TYPES = {
 }  # fmt: skip
 _ENCODINGS = {"raw": "", "gzip": "gzip", "gz": "gzip", "bzip2": "bz2", "bz2": "bz2"}
 _TEXT = ("ascii", "text", "txt")
-_SIGNS = {"right": -1, "left": 1, "anterior": -1, "posterior": 1, "superior": 1, "inferior": -1}
-_SHORT = {"R": "right", "L": "left", "A": "anterior", "P": "posterior", "S": "superior",
-          "I": "inferior"}  # fmt: skip
+_SPACES = {
+    ("right-anterior-superior", "ras"): (-1.0, -1.0, 1.0),
+    ("left-anterior-superior", "las"): (1.0, -1.0, 1.0),
+    ("left-posterior-superior", "lps"): (1.0, 1.0, 1.0),
+}
+"""The format's three spaces that say left from right, as signs of LPS."""
+_OF_SPACE = ("domain", "space", "???", "none", "")
+"""Kinds of an axis along which voxels lie side by side in the world."""
 
 
 def header(path: Path) -> tuple[dict[str, str], int]:
@@ -95,14 +100,16 @@ def read(path: Path, *, dimensions: int = 3) -> Stored:
     dtype = np.dtype(kinds[fields["type"].lower()])
     encoding = fields["encoding"].lower()
     if dtype.itemsize > 1 and encoding not in _TEXT:
-        if fields.get("endian") not in ("little", "big"):
+        order = fields.get("endian", "").lower()
+        if order not in ("little", "big"):
             raise lacks(path, "`endian`", "Save the image again.")
-        dtype = dtype.newbyteorder("<" if fields["endian"] == "little" else ">")
+        dtype = dtype.newbyteorder("<" if order == "little" else ">")
     sizes = integers(path, "sizes", fields["sizes"])
     if fields["dimension"] != str(len(sizes)):
         found = f"dimension {fields['dimension']} and sizes {fields['sizes']}"
         raise contradicts(path, "number of axes", found)
     steps = _steps(path, fields, len(sizes), dimensions)
+    _require_kinds(path, fields, steps)
     for axis, step in enumerate(steps):
         if step is None and sizes[axis] > 1:
             what = "values a voxel or time points (axis without a direction)"
@@ -132,11 +139,6 @@ def _steps(
     path: Path, fields: dict[str, str], axes: int, dimensions: int
 ) -> list[NDArray[np.float64] | None]:
     """Read the world vector of each axis; None for an axis that is not of space."""
-    if "spacings" in fields:
-        words = [word for word in fields["spacings"].split() if word.lower() != "nan"]
-        spacings = numbers(path, "spacings", " ".join(words), len(words))
-        if spacings.min() <= 0:
-            raise bad_spacing(path, tuple(spacings.tolist()))
     if "space directions" not in fields:
         raise lacks(
             path,
@@ -146,12 +148,23 @@ def _steps(
     words = re.findall(r"none|\([^)]*\)", fields["space directions"])
     if len(words) != axes or re.sub(r"none|\([^)]*\)|\s", "", fields["space directions"]):
         raise unreadable(path, f"`space directions` {fields['space directions']!r}")
-    return [
+    steps = [
         None
         if word == "none" or set(re.findall(r"[^(),\s]+", word.lower())) == {"nan"}
         else _vector(path, word, dimensions)
         for word in words
     ]
+    spacings = fields.get("spacings", "nan " * axes).lower().split()
+    if len(spacings) != axes:
+        raise contradicts(path, "number of axes", f"{axes} and `spacings` {fields['spacings']}")
+    for step, text in zip(steps, spacings, strict=True):
+        if step is None or text == "nan":
+            continue
+        spacing = numbers(path, "spacings", text, 1)[0]
+        if not np.isclose(np.linalg.norm(step), spacing, rtol=0.01):
+            found = f"`spacings` {fields['spacings']} and `space directions` of other lengths"
+            raise contradicts(path, "voxel spacing", found)
+    return steps
 
 
 def _vector(path: Path, word: str, dimensions: int) -> NDArray[np.float64]:
@@ -166,27 +179,55 @@ def _origin(path: Path, fields: dict[str, str], dimensions: int) -> NDArray[np.f
 
 def _to_lps(path: Path, fields: dict[str, str], dimensions: int) -> NDArray[np.float64]:
     space = fields.get("space", "")
-    if not space and dimensions == 2 and fields.get("space dimension") == "2":
+    stated = fields.get("space dimension", "")
+    if not space and dimensions == 2 and stated == "2":
         return np.eye(2)
-    name = space.strip().strip('"')
-    words = [_SHORT.get(c, "") for c in name] if name.isupper() else name.lower().split("-")
-    axes = [next((k for k, pair in enumerate(("rl", "ap", "si")) if word[:1] in pair), -1)
-            for word in words if word in _SIGNS]  # fmt: skip
-    if len(words) != 3 or axes != [0, 1, 2]:
+    if space and stated not in ("", "3"):
+        raise contradicts(path, "space", f"`space` {space} and `space dimension` {stated}")
+    name = space.strip().strip('"').lower()
+    signs = next((signs for names, signs in _SPACES.items() if name in names), None)
+    if signs is None:
         raise lacks(
             path,
             "`space` such as left-posterior-superior or RAS",
             f"Found {space!r}: save it with a program that knows left from right.",
         )
-    return np.diag([float(_SIGNS[word]) for word in words])[:dimensions, :dimensions]
+    return np.diag(signs)[:dimensions, :dimensions]
 
 
 def _unit(path: Path, fields: dict[str, str]) -> float:
     """Give the unit of the world, mm where the file does not say: as NRRD's own programs do."""
-    units = {unit for unit in re.findall(r'"([^"]*)"', fields.get("space units", "")) if unit}
-    if len(units) > 1:
-        raise contradicts(path, "unit of length", ", ".join(sorted(units)))
-    return unit_mm(path, units.pop()) if units else 1.0
+    said = {
+        name: {unit for unit in _words(fields.get(name, "")) if unit not in ("", "???", "none")}
+        for name in ("space units", "units")
+    }
+    factors = {unit_mm(path, unit) for unit in said["space units"]}
+    # `units` is for axes without directions, but some programs write it beside them.
+    lengths = {unit for unit in said["units"] if unit.lower() in MM}
+    if len(factors) > 1 or {unit_mm(path, unit) for unit in lengths} - (factors or {1.0}):
+        found = "; ".join(f"`{name}` {fields[name]}" for name in said if name in fields)
+        raise contradicts(path, "unit of length", found)
+    return factors.pop() if factors else 1.0
+
+
+def _words(text: str) -> list[str]:
+    """Split a list of which each may stand in quotes."""
+    return [quoted or plain for quoted, plain in re.findall(r'"([^"]*)"|([^\s"]+)', text)]
+
+
+def _require_kinds(path: Path, fields: dict[str, str], steps: list[Any]) -> None:
+    """Refuse an axis that has a direction and is said to be one of time, values or a list."""
+    kinds = _words(fields.get("kinds", ""))
+    if not kinds:
+        return
+    strange = [
+        kind
+        for kind, step in zip(kinds, steps, strict=False)
+        if step is not None and kind.lower() not in _OF_SPACE
+    ]
+    if len(kinds) != len(steps) or strange:
+        found = f"`kinds` {fields['kinds']} and `space directions` {fields['space directions']}"
+        raise contradicts(path, "meaning of the axes", found)
 
 
 def _start(path: Path, fields: dict[str, Any], data: Path, start: int) -> int:

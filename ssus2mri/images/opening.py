@@ -1,5 +1,6 @@
 """From a path to the reader of its format, by its ending and its content."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +26,7 @@ DICOM = (".dcm", ".dicom", ".ima", ".img", "")
 _KRETZ = (".vol", ".v00")
 STILL = (".png", ".tif", ".tiff")
 
-
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -86,15 +87,27 @@ def square_plane(path: Path, pixel_mm: float | None, frame: int | None) -> sitk.
     """Read a plane; see `ssus2mri.images.volume.read_plane`."""
     if ending(path) in STILL + DICOM or (path.is_file() and _is_dicom(path)):
         values, said = guarded(path, lambda: pixels(path, frame))
+        _tell_resolution(path, pixel_mm)
         return guarded(path, lambda: plane.square(path, stored.finite(path, values), said,
                                                    pixel_mm))  # fmt: skip
+    if frame is not None:
+        found = f"`frame` {frame} of an image that has no frames"
+        do = "Leave `frame` empty."
+        raise InputError(str(path), expected="a clip, or no `frame`", found=found, do=do)
     picture = flat(path)
-    image = guarded(path, lambda: stored.image(picture))
-    values = sitk.GetArrayFromImage(image)
-    edges = picture.grid.spacing_mm[0], picture.grid.spacing_mm[1]
-    made = plane.square(path, values, edges, pixel_mm)
-    made.SetOrigin(picture.grid.origin_mm)
-    return made
+    image = guarded(path, lambda: plane.upright(stored.image(picture)))
+    origin, edges = image.GetOrigin(), image.GetSpacing()
+    squares = plane.square(path, sitk.GetArrayFromImage(image), edges, pixel_mm)
+    squares.SetOrigin(origin)
+    return squares
+
+
+def _tell_resolution(path: Path, pixel_mm: float | None) -> None:
+    """Warn where a picture's dots an inch contradict the table; most of them mean nothing."""
+    meant = still.resolution_mm(path) if pixel_mm and ending(path) in STILL else None
+    if meant and pixel_mm and abs(meant / pixel_mm - 1) > plane.SAME:
+        logger.warning("%s: its resolution says pixels of %.4g mm, the table %.4g mm; the table is"
+                       " taken", path, meant, pixel_mm)  # fmt: skip
 
 
 def pixels(path: Path, frame: int | None = None) -> tuple[NDArray[Any], tuple[float, float] | None]:

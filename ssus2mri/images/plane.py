@@ -58,3 +58,32 @@ def square(
     like.SetSpacing((edge, edge))
     how = sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear
     return sitk.Resample(image, like, sitk.Transform(2, sitk.sitkIdentity), how, 0.0)
+
+
+def upright(image: sitk.Image, *, nearest: bool = False) -> sitk.Image:
+    """Bring a plane's pixels into the order of the world: x to the left, y to the back.
+
+    Args:
+        image: 2D.
+        nearest: whether it is a mask.
+
+    Returns:
+        The same picture with an identity direction; resampled only where its axes are oblique.
+    """
+    axes = np.array(image.GetDirection()).reshape(2, 2)
+    if np.allclose(axes, np.eye(2)):
+        return image
+    size, edges = np.array(image.GetSize()), np.array(image.GetSpacing())
+    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (size - 1)
+    world = corners * edges @ axes.T + image.GetOrigin()
+    low, high = world.min(axis=0), world.max(axis=0)
+    turned = np.abs(axes) > np.sqrt(0.5)
+    steps = turned @ edges
+    like = sitk.Image(
+        [int(n) for n in np.floor((high - low) / steps + 1e-6) + 1], image.GetPixelID()
+    )
+    like.SetSpacing(steps.tolist())
+    like.SetOrigin(low.tolist())
+    oblique = not np.allclose(np.abs(axes), turned, atol=1e-4)
+    how = sitk.sitkLinear if oblique and not nearest else sitk.sitkNearestNeighbor
+    return sitk.Resample(image, like, sitk.Transform(2, sitk.sitkIdentity), how, 0.0)

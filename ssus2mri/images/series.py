@@ -10,13 +10,15 @@ import pydicom
 from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
-from ssus2mri.images import dicom, frames, kretz
+from ssus2mri.images import alike, dicom, dicom_pixels, frames, kretz
+from ssus2mri.images.alike import Headers
 from ssus2mri.images.files import members
 from ssus2mri.images.messages import lacks, unreadable
 from ssus2mri.images.stack import stacked
 from ssus2mri.images.stored import Stored
 
-Headers = list[tuple[Path, pydicom.Dataset]]
+MOST_FILES = 2048
+"""A folder of more is no series of slices: it is not worth looking at each."""
 
 
 def read(folder: Path) -> Stored:
@@ -50,6 +52,9 @@ def read(folder: Path) -> Stored:
 def _headers(folder: Path) -> Headers:
     headers = []
     paths = members(folder)
+    if len(paths) > MOST_FILES:
+        found = f"{len(paths)} files, more than the {MOST_FILES} slices that a scan can have"
+        raise _not_one(folder, found, "Put the series into a folder of its own.")
     for path in paths:
         try:
             data = dicom.header(path)
@@ -95,13 +100,10 @@ def _stack(folder: Path, headers: Headers) -> Stored:
     sizes = [
         np.array([dicom.integer(p, d, name) for name in ("Columns", "Rows")]) for p, d in headers
     ]
-    kinds = [np.array([hash(str(d.get("Modality", "")))]) for _, d in headers]
-    _require_equal(folder, headers, orientations, 2e-3, "orientation")
-    _require_equal(folder, headers, sizes, 0.5, "size")
-    _require_equal(folder, headers, spacings, 1e-3, "pixel spacing")
-    _require_equal(folder, headers, kinds, 0.5, "modality")
-    for path, data in headers:
-        dicom.require_grey(path, data)
+    alike.require_close(folder, headers, orientations, 2e-3, "orientation")
+    alike.require_close(folder, headers, sizes, 0.5, "size")
+    alike.require_close(folder, headers, spacings, 1e-3, "pixel spacing")
+    alike.require_one_scan(folder, headers)
     apart = {
         float(v[0])
         for p, d in headers
@@ -113,15 +115,20 @@ def _stack(folder: Path, headers: Headers) -> Stored:
     first_orientation, first_spacing = orientations[0], spacings[0]
     assert first_orientation is not None
     assert first_spacing is not None
+    edges = (float(first_spacing[1]), float(first_spacing[0]))
+    for path, data in headers:
+        dicom_pixels.require_grey(path, data)
+        dicom.require_same_aspect(path, data, edges)
     order, grid = stacked(
         folder,
         np.array(positions, dtype=float),
         first_orientation,
-        (float(first_spacing[1]), float(first_spacing[0])),
+        edges,
         size=(int(sizes[0][0]), int(sizes[0][1])),
         names=[path.name for path, _ in headers],
         said_mm=said,
     )
+    alike.require_none_left_out(folder, headers, order, grid.spacing_mm[2])
     return Stored(folder, grid, _blocks([headers[k] for k in order]))
 
 
@@ -137,33 +144,11 @@ def _blocks(headers: Headers) -> Callable[[], Iterator[NDArray[Any]]]:
     def blocks() -> Iterator[NDArray[Any]]:
         for path, data in headers:
             slope, intercept = dicom.scale(path, data)
-            for frame in dicom.frames(path, data):
+            for frame in dicom_pixels.frames(path, data):
                 flat = frame.ravel()
                 yield flat if (slope, intercept) == (1.0, 0.0) else flat * slope + intercept
 
     return blocks
-
-
-def _require_equal(
-    folder: Path, headers: Headers, values: list[Any], tolerance: float, what: str
-) -> None:
-    """Refuse slices that differ from most of the others, by name."""
-    table = np.array(values, dtype=float)
-    usual = np.median(table, axis=0)
-    odd = [
-        path.name
-        for (path, _), row in zip(headers, table, strict=True)
-        if np.abs(row - usual).max() > tolerance
-    ]
-    if odd:
-        raise InputError(
-            str(folder),
-            expected=f"slices of one {what}",
-            found=f"another in {len(odd)} of {len(headers)}: {', '.join(odd[:3])}"
-            + (" ..." if len(odd) > 3 else "")
-            + (" (a localiser?)" if what == "orientation" else ""),
-            do="Leave one stack in the folder.",
-        )
 
 
 def _not_one(folder: Path, found: str, do: str) -> InputError:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
-from ssus2mri.images.grid import Grid, from_affine
+from ssus2mri.images.grid import Grid, from_affine, require_place
 from ssus2mri.images.messages import contradicts
 
 EVEN, EVEN_MM = 0.02, 0.1
@@ -47,9 +47,12 @@ def stacked(
             found=f"{len(positions)}",
             do="Give a folder or file with the whole volume. A 2D plane needs `plane` in its row.",
         )
+    require_place(path, positions)
     x, y = orientation[:3], orientation[3:]
-    normal = np.cross(x, y)
-    if not 0.99 < np.linalg.norm(normal) < 1.01:
+    with np.errstate(over="ignore"):
+        normal = np.cross(x, y)
+        lengths = np.linalg.norm([x, y, normal], axis=1)
+    if not np.abs(lengths - 1).max() <= 0.01:
         raise contradicts(path, "orientation", f"row {x.tolist()} and column {y.tolist()}")
     normal /= np.linalg.norm(normal)
     depth = positions @ normal

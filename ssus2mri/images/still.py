@@ -1,6 +1,7 @@
 """PNG and TIFF pictures: every way that grey is stored in them, brighter is always more."""
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,40 @@ from PIL import Image
 
 from ssus2mri.errors import InputError
 from ssus2mri.images.grey import grey
+from ssus2mri.images.grid import LEAST_MM, MOST_MM
 from ssus2mri.images.messages import contradicts, reason, unreadable
+from ssus2mri.images.text import MM
 
 MOST_PIXELS = 2**25
-_ORIENTATION = 274
+_INCH_MM = 25.4
+_OF_PRINTERS = (72, 75, 90, 96, 100, 120, 144, 150, 192, 200, 240, 300, 350, 360, 400, 600, 1200)
+"""Dots an inch that programs write whatever the picture shows."""
+_DESCRIPTION, _ORIENTATION, _RESOLUTION = 270, 274, 282
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
+
+
+def resolution_mm(path: Path) -> float | None:
+    """Return the edge of a pixel by a picture's resolution, where that may be meant.
+
+    Args:
+        path: a PNG or TIFF file.
+
+    Returns:
+        mm; None: there is no resolution, one of screens and printers, or one that no scan has.
+    """
+    try:
+        with Image.open(path) as picture:
+            dpi = float((picture.info.get("dpi") or (0.0, 0.0))[0])
+            tags = getattr(picture, "tag_v2", {})
+            unit = re.search(r"^unit=(.+)$", str(tags.get(_DESCRIPTION, "")), re.MULTILINE)
+            if unit and unit.group(1).strip().lower() in MM:  # as ImageJ says it
+                return MM[unit.group(1).strip().lower()] / float(tags[_RESOLUTION])
+    except Exception:  # said by `read`
+        return None
+    usual = any(abs(dpi - known) < 0.5 for known in _OF_PRINTERS)
+    edge_mm = _INCH_MM / dpi if dpi > 0 else 0.0
+    return None if usual or not LEAST_MM <= edge_mm <= MOST_MM else edge_mm
 
 
 def read(path: Path, frame: int | None = None) -> NDArray[Any]:
@@ -60,6 +89,9 @@ def _png(path: Path, frame: int | None) -> NDArray[Any]:
             depth, kind = file.read(26)[24:26]
         if depth == 16 and kind != 0:  # Pillow would keep 8 bits of them
             return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        if depth == 16 and "transparency" in picture.info:
+            values = np.asarray(picture)
+            return np.where(values == picture.info["transparency"], 0, values)
         picture.load()
         if picture.mode == "P" or "transparency" in picture.info:
             transparent = "transparency" in picture.info

@@ -17,8 +17,16 @@ MM = {"mm": 1.0, "millimeter": 1.0, "millimetre": 1.0, "millimeters": 1.0, "cm":
 def add(path: Path, fields: dict[str, str], name: str, value: str) -> None:
     """Add a field to a header; refuse one that is there already with another value."""
     value = value.strip()
-    if fields.setdefault(name, value) != value:
+    if _plain(fields.setdefault(name, value)) != _plain(value):
         raise contradicts(path, f"field `{name}`", f"{fields[name][:60]!r} and {value[:60]!r}")
+
+
+def _plain(value: str) -> object:
+    """Numbers where a value is made of such: 1 and 1.0 are the same."""
+    try:
+        return [float(word) for word in value.split()]
+    except ValueError:
+        return value
 
 
 def numbers(path: Path, name: str, text: str, count: int) -> NDArray[np.float64]:

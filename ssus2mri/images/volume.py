@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from ssus2mri.errors import InputError
 from ssus2mri.files import unwritable, whole
-from ssus2mri.images import opening, stored
+from ssus2mri.images import opening, plane, stored
 from ssus2mri.images.grid import Grid, require_same
 from ssus2mri.images.stored import Facts, Stored
 
@@ -177,11 +177,17 @@ def _mask(path: Path, like: sitk.Image | Grid | None, plane: bool) -> Stored:
         own = Grid(values.shape[::-1], grid.spacing_mm, grid.origin_mm, grid.direction)
         mask = Stored(path, own, lambda: iter([values.ravel()]))
     else:
-        mask = opening.flat(path)
+        mask = _upright(opening.flat(path))
     if grid is not None:
         require_same(path, mask.grid, grid, what="mask")
         mask = Stored(path, grid, mask.blocks)
     return mask
+
+
+def _upright(mask: Stored) -> Stored:
+    image = opening.guarded(mask.path, lambda: plane.upright(stored.image(mask), nearest=True))
+    values = sitk.GetArrayFromImage(image).ravel()
+    return Stored(mask.path, stored.grid_of(image), lambda: iter([values]))
 
 
 def _require_region(mask: Stored, blocks: Iterator[np.ndarray]) -> None:
