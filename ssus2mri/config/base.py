@@ -11,17 +11,19 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
-from ssus2mri.config import strict
+from ssus2mri.config import bounds, strict
 from ssus2mri.errors import InputError
 
 
 class Section(BaseModel):
     """A section of the configuration: every key required, no other key allowed.
 
-    Numbers are finite, and `true` is none.
+    Numbers are finite and within `bounds`, and `true` is none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -37,6 +39,12 @@ class Section(BaseModel):
             if _kinds(field.annotation) & {int, float} and bool not in _kinds(field.annotation)
         }
         return {name: _spelt(value) if name in numeric else value for name, value in values.items()}
+
+    @field_validator("*")
+    @classmethod
+    def _within_bounds(cls, value: Any, info: ValidationInfo) -> Any:
+        bounds.require_within(info.field_name or "", value)
+        return value
 
 
 def _kinds(annotation: Any) -> set[Any]:
@@ -103,8 +111,24 @@ def _rising(values: list[float]) -> list[float]:
     return values
 
 
+def _not_negative(values: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= values[0] <= values[1]:
+        raise ValueError("two numbers of at least 0, the smaller first")
+    return values
+
+
+def _shares(values: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= values[0] <= values[1] <= 1:
+        raise ValueError("two shares from 0 to 1, the smaller first")
+    return values
+
+
 Interval = Annotated[tuple[float, float], AfterValidator(_not_reversed)]
 """Least and most, of any sign, of what is drawn uniformly between them."""
+Amounts = Annotated[tuple[float, float], AfterValidator(_not_negative)]
+"""The same of what cannot be below 0."""
+Shares = Annotated[tuple[float, float], AfterValidator(_shares)]
+"""The same of what is a share, 0 to 1."""
 _Two = (Field(min_length=2, max_length=2), AfterValidator(_rising))
 Fractions = Annotated[
     list[Annotated[float, Field(ge=0, le=1)]], *_Two, Field(description="first and last, 0 to 1")

@@ -80,7 +80,9 @@ class ScoreSettings(Section):
     """Section ``score``."""
 
     confidence: float = Field(gt=0, lt=1, description="confidence level of the intervals")
-    bootstrap_samples: int = Field(ge=100, description="number of resamples of the volumes")
+    bootstrap_samples: int = Field(
+        ge=100, le=100_000, description="number of resamples of the volumes"
+    )
     seed: int = Field(ge=0, description="seed of the resampling")
 
 

@@ -3,13 +3,14 @@
 A run has the settings of section `train` with its own differences laid over them.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from ssus2mri.config.base import Section
 from ssus2mri.methods import METHODS, Method, MethodName
 
+Count = Annotated[int, Field(ge=1)]
 MACHINE = ("device_share", "checkpoint_minutes", "tensorboard")
 """Keys of `TrainSettings` on which no weight depends: they suit the machine."""
 
@@ -50,14 +51,14 @@ class NetworkSettings(Section):
     )
     encoder_channels: int = Field(ge=1, description="channels of the encoder and of dec1")
     decoder_channels: int = Field(ge=1, description="channels of dec2 to dec5")
-    final_channels: list[int] = Field(min_length=2, max_length=2, description="channels of dec6")
+    final_channels: list[Count] = Field(min_length=2, max_length=2, description="channels of dec6")
     attention: bool = Field(description="cross-modal attention")
     attention_level: Literal[3, 4, 5] = Field(description="decoder level whose input it changes")
     attention_channels: int = Field(ge=1, description="channels of its embeddings")
-    locator_channels: list[int] = Field(
+    locator_channels: list[Count] = Field(
         min_length=4, max_length=4, description="channels of the index predictor's convolutions"
     )
-    discriminator_channels: list[int] = Field(
+    discriminator_channels: list[Count] = Field(
         min_length=4, max_length=4, description="channels of a discriminator's first four layers"
     )
     norm: Literal["none", "batch", "instance"] = Field(description="normalisation")
@@ -132,12 +133,12 @@ class TrainSettings(Section):
     weights: WeightSettings
     augment: AugmentSettings
     adversarial: Literal["lsgan", "bce", "hinge"] = Field(description="form of adversarial terms")
-    batch_size: int = Field(ge=1, description="US slices, and MR slices, of a step")
+    batch_size: int = Field(ge=1, le=4096, description="US slices, and MR slices, of a step")
     epochs: int = Field(ge=1, description="after each: losses, validation, checkpoint")
     steps_per_epoch: int = Field(ge=0, description="0: one pass over the US slices")
-    learning_rate: float = Field(gt=0, description="in the first epoch")
+    learning_rate: float = Field(gt=0, le=1, description="in the first epoch")
     halve_every: int = Field(ge=1, description="epochs after which the learning rate halves")
-    adam_betas: list[float] = Field(
+    adam_betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
         min_length=2, max_length=2, description="decay of Adam's two moments"
     )
     average: float = Field(
@@ -198,8 +199,8 @@ class TrainSettings(Section):
 class SynthesizeSettings(Section):
     """Section ``synthesize``."""
 
-    batch_size: int = Field(ge=1, description="slices at a time on a CPU")
-    gpu_batch_size: int = Field(ge=1, description="the same on a GPU")
+    batch_size: int = Field(ge=1, le=4096, description="slices at a time on a CPU")
+    gpu_batch_size: int = Field(ge=1, le=4096, description="the same on a GPU")
     mixed_precision: bool = Field(
         description="networks in bfloat16 where the hardware computes with it"
     )

@@ -1,10 +1,10 @@
 """Section ``pathologies``: the pathologies of simulated test subjects."""
 
-import json
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from ssus2mri.config import strict
 from ssus2mri.config.base import Section, problems
 from ssus2mri.errors import InputError
 
@@ -83,14 +83,16 @@ def load_pathology(text: str) -> Pathology:
     """
     adapter: TypeAdapter[Pathology] = TypeAdapter(Pathology)
     try:
-        return adapter.validate_python(json.loads(text))
-    except json.JSONDecodeError as error:
+        values = strict.json_values(text)
+    except (ValueError, RecursionError) as error:
         raise InputError(
             "--pathology",
             expected="JSON of an entry of `pathologies`",
             found=str(error),
             do='For example --pathology=\'{"kind":"absent_cavum"}\'.',
         ) from error
+    try:
+        return adapter.validate_python(values)
     except ValidationError as error:
         place, parts = problems(error, "--pathology")[0]
         raise InputError(place, **parts) from error

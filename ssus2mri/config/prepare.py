@@ -115,7 +115,7 @@ class AlignSettings(ContrastSettings):
     )
     mr_confidence: ConfidenceSettings
     reach_deg: float = Field(ge=0, le=180, description="largest rotation searched, degrees")
-    step_deg: float = Field(gt=0, le=90, description="step of the first rotations, degrees")
+    step_deg: float = Field(ge=1, le=90, description="step of the first rotations, degrees")
     starts: int = Field(ge=1, description="first rotations that are refined")
     steps: int = Field(ge=1, description="most steps of a refinement")
     coarse_mm: float = Field(gt=0, description="grid of the first refinement, mm")

@@ -1,7 +1,6 @@
 """Options of the commands that evaluate: names of runs as JSON."""
 
-import json
-
+from ssus2mri.config import strict
 from ssus2mri.errors import InputError
 
 
@@ -20,8 +19,8 @@ def run_names(option: str, text: str, example: str) -> dict[str, str]:
         InputError: anything else.
     """
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
+        value = strict.json_values(text)
+    except (ValueError, RecursionError) as error:
         value, problem = None, str(error)
     else:
         problem = text[:80]

@@ -23,6 +23,7 @@ REGISTER = (
     "folding_fraction",
     "deformation",
 )
+_MOST, _SLACK = 1e9, 1e-3
 TEXT = (*KEYS, "kind")
 POSITION = (
     "plane_right",
@@ -36,6 +37,10 @@ COMPARE = (
     *("ssim", "ssim_brain", "ms_ssim", "nmi", "psnr", "mae", "ssim_registered"),
     *POSITION,
 )
+_CORRELATIONS = ("ssim", "ssim_brain", "ssim_registered", "similarity_before", "similarity_after")
+_SHARES = ("deformation", "folding_fraction", "mae", "plane_right", "index_right")
+_RANGES = {**dict.fromkeys(_CORRELATIONS, (-1, 1)), **dict.fromkeys(_SHARES, (0, 1))}
+"""Least and most of measures that have such; the others are finite."""
 
 
 def write(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Path) -> None:
@@ -75,6 +80,10 @@ def _read(path: Path, columns: Sequence[str], text: Sequence[str]) -> pd.DataFra
     expected = f"a CSV with columns {', '.join(columns)}"
     do = f"Run `{path.parent.name}` again."
     try:
+        with path.open(encoding="utf-8") as file:
+            names = file.readline().strip().split(",")
+        if len(set(names)) < len(names):
+            raise ValueError("a column twice")
         # Keys stay as they are: a volume may be named 007 or NA.
         frame = pd.read_csv(
             path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""]
@@ -87,7 +96,19 @@ def _read(path: Path, columns: Sequence[str], text: Sequence[str]) -> pd.DataFra
         problem = " ".join(str(error).split())[:200]
         raise InputError(str(path), expected=expected, found=problem, do=do) from error
     missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        problem = f"no column {', '.join(missing)}"
+    problem = f"no column {', '.join(missing)}" if missing else _fault(frame, numbers)
+    if problem:
         raise InputError(str(path), expected=expected, found=problem, do=do)
     return frame
+
+
+def _fault(frame: pd.DataFrame, numbers: Sequence[str]) -> str:
+    """Return what is wrong with the numbers of a table, in words; empty: nothing."""
+    for name in numbers:
+        values = frame[name].dropna()
+        low, high = _RANGES.get(name, (-_MOST, _MOST))
+        beyond = values[(values < low - _SLACK) | (values > high + _SLACK)]
+        if len(beyond):
+            row = int(beyond.index[0]) + 2
+            return f"{beyond.iloc[0]:g} in row {row}, column {name}, not {low:g} to {high:g}"
+    return ""

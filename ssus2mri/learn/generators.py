@@ -5,6 +5,7 @@ Each is called as ``model(us, plane, index, ga_weeks) -> Synthesis``.
 
 from collections.abc import Callable, Collection, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from ssus2mri.config.learn import NetworkSettings, TrainSettings
@@ -56,6 +57,8 @@ def restore(settings: TrainSettings, tensors: Mapping[str, Tensor]) -> nn.Module
         KeyError: the same.
     """
     if settings.traits.learns:
+        with torch.device("meta"):  # no memory is taken for what the file does not hold
+            _require_same(make_generator(settings).state_dict(), tensors)
         model = make_generator(settings)
     elif settings.method == "atlas":
         model = Atlas.empty(*tensors["images"].shape)
@@ -63,6 +66,13 @@ def restore(settings: TrainSettings, tensors: Mapping[str, Tensor]) -> nn.Module
         model = Copy()
     model.load_state_dict(dict(tensors))
     return model.eval().requires_grad_(False)
+
+
+def _require_same(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    for name in sorted({*expected, *tensors}):
+        kinds = [(v[name].shape, v[name].dtype) if name in v else None for v in (expected, tensors)]
+        if kinds[0] != kinds[1]:
+            raise RuntimeError(f"tensor {name}: {kinds[1]}, not {kinds[0]}")
 
 
 def needs_back(terms: Collection[str]) -> bool:

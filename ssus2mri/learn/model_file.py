@@ -15,7 +15,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ssus2mri import __version__, provenance
-from ssus2mri.config.base import problems
+from ssus2mri.config import strict
+from ssus2mri.config.base import file_name, problems
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.errors import InputError
 from ssus2mri.files import unwritable, whole
@@ -124,13 +125,16 @@ def read_model(path: Path) -> Model:
         if SEAL not in metadata:
             raise _unusable(path, "a model without a seal, of an earlier version or of no `train`")
         seal = metadata.pop(SEAL)
-        run, subjects = metadata["run"], json.loads(metadata["subjects"])
-        values = json.loads(metadata["settings"])
+        run = file_name(metadata["run"])
+        subjects = strict.json_values(metadata["subjects"])
+        values = strict.json_values(metadata["settings"])
         intact = metadata["subjects_hash"] == provenance.digest(subjects)
     except InputError:
         raise
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise _unusable(path, f"damage: {error}") from error
+    if not isinstance(subjects, list) or not all(isinstance(name, str) for name in subjects):
+        raise _unusable(path, "no list of subjects")
     if not intact:
         raise _unusable(path, "a list of subjects that was changed afterwards")
     if seal != content_hash([metadata, tensors]):
@@ -145,7 +149,7 @@ def read_model(path: Path) -> Model:
         raise _unusable(path, f"settings of another version, see {key}") from error
     try:
         network = restore(settings, tensors)
-    except (RuntimeError, KeyError) as error:
+    except (RuntimeError, LookupError, TypeError, ValueError) as error:
         raise _unusable(path, "weights of another version of the networks") from error
     certificate = metadata["subjects_hash"]
     return Model(network, settings, run=run, subjects=tuple(subjects), certificate=certificate)

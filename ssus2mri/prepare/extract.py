@@ -4,7 +4,6 @@ The source (TMI 2020, Sec. IV-A) has about 300 slices of 160 x 160 per volume; w
 out and how intensities are scaled is not stated in the source.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ssus2mri import slices
+from ssus2mri.config import strict
 from ssus2mri.config.prepare import ExtractSettings
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry
@@ -243,9 +243,9 @@ def read_quality(image: Path) -> dict[str, Any]:
     """
     path = beside(image, ".json")
     try:
-        quality = json.loads(path.read_text(encoding="utf-8"))
+        quality = strict.json_values(path.read_text(encoding="utf-8"))
         return {"method": quality["method"], **quality}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _bad_quality(path, error) from error
 
 

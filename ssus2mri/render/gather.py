@@ -4,7 +4,6 @@ Slices and pictures are many: of these only the paths are kept, and what is draw
 """
 
 import base64
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ssus2mri.config import strict
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.pairs import Entry, entry
@@ -225,8 +225,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     do = "Run its stage again."
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        value = strict.json_values(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         problem = "no such file" if isinstance(error, FileNotFoundError) else str(error)
         raise InputError(str(path), expected="a JSON file", found=problem, do=do) from error
     if not isinstance(value, dict):
