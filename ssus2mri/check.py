@@ -135,6 +135,8 @@ def _row(row: Row, made: set[str]) -> Seen:
     if row.image not in made:
         looked = attempt(lambda: _image(row))
         grid, content = looked or (None, None)
+        if looked:
+            attempt(lambda: volume.require_modality(Path(row.image), row.modality))
     if row.mask and row.mask not in made and (grid is not None or not _exists(row.mask)):
         attempt(lambda: volume.examine_mask(Path(row.mask), grid, plane=bool(row.plane)))
     if row.transform and row.transform not in made:

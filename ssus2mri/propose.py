@@ -12,13 +12,13 @@ from typing import Any
 from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
 from ssus2mri.images import kretz, opening
+from ssus2mri.images.modality import OF_DICOM
 from ssus2mri.manifest import RESERVED, Row
 
 logger = logging.getLogger(__name__)
 _VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 _BESIDE = {"mask": ("_mask", "_head", "_brain"), "labels": ("_labels", "_seg")}
 """Endings of names, by the column that such a file belongs to."""
-_MODALITIES = {"US": "us", "MR": "mr"}
 Proposal = dict[str, str]
 
 
@@ -125,7 +125,7 @@ def _is_slice(data: Any) -> bool:
 
 
 def _modality(data: Any) -> str:
-    return _MODALITIES.get(str(data.get("Modality", "")), "")
+    return OF_DICOM.get(str(data.get("Modality", "")), "")
 
 
 def _pixel(path: Path, data: Any) -> Proposal:

@@ -111,6 +111,8 @@ def datasets(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
     for name, dataset in present.items():
         if dataset.size and _stored_less(dataset):
             raise _bad(path, f"dataset {name} of shape {dataset.shape}, of which parts are missing")
+    image = present["image"]
+    require(path, slice_rules.storage_fault(image.nbytes, image.id.get_storage_size()))
     return present
 
 

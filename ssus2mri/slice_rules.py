@@ -1,5 +1,6 @@
 """What a slice file may hold, whoever wrote it: names, numbers, shapes and types."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssus2mri.config.base import file_name
+from ssus2mri.images.grid import MOST_PLACE_MM
+from ssus2mri.tissues import Tissue
 
 DTYPES = {
     "image": "f",
@@ -22,7 +25,12 @@ DTYPES = {
 STACKS = ("image", "head", "truth", "labels")
 SMALL = ("plane", "index", "predicted_position")
 OPTIONAL = ("truth", "labels", "predicted_position")
-MOST_SLICES, MOST_EDGE = 100_000, 4096
+MOST_SLICES, MOST_EDGE = 100_000, 1024
+MOST_VALUES = 2**29
+"""Numbers of a dataset: three planes of 512 slices of 512 x 512 are fewer."""
+MOST_SAVING, LEAST_SUSPECT = 200, 2**26
+"""No picture is compressed so well, as far as more bytes than this are concerned."""
+MOST_SUBJECT = 200
 _SLACK = 1e-2
 _TEXT = (
     *("volume", "subject", "modality", "split", "space", "run"),
@@ -50,8 +58,9 @@ def header_fault(values: Mapping[str, Any]) -> str:
             file_name(value)
         except ValueError as error:
             return f"attribute {name} {value!r}, not {error}"
-    if not values["subject"].strip() or not values["subject"].isprintable():
-        return f"attribute subject {values['subject']!r}"
+    subject = values["subject"]
+    if not subject.strip() or not subject.isprintable() or len(subject) > MOST_SUBJECT:
+        return f"attribute subject {subject[:MOST_SUBJECT]!r}"
     if values["modality"] not in ("us", "mr") or values["split"] not in ("train", "val", "test"):
         return f"modality {values['modality']!r} and split {values['split']!r}"
     for name in ("ga_weeks", "spacing_mm", "low", "high"):
@@ -59,11 +68,16 @@ def header_fault(values: Mapping[str, Any]) -> str:
             return f"attribute {name} {values[name]!r}"
     if not 0 < values["spacing_mm"] <= 20 or not 0 < values["ga_weeks"] <= 50:
         return f"spacing_mm {values['spacing_mm']:g} and ga_weeks {values['ga_weeks']:g}"
-    size, origin = values["size"], values.get("origin_mm", (0.0,))
+    size, origin = values["size"], values.get("origin_mm", (0.0,) * 3)
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST_EDGE:
         return f"attribute size {size!r}"
-    if not isinstance(origin, tuple) or not all(map(_is_number, origin)):
+    is_point = isinstance(origin, tuple) and len(origin) in (2, 3) and all(map(_is_place, origin))
+    if not is_point:
         return f"attribute origin_mm {origin!r}"
+    if not isinstance(values.get("uncertain", False), bool):
+        return f"attribute uncertain {values['uncertain']!r}"
+    if not values["low"] < values["high"]:
+        return f"greys from {values['low']:g} to {values['high']:g}"
     return ""
 
 
@@ -82,11 +96,28 @@ def layout_fault(shapes: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) ->
     expected: dict[str, tuple[int, ...]] = dict.fromkeys(STACKS, image)
     expected |= {"plane": image[:1], "index": image[:1], "predicted_position": (image[0], 2)}
     expected["checksum"] = (image[0], sum(name in shapes for name in STACKS))
+    if math.prod(image) > MOST_VALUES:
+        return f"dataset image of shape {image}, more than any machine"
     for name, (shape, dtype) in shapes.items():
         if shape != expected[name]:
             return f"dataset {name} of shape {shape}, not {expected[name]}"
         if dtype.kind not in {"b": "b", "i": "iu", "u": "iu", "f": "f"}[DTYPES[name]]:
             return f"dataset {name} of type {dtype}"
+    return ""
+
+
+def storage_fault(claimed: int, stored: int) -> str:
+    """Find images that claim more than their file can hold.
+
+    Args:
+        claimed: bytes in memory.
+        stored: bytes in the file.
+
+    Returns:
+        In words; empty: nothing.
+    """
+    if claimed > max(LEAST_SUSPECT, MOST_SAVING * stored):
+        return f"dataset image of {claimed} bytes in {stored} of the file"
     return ""
 
 
@@ -106,13 +137,23 @@ def content_fault(name: str, array: NDArray[Any], size: int) -> str:
     if not array.size:
         return ""
     low, high = float(array.min()), float(array.max())
-    most = {"plane": 2.0, "index": size - 1.0, "image": 1.0 + _SLACK, "truth": 1.0 + _SLACK}
+    most = {
+        "plane": 2.0,
+        "index": size - 1.0,
+        "labels": float(max(Tissue)),
+        "image": 1.0 + _SLACK,
+        "truth": 1.0 + _SLACK,
+    }
     least = -_SLACK if name in ("image", "truth") else 0.0
     if name in most and not least <= low <= high <= most[name]:
         return (
             f"dataset {name} with numbers from {low:g} to {high:g}, not {least:g} to {most[name]:g}"
         )
     return ""
+
+
+def _is_place(value: Any) -> bool:
+    return _is_number(value) and abs(value) <= MOST_PLACE_MM
 
 
 def _is_number(value: Any) -> bool:

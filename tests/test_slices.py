@@ -1,5 +1,6 @@
 """The slice file: what is written is read, and what is no slice file is refused."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,9 +150,36 @@ def spoil(file: h5py.File, how: str) -> None:
         head = file["head"][:-1]
         del file["head"]
         file["head"] = head
+    elif how in ("subject", "low", "uncertain"):
+        file.attrs[how] = {"subject": "x" * 300, "low": 1e9, "uncertain": 7}[how]
+    elif how == "place":
+        file.attrs["origin_mm"] = [1e30, 0.0, 0.0]
+    elif how == "tissue":
+        file.create_dataset("labels", data=np.full((5, 16, 16), 200, np.uint8))
+    elif how in ("a claim of 300 GB", "100 MB of nothing"):
+        claim(file, 150_000 if how == "a claim of 300 GB" else 50, written="nothing" in how)
+
+
+def claim(file: h5py.File, count: int, *, written: bool) -> None:
+    """Replace the slices by so many of 1024 x 1024, of zeros that take next to no place."""
+    for name in list(file):
+        del file[name]
+    for name, kind in (("image", np.float16), ("head", np.bool_)):
+        how = {"chunks": (1, 1024, 1024), "compression": "gzip"}
+        stack = file.create_dataset(name, (count, 1024, 1024), kind, **how)
+        for k in range(count if written else 0):
+            stack[k] = 0
+    file["plane"], file["index"] = np.zeros(count, np.uint8), np.zeros(count, np.int16)
 
 
 SPOILT = {
+    "subject": "attribute subject",
+    "low": "greys from 1e",
+    "uncertain": "attribute uncertain 7",
+    "place": "attribute origin_mm",
+    "tissue": "dataset labels with numbers",
+    "a claim of 300 GB": "dataset image of shape",
+    "100 MB of nothing": "bytes in [0-9]+ of the file",
     "NaN": "dataset image with 1 NaN",
     "../escaped": "attribute volume '../escaped'",
     "a b": "attribute volume",
@@ -205,3 +233,14 @@ def test_neither_writing_nor_reading_asks_for_a_lock(
     slices.write(example(), tmp_path / "a.h5")
     slices.read(tmp_path / "a.h5")
     assert asked == [False, False]
+
+
+def test_any_flipped_byte_is_an_answer_or_a_message(tmp_path: Path) -> None:
+    slices.write(example(), tmp_path / "a.h5")
+    whole = (tmp_path / "a.h5").read_bytes()
+    for at in range(0, len(whole), 97):
+        damaged = bytearray(whole)
+        damaged[at] ^= 16
+        (tmp_path / "b.h5").write_bytes(damaged)
+        with suppress(InputError):
+            slices.read(tmp_path / "b.h5")

@@ -10,6 +10,7 @@ import typer
 from ssus2mri.config.base import file_name
 from ssus2mri.errors import InputError
 from ssus2mri.files import steady
+from ssus2mri.images.files import parts
 
 
 def _checked(option: str, expected: str, good: Callable[[Any], bool]) -> Callable[[Any], Any]:
@@ -101,20 +102,24 @@ def require_steady() -> None:
         _watched.pop()()
 
 
-def apart(outputs: dict[str, Path], *inputs: Path | str | None) -> None:
+def apart(outputs: dict[str, Path], *inputs: Path | str | None, series: Path | None = None) -> None:
     """Refuse to write over an input, or two outputs into one file; `watch` the inputs.
 
     Args:
         outputs: option -> file or folder to write.
         inputs: files to read; empty ones do not count.
+        series: an input that may be a folder of images, in which nothing else must lie.
 
     Raises:
         InputError: two of them are one file.
     """
-    watch(*inputs)
-    known = {_place(Path(path)): f"the input {path}" for path in inputs if path}
+    given = [Path(path) for path in inputs if path]
+    watch(*given, *(part for path in given for part in parts(path)))
+    known = {_place(part): f"the input {path}" for path in given for part in (path, *parts(path))}
     for option, path in outputs.items():
         place = _place(path)
+        if place.parent == (_place(series) if series else None):
+            place = place.parent
         if place in known:
             raise InputError(
                 f"{option} {path}",

@@ -22,10 +22,8 @@ from ssus2mri.commands.options import (
     pixel,
     split,
     subject,
-    watch,
 )
 from ssus2mri.config.base import load_section
-from ssus2mri.images.files import parts
 
 app = typer.Typer()
 
@@ -108,8 +106,7 @@ def crop(
     from ssus2mri.config.prepare import CropSettings
     from ssus2mri.prepare.crop import run_crop
 
-    apart({"--out": out, "--out-mask": out_mask}, image, mask)
-    watch(*parts(image))
+    apart({"--out": out, "--out-mask": out_mask}, image, mask, series=image)
 
     run_crop(
         image,

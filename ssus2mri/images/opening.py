@@ -68,7 +68,7 @@ def _opened(path: Path) -> Stored:
         return kretz.read(path)
     if form in STILL:
         raise _not_3d(path)
-    if _is_dicom(path):
+    if is_dicom(path):
         from ssus2mri.images import dicom, frames
 
         return frames.read(path, dicom.header(path))
@@ -77,7 +77,8 @@ def _opened(path: Path) -> Stored:
     raise _strange(path)
 
 
-def _is_dicom(path: Path) -> bool:
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, by what it begins with and its ending."""
     with path.open("rb") as file:
         head = file.read(132)
     return head[128:] == b"DICM" or (ending(path) in DICOM and head[:1] in (b"\x08", b"\x02"))
@@ -85,7 +86,7 @@ def _is_dicom(path: Path) -> bool:
 
 def square_plane(path: Path, pixel_mm: float | None, frame: int | None) -> sitk.Image:
     """Read a plane; see `ssus2mri.images.volume.read_plane`."""
-    if ending(path) in STILL + DICOM or (path.is_file() and _is_dicom(path)):
+    if ending(path) in STILL + DICOM or (path.is_file() and is_dicom(path)):
         values, said = guarded(path, lambda: pixels(path, frame))
         _tell_resolution(path, pixel_mm)
         return guarded(path, lambda: plane.square(path, stored.finite(path, values), said,

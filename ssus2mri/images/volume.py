@@ -14,6 +14,8 @@ from ssus2mri.errors import InputError
 from ssus2mri.files import unwritable, whole
 from ssus2mri.images import opening, plane, stored
 from ssus2mri.images.grid import Grid, require_same
+from ssus2mri.images.messages import contradicts
+from ssus2mri.images.modality import said
 from ssus2mri.images.stored import Facts, Stored
 
 LEAST_HEAD_MM, MOST_HEAD_MM = 5.0, 300.0
@@ -80,6 +82,22 @@ def examine_plane(
     grid = stored.grid_of(image)
     values = sitk.GetArrayViewFromImage(image).ravel()
     return grid, stored.examine(Stored(path, grid, lambda: iter([values])))
+
+
+def require_modality(path: Path, modality: str) -> None:
+    """Refuse an ultrasound that the table calls MR, and the reverse.
+
+    Args:
+        path: a file or DICOM folder that can be read.
+        modality: ``us`` or ``mr``, by the table.
+
+    Raises:
+        InputError: the file says the other.
+    """
+    stated = said(path)
+    if stated and stated != modality:
+        found = f"{stated} in the file and {modality} in the table"
+        raise contradicts(path, "modality", found)
 
 
 def read_mask(

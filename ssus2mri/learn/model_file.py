@@ -1,7 +1,6 @@
 """Model files: weights as safetensors, with settings, version and subjects in their metadata."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass

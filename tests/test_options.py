@@ -1,0 +1,68 @@
+"""A command writes over none of its inputs, whatever they are made of; a file's modality counts."""
+
+from pathlib import Path
+
+import phantom_inputs as phantom
+import pytest
+from conftest import ROOT
+
+from ssus2mri.commands.options import apart
+from ssus2mri.config.base import load_section
+from ssus2mri.config.prepare import CropSettings
+from ssus2mri.errors import InputError
+from ssus2mri.images import modality
+from ssus2mri.prepare.crop import run_crop
+
+
+def test_outputs_beside_the_inputs_are_apart(tmp_path: Path) -> None:
+    image = phantom.nifti(tmp_path / "v.nii.gz")
+    apart({"--out": tmp_path / "o.nii.gz", "--out-mask": tmp_path / "m.nii.gz"}, image, "")
+    apart({"--out": tmp_path / "o.nii.gz"}, image, series=image)
+
+
+def test_link_to_an_input(tmp_path: Path) -> None:
+    image = phantom.nifti(tmp_path / "v.nii.gz")
+    (tmp_path / "link.nii.gz").symlink_to(image)
+    with pytest.raises(InputError, match=r"--out .*link.nii.gz.*the input"):
+        apart({"--out": tmp_path / "link.nii.gz"}, image)
+
+
+def test_data_beside_a_header_is_an_input(tmp_path: Path) -> None:
+    (tmp_path / "v.raw").write_bytes(phantom.values().astype("<i2").tobytes())
+    header = phantom.meta(tmp_path / "v.mhd", lines={"ElementDataFile": "v.raw"}, data=b" ")
+    with pytest.raises(InputError, match=r"the input .*v.mhd"):
+        apart({"--out": tmp_path / "v.raw"}, header)
+
+
+def test_nothing_is_written_among_the_slices_of_a_series(tmp_path: Path) -> None:
+    folder = phantom.series(tmp_path / "dcm")
+    for name in ("IM0003.dcm", "new.nii.gz"):
+        with pytest.raises(InputError, match=r"the input .*dcm"):
+            apart({"--out": folder / name}, folder, series=folder)
+
+
+def test_modality_that_the_file_says(tmp_path: Path) -> None:
+    (tmp_path / "v.vol").write_bytes(b"KRETZFILE 1.0   ")
+    said = {
+        "mr": phantom.series(tmp_path / "dcm"),
+        "us": phantom.enhanced(tmp_path / "v.dcm"),
+        "": phantom.nifti(tmp_path / "v.nii"),
+    }
+    assert {path: modality.said(path) for path in said.values()} == {v: k for k, v in said.items()}
+    assert modality.said(tmp_path / "v.vol") == "us"
+    assert modality.said(phantom.us_still(tmp_path / "p.dcm", Modality="OT")) == ""
+
+
+def test_ultrasound_that_the_table_calls_mr(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="us in the file and mr in the table"):
+        run_crop(
+            phantom.enhanced(tmp_path / "v.dcm"),
+            modality="mr",
+            ga_weeks=23.0,
+            mask=None,
+            pixel_mm=None,
+            out=tmp_path / "o.nii.gz",
+            out_mask=tmp_path / "m.nii.gz",
+            settings=load_section(CropSettings, str(ROOT / "config/config.yaml"), "crop"),
+        )
+    assert not (tmp_path / "o.nii.gz").exists()
