@@ -88,6 +88,32 @@ def init(
     typer.echo(f"{path}: {rows} images. Fill the empty columns, then run `ssus2mri check`.")
 
 
+@app.command()
+def resources(
+    results: Annotated[Path, typer.Argument(help="Results of a run of the workflow.")] = Path(
+        "results"
+    ),
+) -> None:
+    """Propose memory, time and threads of every stage from the records of finished jobs."""
+    from ssus2mri.resources import profile, propose
+
+    typer.echo(profile(propose(results / "benchmark")), nl=False)
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; it must not exist or be empty.")],
+) -> None:
+    """Lay out a new project: workflow, profiles and configuration of this version."""
+    from ssus2mri.project import lay_out
+
+    lay_out(folder)
+    typer.echo(
+        f"{folder}: workflow/, config/ and envs/ of ssus2mri {__version__}. Go there, propose a"
+        " manifest with `ssus2mri init`, check it with `ssus2mri check`, then run `snakemake`."
+    )
+
+
 app.add_typer(scans.app)
 app.add_typer(runs.app)
 app.add_typer(evaluate.app)

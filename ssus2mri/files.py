@@ -100,3 +100,26 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     except (OSError, ValueError):
         return None
     return (state.st_ino, state.st_size, state.st_mtime_ns) if path.is_file() else None
+
+
+def read_list(path: Path) -> list[str]:
+    """Read names or paths, one a line, as the workflow passes them to commands.
+
+    Args:
+        path: the text file, UTF-8.
+
+    Returns:
+        Its lines, without empty ones.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return [line for line in path.read_text(encoding="utf-8").split("\n") if line]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            str(path),
+            expected="a text file with a name or path in each line",
+            found=" ".join(str(error).split())[:200],
+            do="Start the workflow again, which writes it.",
+        ) from error

@@ -1,6 +1,7 @@
 """Configuration and manifest read together, and what the workflow's rules ask of both."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from ssus2mri.config import project
 from ssus2mri.config.prepare import AtlasSettings
 from ssus2mri.config.project import Project
 from ssus2mri.errors import InputError
+from ssus2mri.files import write_text
 from ssus2mri.manifest import Manifest, Row
 from ssus2mri.provenance import digest, fingerprint
 
 AUTO, BUILT_IN = "auto", "built-in"
+LISTS = Path("results/lists")
 
 _BEFORE_TRAINING = (
     *("simulate.template", "simulate.cohort"),
@@ -200,6 +203,35 @@ def run_json(values: dict[str, Any], run: str) -> str:
     """
     settings = project.run_settings(values, run)
     return settings.model_copy(update={"label": run}).model_dump_json()
+
+
+def listing(items: Sequence[str]) -> Path:
+    """Return where a list is kept that a command reads as ``@FILE``.
+
+    A command can be 128 KiB long; the paths of some thousand scans are longer.
+
+    Args:
+        items: names or paths.
+
+    Returns:
+        A file named by its content, so another list has another name.
+    """
+    return LISTS / f"{digest(list(items))}.txt"
+
+
+def write_listing(items: Sequence[str]) -> Path:
+    """Write a list where `listing` says, unless it is there, and return the file.
+
+    Args:
+        items: names or paths, without line breaks.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    path, text = listing(items), "".join(f"{item}\n" for item in items)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(text, path)
+    return path
 
 
 def needs_match(values: dict[str, Any], run: str, *splits: str) -> bool:

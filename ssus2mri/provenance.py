@@ -36,7 +36,7 @@ def fingerprint(module: str) -> str:
             to_visit += imported(name)
     content = hashlib.sha256()
     for name in sorted(modules):
-        content.update(f"{name}\n{_syntax(_source(name))}\n".encode())
+        content.update(f"{name}\n{_parsed(_source(name))[0]}\n".encode())
     folders = {_source(name).parent for name in modules}
     for weights in sorted(path for folder in folders for path in folder.glob("*.safetensors")):
         content.update(weights.read_bytes())
@@ -45,7 +45,6 @@ def fingerprint(module: str) -> str:
     return content.hexdigest()[:12]
 
 
-@cache
 def imported(module: str) -> tuple[str, ...]:
     """Return the modules of the package that a module imports, at the top or inside functions.
 
@@ -55,23 +54,7 @@ def imported(module: str) -> tuple[str, ...]:
     Returns:
         Dotted names, without those that compute nothing (`_NO_SCIENCE`).
     """
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(_source(module).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return tuple(
-        sorted(
-            name
-            for name in names
-            if name.startswith("ssus2mri")
-            and name not in _NO_SCIENCE
-            and not name.startswith("ssus2mri.config.")
-            and _source(name).is_file()
-        )
-    )
+    return _parsed(_source(module))[1]
 
 
 def digest(value: Any) -> str:
@@ -107,16 +90,30 @@ def _source(module: str) -> Path:
 
 
 @cache
-def _syntax(path: Path) -> str:
-    """Return the syntax tree of a module as text, without its docstrings."""
+def _parsed(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the syntax tree of a module as text, without its docstrings, and what it imports.
+
+    Every call of Snakemake needs this of all modules: each is parsed and walked through once.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    names: set[str] = set()
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            node.body = body[1:]
-    return ast.dump(tree)
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            body = node.body
+            if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+                node.body = body[1:]
+    return ast.dump(tree), tuple(filter(_counts, sorted(names)))
+
+
+def _counts(name: str) -> bool:
+    return (
+        name.startswith("ssus2mri")
+        and name not in _NO_SCIENCE
+        and not name.startswith("ssus2mri.config.")
+        and _source(name).is_file()
+    )

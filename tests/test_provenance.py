@@ -22,8 +22,7 @@ def package(tmp_path, monkeypatch):
 
 
 def stamp() -> str:
-    provenance.imported.cache_clear()
-    provenance._syntax.cache_clear()
+    provenance._parsed.cache_clear()
     return fingerprint("ssus2mri.stage")
 
 

@@ -1,12 +1,13 @@
 """Options that several commands share, and what they may be."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ssus2mri import files
 from ssus2mri.config.base import file_name
 from ssus2mri.errors import InputError
 from ssus2mri.files import steady
@@ -100,6 +101,34 @@ def require_steady() -> None:
     """
     while _watched:
         _watched.pop()()
+
+
+def listed(values: Iterable[Path]) -> list[Path]:
+    """Return the paths that arguments name: ``@FILE`` stands for those in a file, one a line.
+
+    Args:
+        values: arguments of the command line.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    return [
+        path
+        for value in values
+        for path in (map(Path, words(str(value))) if str(value).startswith("@") else [value])
+    ]
+
+
+def words(text: str) -> list[str]:
+    """Return the names or paths in a text: separated by spaces, or the lines of ``@FILE``.
+
+    Args:
+        text: an option of the command line.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    return files.read_list(Path(text[1:])) if text.startswith("@") else text.split()
 
 
 def apart(outputs: dict[str, Path], *inputs: Path | str | None, series: Path | None = None) -> None:

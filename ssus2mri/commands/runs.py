@@ -15,7 +15,9 @@ from ssus2mri.commands.options import (
     Threads,
     apart,
     count,
+    listed,
     watch,
+    words,
 )
 from ssus2mri.config.base import load_section
 
@@ -24,7 +26,9 @@ app = typer.Typer()
 
 @app.command()
 def train(
-    extracts: Annotated[list[Path], typer.Argument(help="Slice files of splits train and val.")],
+    extracts: Annotated[
+        list[Path], typer.Argument(help="Slice files of splits train and val, or @FILE.")
+    ],
     run: Run,
     out: Annotated[
         Path, typer.Option(help="model.safetensors; other outputs are written beside it.")
@@ -49,6 +53,7 @@ def train(
     from ssus2mri.learn.hardware.parallel import launch, launched
     from ssus2mri.learn.train import run_train
 
+    extracts = listed(extracts)
     apart({"--out": out}, *extracts)
     if processes > 1 and not launched():
         launch(processes, sys.argv[1:])
@@ -66,7 +71,7 @@ def train(
 @app.command()
 def synthesize(
     model: Annotated[Path, typer.Argument(help="model.safetensors of the run.")],
-    extracts: Annotated[list[Path], typer.Argument(help="US slice files.")],
+    extracts: Annotated[list[Path], typer.Argument(help="US slice files, or @FILE.")],
     run: Run,
     out: Annotated[Path, typer.Option(help="Folder: {volume}.h5 and .nii.gz.")],
     settings: Settings = DEFAULT,
@@ -77,6 +82,7 @@ def synthesize(
     from ssus2mri.config.learn import SynthesizeSettings
     from ssus2mri.infer.synthesize import run_synthesize
 
+    extracts = listed(extracts)
     for path in extracts:
         apart({"--out": out}, model, path.parent)
     watch(*extracts)
@@ -94,8 +100,12 @@ def synthesize(
 
 @app.command()
 def register(
-    synthetic: Annotated[list[Path], typer.Argument(help="Synthetic slice files of one run.")],
-    references: Annotated[str, typer.Option(help="Slice files of real MR, separated by spaces.")],
+    synthetic: Annotated[
+        list[Path], typer.Argument(help="Synthetic slice files of one run, or @FILE.")
+    ],
+    references: Annotated[
+        str, typer.Option(help="Slice files of real MR, separated by spaces, or @FILE.")
+    ],
     out: Out,
     settings: Settings = DEFAULT,
 ) -> None:
@@ -103,11 +113,12 @@ def register(
     from ssus2mri.config.evaluate import RegisterSettings
     from ssus2mri.evaluate.register import run_register
 
-    apart({"--out": out}, *synthetic, *references.split())
+    synthetic, real = listed(synthetic), [Path(path) for path in words(references)]
+    apart({"--out": out}, *synthetic, *real)
 
     run_register(
         synthetic,
-        references=[Path(path) for path in references.split()],
+        references=real,
         out=out,
         settings=load_section(RegisterSettings, settings, "register"),
     )
@@ -115,9 +126,11 @@ def register(
 
 @app.command()
 def compare(
-    synthetic: Annotated[list[Path], typer.Argument(help="Synthetic slice files of one run.")],
+    synthetic: Annotated[
+        list[Path], typer.Argument(help="Synthetic slice files of one run, or @FILE.")
+    ],
     extracts: Annotated[
-        str, typer.Option(help="Slice files of the test scans, US and MR, separated by spaces.")
+        str, typer.Option(help="Slice files of the test scans, US and MR, by spaces, or @FILE.")
     ],
     out: Out,
     settings: Settings = DEFAULT,
@@ -126,11 +139,12 @@ def compare(
     from ssus2mri.config.evaluate import CompareSettings
     from ssus2mri.evaluate.compare import run_compare
 
-    apart({"--out": out}, *synthetic, *extracts.split())
+    synthetic, tested = listed(synthetic), [Path(path) for path in words(extracts)]
+    apart({"--out": out}, *synthetic, *tested)
 
     run_compare(
         synthetic,
-        extracts=[Path(path) for path in extracts.split()],
+        extracts=tested,
         out=out,
         settings=load_section(CompareSettings, settings, "compare"),
     )
@@ -171,10 +185,10 @@ def score(
 def render(
     results: Annotated[Path, typer.Argument(help="The results folder.")],
     labels: Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")],
-    volumes: Annotated[str, typer.Option(help="Test US volumes, separated by spaces.")],
+    volumes: Annotated[str, typer.Option(help="Test US volumes, by spaces, or @FILE.")],
     out: Out,
     scans: Annotated[
-        str, typer.Option(help="All volumes, separated by spaces; empty: all there are.")
+        str, typer.Option(help="All volumes, by spaces, or @FILE; empty: all there are.")
     ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
@@ -185,8 +199,8 @@ def render(
     run_render(
         results,
         labels=labels,
-        volumes=volumes.split(),
-        scans=scans.split(),
+        volumes=words(volumes),
+        scans=words(scans),
         out=out,
         settings=load_section(RenderSettings, settings, "render"),
     )

@@ -17,11 +17,13 @@ from ssus2mri.commands.options import (
     Volume,
     apart,
     frame,
+    listed,
     name,
     optional_name,
     pixel,
     split,
     subject,
+    words,
 )
 from ssus2mri.config.base import load_section
 
@@ -228,8 +230,8 @@ def view(
 
 @app.command()
 def blend(
-    images: Annotated[list[Path], typer.Argument(help="Aligned MR volumes of split train.")],
-    masks: Annotated[str, typer.Option(help="Their masks of `crop`, separated by spaces.")],
+    images: Annotated[list[Path], typer.Argument(help="Aligned MR of split train, or @FILE.")],
+    masks: Annotated[str, typer.Option(help="Their masks of `crop`, by spaces, or @FILE.")],
     transforms: Annotated[str, typer.Option(help="Their transforms of `align`, likewise.")],
     template: Annotated[Path, typer.Option(help="MR of the atlas, written by `template`.")],
     out: Out,
@@ -240,12 +242,13 @@ def blend(
     from ssus2mri.config.prepare import ExtractSettings, MatchSettings
     from ssus2mri.prepare.blend import run_blend
 
-    apart({"--out": out}, *images, *masks.split(), *transforms.split(), template)
+    images, heads, poses = listed(images), words(masks), words(transforms)
+    apart({"--out": out}, *images, *heads, *poses, template)
 
     run_blend(
         images,
-        masks=[Path(path) for path in masks.split()],
-        transforms=[Path(path) for path in transforms.split()],
+        masks=[Path(path) for path in heads],
+        transforms=[Path(path) for path in poses],
         template=template,
         out=out,
         percentiles=load_section(ExtractSettings, extract, "extract").mr_percentiles,

@@ -4,10 +4,11 @@ import re
 import sys
 from pathlib import Path
 
-from ssus2mri import plan, preflight
+from ssus2mri import plan, preflight, resources
 from ssus2mri.config.base import load_yaml
 from ssus2mri.errors import InputError
 from ssus2mri.images import files
+from ssus2mri.manifest import RESERVED
 from ssus2mri.provenance import fingerprint
 
 try:
@@ -49,9 +50,63 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+# Not a list of all volumes: Snakemake writes a constraint into every path that it matches, and a
+# list would make the time to plan grow with the square of their number. `row` knows the volumes.
+ENDINGS = "".join(f"(?<!{ending})" for ending in RESERVED)
+
+
 wildcard_constraints:
-    volume=one_of(MANIFEST.rows),
+    volume=f"[^/]+{ENDINGS}",
     run=one_of(RUNS),
+
+
+def row(wildcards):
+    """Return the volume's row of the manifest."""
+    if wildcards.volume not in MANIFEST.rows:
+        raise WorkflowError(
+            f"volume {wildcards.volume}: expected one of {PROJECT.manifest}; found none of this"
+            " name. Correct the name of the file that you ask for."
+        )
+    return MANIFEST.rows[wildcards.volume]
+
+
+def unlimit_rate(scheduler):
+    """Take Snakemake's own limit, 100 jobs a second, away; keep one that the user set.
+
+    Every finished job starts one more chain of timers that ask for the rate (Snakemake 9.27, PR
+    3744): after a thousand jobs the main process would be busy with nothing else.
+    """
+    limiter = getattr(scheduler, "job_rate_limiter", None)
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        scheduler.job_rate_limiter = None
+
+
+def grow(base, *, by=None):
+    """Return a resource that every attempt asks more of: `base`, and what `by` says of the input.
+
+    `ssus2mri resources` proposes the numbers of a profile from records of finished jobs.
+    """
+
+    def value(wildcards, attempt):
+        return attempt * (base + (by(wildcards) if by else 0))
+
+    return value
+
+
+def image_mb(wildcards):
+    """Return the memory of the volume's image, MB; 0 before it is simulated."""
+    return resources.image_mb(row(wildcards).image)
+
+
+def slices_mb(*splits):
+    """Return a function that returns the memory of the slices of some splits, MB."""
+    rows = [volume for volume in MANIFEST.rows.values() if volume.split in splits]
+    size = resources.slices_mb(rows, PROJECT.atlas.size)
+
+    def value(wildcards):
+        return size
+
+    return value
 
 
 def settings(section):
@@ -88,7 +143,7 @@ def column(name, empty=""):
     """Return a function that returns a column of the volume's row, as a parameter."""
 
     def value(wildcards):
-        return getattr(MANIFEST.rows[wildcards.volume], name) or empty
+        return getattr(row(wildcards), name) or empty
 
     return value
 
@@ -105,14 +160,14 @@ def parts(*names):
     """
 
     def paths(wildcards):
-        return row_parts(MANIFEST.rows[wildcards.volume], *names)
+        return row_parts(row(wildcards), *names)
 
     return paths
 
 
-def row_parts(row, *names):
+def row_parts(volume, *names):
     """List the files in or beside those that a row names; none for no row."""
-    paths = [getattr(row, name) for name in names] if row else []
+    paths = [getattr(volume, name) for name in names] if volume else []
     return [str(part) for path in paths if path for part in files.parts(Path(path))]
 
 
@@ -120,22 +175,22 @@ def beside(name):
     """Return a function that returns a file that `simulate` wrote, else the row's own."""
 
     def path(wildcards):
-        row = MANIFEST.rows[wildcards.volume]
-        if row.simulated:
-            return f"results/simulate/{row.volume}_{name}.nii.gz"
-        return getattr(row, name, "") or []
+        volume = row(wildcards)
+        if volume.simulated:
+            return f"results/simulate/{volume.volume}_{name}.nii.gz"
+        return getattr(volume, name, "") or []
 
     return path
 
 
 def pathology(wildcards):
     """Return the pathology of the volume's subject as JSON: editing it reruns only its volumes."""
-    return plan.pathology_json(PROJECT, MANIFEST.rows[wildcards.volume])
+    return plan.pathology_json(PROJECT, row(wildcards))
 
 
 def template(wildcards):
     """Return the template of the volume's modality."""
-    return f"results/template/{MANIFEST.rows[wildcards.volume].modality}.nii.gz"
+    return f"results/template/{row(wildcards).modality}.nii.gz"
 
 
 def extracts(modality, *splits):
@@ -162,6 +217,35 @@ def matched(*splits):
         return [f"results/match/{row.volume}.h5" for row in rows]
 
     return paths
+
+
+def listing(*names):
+    """Return a function that returns `@FILE`, a file that lists some of the inputs."""
+
+    def argument(wildcards, input):
+        return list_argument([path for name in names for path in input[name]])
+
+    return argument
+
+
+def names_listing(names):
+    """Return a function that returns `@FILE`, a file that lists names of volumes."""
+
+    def argument(wildcards):
+        return list_argument(list(names))
+
+    return argument
+
+
+def list_argument(items):
+    """Return `@FILE`, a file that lists items: a command of many paths would be too long.
+
+    A dry run names it and writes nothing.
+    """
+    try:
+        return f"@{plan.listing(items) if workflow.dryrun else plan.write_listing(items)}"
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 
 def match_folder(wildcards, input):

@@ -13,13 +13,15 @@ rule register:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=grow(3000, by=slices_mb("train")),
+        runtime=grow(120 + 2 * len(TEST_US)),
     params:
+        synthetic=listing("synthetic"),
+        references=listing("references"),
         settings=settings("register_"),
         code=fingerprint("ssus2mri.evaluate.register"),
     shell:
-        "ssus2mri register {input.synthetic} --references='{input.references}'"
+        "ssus2mri register {params.synthetic} --references={params.references}"
         " --out={output.rows} --settings={params.settings:q} &> {log}"
 
 
@@ -38,13 +40,15 @@ rule compare:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=grow(3000),
+        runtime=grow(120 + 2 * len(TEST_US)),
     params:
+        synthetic=listing("synthetic"),
+        extracts=listing("extracts"),
         settings=settings("compare"),
         code=fingerprint("ssus2mri.evaluate.compare"),
     shell:
-        "ssus2mri compare {input.synthetic} --extracts='{input.extracts}'"
+        "ssus2mri compare {params.synthetic} --extracts={params.extracts}"
         " --out={output.rows} --settings={params.settings:q} &> {log}"
 
 
@@ -92,8 +96,8 @@ rule score:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grow(2000),
+        runtime=grow(15),
     params:
         folder=folder,
         labels=LABELS,

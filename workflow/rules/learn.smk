@@ -22,16 +22,17 @@ rule train:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=grow(4000, by=slices_mb("train", "val")),
         runtime=2880,
         processes=1,
     params:
+        extracts=listing("us", "mr"),
         checkpoints=checkpoints,
         settings=run_settings,
         matched=match_folder,
         code=fingerprint("ssus2mri.learn.train"),
     shell:
-        "ssus2mri train {input.us} {input.mr} --run={wildcards.run} --out={output.model}"
+        "ssus2mri train {params.extracts} --run={wildcards.run} --out={output.model}"
         " --checkpoints={params.checkpoints} --settings={params.settings:q}"
         " --threads={threads} --processes={resources.processes} --matched={params.matched:q}"
         " &> {log}"
@@ -54,13 +55,14 @@ rule synthesize:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=grow(6000),
+        runtime=grow(60 + len(TEST_US)),
     params:
+        extracts=listing("us"),
         folder=folder,
         settings=settings("synthesize"),
         matched=match_folder,
         code=fingerprint("ssus2mri.infer.synthesize"),
     shell:
-        "ssus2mri synthesize {input.model} {input.us} --run={wildcards.run} --out={params.folder}"
+        "ssus2mri synthesize {input.model} {params.extracts} --run={wildcards.run} --out={params.folder}"
         " --settings={params.settings:q} --threads={threads} --matched={params.matched:q} &> {log}"

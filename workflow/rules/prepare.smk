@@ -15,8 +15,8 @@ rule crop:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grow(1500, by=image_mb),
+        runtime=grow(10),
     params:
         modality=column("modality"),
         ga_weeks=column("ga_weeks"),
@@ -57,8 +57,8 @@ rule align:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grow(2500, by=image_mb),
+        runtime=grow(30),
     params:
         modality=column("modality"),
         ga_weeks=column("ga_weeks"),
@@ -92,8 +92,8 @@ rule extract:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grow(1500),
+        runtime=grow(10),
     params:
         subject=column("subject"),
         modality=column("modality"),
@@ -128,14 +128,17 @@ rule blend:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=grow(4000),
+        runtime=grow(60 + 2 * len(BLENDED)),
     params:
+        images=listing("images"),
+        masks=listing("masks"),
+        transforms=listing("transforms"),
         extract=settings("extract"),
         settings=settings("match"),
         code=fingerprint("ssus2mri.prepare.blend"),
     shell:
-        "ssus2mri blend {input.images} --masks='{input.masks}' --transforms='{input.transforms}'"
+        "ssus2mri blend {params.images} --masks={params.masks} --transforms={params.transforms}"
         " --template={input.template} --out={output.image}"
         " --extract={params.extract:q} --settings={params.settings:q} &> {log}"
 
@@ -162,8 +165,8 @@ rule match:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grow(3000),
+        runtime=grow(60),
     params:
         plane=column("plane"),
         settings=settings("match"),

@@ -22,14 +22,14 @@ rule render:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grow(4000),
+        runtime=grow(30),
     params:
         labels=LABELS,
-        volumes=" ".join(TEST_US),
-        scans=" ".join(MANIFEST.rows),
+        volumes=names_listing(TEST_US),
+        scans=names_listing(MANIFEST.rows),
         settings=settings("render"),
         code=fingerprint("ssus2mri.render.report"),
     shell:
-        "ssus2mri render results --labels={params.labels:q} --volumes={params.volumes:q}"
-        " --scans={params.scans:q} --out={output.report} --settings={params.settings:q} &> {log}"
+        "ssus2mri render results --labels={params.labels:q} --volumes={params.volumes}"
+        " --scans={params.scans} --out={output.report} --settings={params.settings:q} &> {log}"

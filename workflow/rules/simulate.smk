@@ -17,8 +17,8 @@ rule template:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grow(2000),
+        runtime=grow(30),
     params:
         folder=folder,
         atlas=settings("atlas"),
@@ -43,14 +43,12 @@ rule simulate:
         "logs/simulate/{volume}.log",
     benchmark:
         "results/benchmark/simulate/{volume}.tsv"
-    wildcard_constraints:
-        volume=one_of(row.volume for row in MANIFEST.rows.values() if row.simulated),
     conda:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grow(2000),
+        runtime=grow(20),
     params:
         subject=column("subject"),
         modality=column("modality"),
@@ -81,8 +79,8 @@ rule view:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grow(2000),
+        runtime=grow(60),
     params:
         atlas=settings("atlas"),
         simulate=settings("simulate"),

@@ -1,0 +1,119 @@
+"""Plan the workflow for many scans whose files are empty, and print what the graph costs.
+
+    python benchmarks/dag.py [100 1000 10000] [--profile workflow/profiles/slurm] [--top 12]
+
+Prints a row for each number of scans: jobs, submissions under the profile (a group counts once),
+CPU and wall seconds and peak memory of building the graph. With ``--top``, also the modules in
+which the largest of them spends its time.
+"""
+
+import argparse
+import os
+import pstats
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+SPLITS = ("train", "train", "train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a graph took: jobs of each rule, CPU and wall seconds, peak memory in MB."""
+
+    jobs: dict[str, int]
+    cpu_s: float
+    wall_s: float
+    memory_mb: float
+
+
+def write_project(folder: Path, scans: int) -> Path:
+    """Write a manifest of scans, every fifth an MR, and an empty image for each."""
+    (folder / "scans").mkdir(parents=True)
+    rows = ["volume,subject,modality,image,ga_weeks,split"]
+    for number in range(scans):
+        modality = "us" if number % 5 else "mr"
+        volume, split = f"sub-{number:05d}_ses-01_{modality}", SPLITS[number // 5 % 5]
+        (folder / "scans" / f"{volume}.nii.gz").touch()
+        rows.append(f"{volume},sub-{number:05d},{modality},scans/{volume}.nii.gz,22.5,{split}")
+    manifest = folder / "data_manifest.csv"
+    manifest.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return manifest
+
+
+def dry_run(folder: Path, manifest: Path, profile: Path, record: Path | None = None) -> Cost:
+    """Ask Snakemake what would run, and measure that call."""
+    python = [sys.executable, *(["-m", "cProfile", "-o", str(record)] if record else [])]
+    command = [*python, "-m", "snakemake", "--dry-run", "--workflow-profile", str(profile)]
+    command += ["--quiet", "rules"]  # the graph only, not a page on each job
+    command += ["--snakefile", str(ROOT / "workflow" / "Snakefile")]
+    command += ["--directory", str(folder), "--config", f"manifest={manifest}"]
+    begun = time.perf_counter()
+    with (folder / "said.txt").open("w") as said:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+    wall_s = time.perf_counter() - begun
+    text = (folder / "said.txt").read_text(encoding="utf-8")
+    if status:
+        sys.exit(text[-2000:])
+    table = text.split("Job stats:")[1].split("total")[0]
+    jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+    return Cost(jobs, used.ru_utime + used.ru_stime, wall_s, used.ru_maxrss / 1024)
+
+
+def submissions(jobs: dict[str, int], profile: Path) -> int:
+    """Count what a profile submits: so many scans of a group at once, other jobs alone."""
+    settings = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8"))
+    groups, sizes = settings.get("groups", {}), settings.get("group-components", {})
+    alone = sum(count for rule, count in jobs.items() if rule not in groups and rule != "all")
+    scans = {
+        group: max(jobs.get(rule, 0) for rule in groups if groups[rule] == group)
+        for group in set(groups.values())
+    }
+    return alone + sum(-(-count // sizes.get(group, 1)) for group, count in scans.items())
+
+
+def by_module(record: Path, top: int) -> list[tuple[str, float]]:
+    """Return the modules in which most time was spent, with seconds under the profiler."""
+    seconds: dict[str, float] = {}
+    for (path, _, name), (_, _, own, _, _) in pstats.Stats(str(record)).stats.items():
+        module = re.sub(r".*/site-packages/|.*/(?=ssus2mri/|workflow/)", "", path)
+        key = name if path == "~" else module
+        seconds[key] = seconds.get(key, 0.0) + own
+    return sorted(seconds.items(), key=lambda item: -item[1])[:top]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("scans", nargs="*", type=int, default=[100, 1000, 10000])
+    parser.add_argument("--profile", type=Path, default=ROOT / "workflow/profiles/slurm")
+    parser.add_argument("--top", type=int, default=0)
+    options = parser.parse_args()
+    print("| scans | jobs | submissions | CPU s | CPU ms per job | wall s | peak memory, MB |")
+    print("|---|---|---|---|---|---|---|")
+    for scans in options.scans:
+        with tempfile.TemporaryDirectory() as folder:
+            manifest = write_project(Path(folder), scans)
+            cost = dry_run(Path(folder), manifest, options.profile)
+            jobs = sum(cost.jobs.values())
+            print(
+                f"| {scans} | {jobs} | {submissions(cost.jobs, options.profile)} | {cost.cpu_s:.1f}"
+                f" | {1000 * cost.cpu_s / jobs:.2f} | {cost.wall_s:.1f} | {cost.memory_mb:.0f} |",
+                flush=True,
+            )
+            if options.top and scans == options.scans[-1]:
+                record = Path(folder) / "profile"
+                dry_run(Path(folder), manifest, options.profile, record)
+                for module, seconds in by_module(record, options.top):
+                    print(f"{seconds:8.1f} s  {module}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Lay out a new project: the workflow, its profiles and the configuration, as they are installed."""
+
+import shutil
+from pathlib import Path
+
+from ssus2mri.errors import InputError
+from ssus2mri.files import unwritable
+
+PARTS = ("workflow", "config", "envs")
+"""What a project needs beside the package; the folders of the repository."""
+INSTALLED = Path(__file__).parent / "layout"
+"""Where an installed package keeps them (`setup.py`); in a clone they lie beside the package."""
+
+
+def source() -> Path:
+    """Return the folder that holds `PARTS`: of the installed package, else of the clone."""
+    return INSTALLED if INSTALLED.is_dir() else Path(__file__).parent.parent
+
+
+def lay_out(folder: Path) -> None:
+    """Copy workflow, profiles, configuration and environment into a new folder.
+
+    Args:
+        folder: of the project; made where it is missing.
+
+    Raises:
+        InputError: it has content, or cannot be written.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise InputError(
+            str(folder),
+            expected="a new or empty folder",
+            found="a file" if folder.is_file() else "files in it",
+            do="Give another name.",
+        )
+    made = not folder.exists()
+    try:
+        for part in PARTS:
+            shutil.copytree(source() / part, folder / part)
+    except OSError as error:  # shutil.Error among them
+        for part in PARTS:
+            shutil.rmtree(folder / part, ignore_errors=True)
+        if made:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise unwritable(folder, error) from error

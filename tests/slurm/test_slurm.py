@@ -1,0 +1,204 @@
+"""The tiny cohort through a real SLURM: what jobs ask for, and what happens when they fail.
+
+`make test-slurm` runs this; it takes minutes. Without SLURM it is skipped, with the reason.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from phantom_project import MANIFEST, Project
+from slurm_cluster import SlurmMissingError, cluster
+
+if os.environ.get("SSUS2MRI_SLURM") != "1":
+    pytest.skip("make test-slurm runs this", allow_module_level=True)
+
+# A training long enough to be killed between two checkpoints.
+RUNS = "enabled_runs: [ours, matched]\ntrain: {epochs: 12}\n"
+QUICK = (
+    *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"),
+    *("--slurm-status-command", "squeue", "--slurm-keep-successful-logs", "--latency-wait", "5"),
+)
+# The first training of `ours` is killed once it has saved a checkpoint, as when its node dies.
+COMMAND = """\
+#!/bin/bash
+if [ -n "$SSUS2MRI_TEST_SLEEP" ]; then exec sleep 600; fi
+if [ "$1" = train ] && [[ "$*" == *--run=ours* ]] && mkdir died 2> /dev/null; then
+    {python} -m ssus2mri "$@" &
+    until compgen -G 'results/checkpoints/ours-*/*' > /dev/null; do sleep 0.05; done
+    kill -KILL $!
+    exit 137
+fi
+exec {python} -m ssus2mri "$@"
+"""
+
+
+class SlurmProject(Project):
+    """A project whose jobs go to SLURM."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        super().__init__(folder)
+        manifest = MANIFEST.replace("data/mr-4", "results/simulate/mr-4")
+        (folder / "data_manifest.csv").write_text(manifest)
+        (folder / "edit.yaml").write_text(RUNS)
+        command = folder / "bin" / "ssus2mri"
+        command.parent.mkdir()
+        command.write_text(COMMAND.format(python=shutil.which("python")))
+        command.chmod(0o755)
+        self.started: list[subprocess.Popen[str]] = []
+        self.environment = {
+            **environment,
+            "PYTHONPATH": str(folder),
+            "PATH": os.pathsep.join([str(command.parent), environment["PATH"]]),
+        }
+
+    def start(
+        self,
+        *arguments: str,
+        profile: str = "slurm",
+        manifest: str = "data_manifest.csv",
+        **more: str,
+    ) -> subprocess.Popen[str]:
+        """Start Snakemake there with a profile of the workflow."""
+        command = [
+            "python",
+            "-m",
+            "snakemake",
+            "--workflow-profile",
+            f"workflow/profiles/{profile}",
+        ]
+        config = ["--configfile", "tiny.yaml", "edit.yaml", "--config", f"manifest={manifest}"]
+        process = subprocess.Popen(
+            [*command, *QUICK, *arguments, *config],
+            cwd=self.folder,
+            env={**self.environment, **more},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self.started.append(process)
+        return process
+
+    def submit(self, *arguments: str, **more: str) -> tuple[int, str]:
+        """Run Snakemake there to its end: exit code, and all that it says."""
+        process = self.start(*arguments, **more)
+        said, _ = process.communicate(timeout=3000)
+        return process.returncode, said
+
+    def ask(self, *command: str) -> str:
+        """Ask SLURM."""
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=60
+        ).stdout
+
+    def jobs(self) -> list[dict[str, str]]:
+        """What SLURM knows of every job that it has had."""
+        lines = self.ask("scontrol", "show", "job", "--oneliner").splitlines()
+        return [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in lines if line]
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[SlurmProject]:
+    """A SLURM of its own and a project in which nothing has run."""
+    folder = Path(tempfile.mkdtemp(prefix="slurm"))  # pytest's own is too long for a socket
+    try:
+        with cluster(folder / "s") as environment:
+            project = SlurmProject(folder / "project", environment)
+            try:
+                yield project
+            finally:
+                for process in project.started:
+                    process.kill()
+    except SlurmMissingError as error:
+        pytest.skip(str(error))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def whole_run(slurm: SlurmProject) -> str:
+    """Run the whole cohort, and give what Snakemake says."""
+    code, said = slurm.submit()
+    assert code == 0, said[-6000:]
+    return said
+
+
+def test_whole_run_ends_with_a_report(slurm, whole_run):
+    assert (slurm.folder / "results" / "render" / "report.html").stat().st_size > 0
+    assert "Nothing to be done" in slurm.submit()[1]
+
+
+def test_every_job_asks_for_what_the_profile_says(slurm, whole_run):
+    asked = {}
+    for job in slurm.jobs():
+        rule = re.sub(r"^(rule|group)_|_(wildcards_.*|\w+-\w+)$", "", job["Comment"])
+        asked[rule] = (job["NumCPUs"], job["MinMemoryNode"], job.get("TresPerJob", ""))
+    print(asked)
+    assert asked["train"][::2] == ("4", "gres:gpu:1")
+    assert asked["synthesize"][::2] == ("4", "gres:gpu:1")
+    assert asked["compare"][::2] == ("1", "")
+
+
+def test_scans_of_a_group_are_one_submission(slurm, whole_run):
+    submitted = re.findall(r"(?:submitted|Submitted) .*?SLURM jobid:? *'?(\d+)", whole_run)
+    assert len(set(submitted)) <= 18, whole_run[-3000:]
+
+
+def test_a_training_that_dies_is_submitted_again_and_resumes(slurm, whole_run):
+    assert (slurm.folder / "died").is_dir()
+    assert "Trying to restart job" in whole_run
+    log = (slurm.folder / "logs" / "train" / "ours.log").read_text()
+    assert "ours: resuming from epoch" in log
+
+
+def test_a_bad_scan_leaves_its_group_and_is_named(slurm, whole_run):
+    (slurm.folder / "data").mkdir(exist_ok=True)
+    (slurm.folder / "data" / "bad.nii.gz").write_text("not an image")
+    rows = (slurm.folder / "data_manifest.csv").read_text()
+    rows += "mr-9,s9,mr,data/bad.nii.gz,23.0,train,\n"
+    rows += "us-8,s8,us,results/simulate/us-8.nii.gz,23.0,train,\n"
+    (slurm.folder / "bad.csv").write_text(rows)
+    targets = [f"results/extract/{volume}.h5" for volume in ("mr-9", "us-8")]
+    code, said = slurm.submit(*targets, "--retries", "0", manifest="bad.csv")
+    assert code == 1
+    assert "data/bad.nii.gz: expected" in said  # the log of the command
+    assert re.search(r"SLURM-?job '?\d+'? failed", said), said[-4000:]
+    assert (slurm.folder / targets[1]).is_file()
+    assert not (slurm.folder / targets[0]).exists()
+
+
+def test_a_cancelled_job_is_reported_with_its_id_and_log(slurm, whole_run):
+    """With the profile of clusters that understand --gres only."""
+    process = slurm.start(
+        *("results/train/matched/model.safetensors", "--forcerun", "train", "--retries", "0"),
+        *("--allowed-rules", "train"),
+        profile="slurm-gres",
+        SSUS2MRI_TEST_SLEEP="1",
+    )
+    running: list[str] = []
+    while not running and process.poll() is None:
+        time.sleep(1)
+        running = slurm.ask("squeue", "--noheader", "--states=R", "--format=%i").split()
+    (job,) = [each for each in slurm.jobs() if each["JobId"] in running]
+    assert job["TresPerNode"] == "gres:gpu:1"
+    slurm.ask("scancel", job["JobId"])
+    said, _ = process.communicate(timeout=600)
+    assert process.returncode == 1
+    assert re.search(rf"SLURM-?job '?{job['JobId']}'? failed.*CANCELLED", said), said[-4000:]
+    assert re.search(rf"slurm_logs/\S*{job['JobId']}\.log", said)
+
+
+def test_a_job_that_the_queue_refuses_is_reported(slurm, whole_run):
+    code, said = slurm.submit(
+        *("results/view/left.nii.gz", "--forcerun", "view", "--retries", "0"),
+        *("--set-resources", "view:mem_mb=99999999"),
+    )
+    assert code == 1
+    assert "Memory specification can not be satisfied" in said, said[-4000:]
+    assert "view" in said
