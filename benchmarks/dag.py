@@ -8,6 +8,7 @@ which the largest of them spends its time.
 """
 
 import argparse
+import json
 import os
 import pstats
 import re
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +51,10 @@ def write_project(folder: Path, scans: int) -> Path:
 
 
 def dry_run(folder: Path, manifest: Path, profile: Path, record: Path | None = None) -> Cost:
-    """Ask Snakemake what would run, and measure that call."""
+    """Build the graph in a process of its own, and measure that."""
     python = [sys.executable, *(["-m", "cProfile", "-o", str(record)] if record else [])]
-    command = [*python, "-m", "snakemake", "--dry-run", "--workflow-profile", str(profile)]
-    command += ["--quiet", "rules"]  # the graph only, not a page on each job
+    command = [*python, __file__, "--graph", "--dry-run", "--workflow-profile", str(profile)]
+    command += ["--quiet", "rules", "progress"]  # the graph only, not a page on each job
     command += ["--snakefile", str(ROOT / "workflow" / "Snakefile")]
     command += ["--directory", str(folder), "--config", f"manifest={manifest}"]
     begun = time.perf_counter()
@@ -63,21 +65,39 @@ def dry_run(folder: Path, manifest: Path, profile: Path, record: Path | None = N
     text = (folder / "said.txt").read_text(encoding="utf-8")
     if status:
         sys.exit(text[-2000:])
-    table = text.split("Job stats:")[1].split("total")[0]
-    jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+    jobs = json.loads(re.findall(r"^jobs: (.*)$", text, re.MULTILINE)[0])
     return Cost(jobs, used.ru_utime + used.ru_stime, wall_s, used.ru_maxrss / 1024)
 
 
+def graph(arguments: list[str]) -> None:
+    """Run Snakemake in this process; print how many jobs of each rule it plans."""
+    from snakemake import cli, dag
+
+    stats = dag.DAG.stats
+
+    def counted(self: dag.DAG) -> object:
+        print("jobs:", json.dumps(Counter(job.rule.name for job in self.needrun_jobs())))
+        return stats(self)
+
+    dag.DAG.stats = counted
+    cli.main(arguments)
+
+
 def submissions(jobs: dict[str, int], profile: Path) -> int:
-    """Count what a profile submits: so many scans of a group at once, other jobs alone."""
+    """Count what a profile submits: so many scans of a group or array at once, other jobs alone."""
     settings = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8"))
-    groups, sizes = settings.get("groups", {}), settings.get("group-components", {})
-    alone = sum(count for rule, count in jobs.items() if rule not in groups and rule != "all")
-    scans = {
-        group: max(jobs.get(rule, 0) for rule in groups if groups[rule] == group)
-        for group in set(groups.values())
+    at_once = {
+        rule: (group, settings["group-components"][group])
+        for rule, group in settings.get("groups", {}).items()
     }
-    return alone + sum(-(-count // sizes.get(group, 1)) for group, count in scans.items())
+    for rule in settings.get("slurm-array-jobs", "").split(","):
+        at_once[rule] = rule, settings["slurm-array-limit"]
+    submitted: dict[str, int] = {}
+    for rule, count in jobs.items():
+        if rule != "all":
+            name, size = at_once.get(rule, (rule, 1))
+            submitted[name] = max(submitted.get(name, 0), -(-count // size))
+    return sum(submitted.values())
 
 
 def by_module(record: Path, top: int) -> list[tuple[str, float]]:
@@ -91,6 +111,9 @@ def by_module(record: Path, top: int) -> list[tuple[str, float]]:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["--graph"]:
+        graph(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser()
     parser.add_argument("scans", nargs="*", type=int, default=[100, 1000, 10000])
     parser.add_argument("--profile", type=Path, default=ROOT / "workflow/profiles/slurm")

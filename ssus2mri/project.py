@@ -1,4 +1,4 @@
-"""Lay out a new project: the workflow, its profiles and the configuration, as they are installed."""
+"""Lay out a new project: workflow, profiles and configuration as they are installed."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What jobs need: memory by the size of their input, and proposals from records of finished jobs."""
+"""What jobs need: memory by the size of their input, and proposals from records of jobs."""
 
 import csv
 import math

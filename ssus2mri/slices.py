@@ -187,6 +187,12 @@ class Reader:
     def __len__(self) -> int:
         return int(self._images.shape[0])
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the slices, pixels."""
+        height, width = self._shape
+        return int(height), int(width)
+
     def slice(self, number: int) -> NDArray[np.float16]:
         """Read the image of one slice, ``(H, W)``.
 

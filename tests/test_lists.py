@@ -1,9 +1,11 @@
 """Lists of files that would make a command too long go through files."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from typer.testing import CliRunner
 
 from ssus2mri import plan
@@ -59,8 +61,19 @@ def test_a_list_that_is_missing_is_named(folder):
 def test_a_command_reads_its_files_from_a_list(folder):
     """The first file of the list is looked for, and is not there."""
     argument = f"@{plan.write_listing(['missing-1.h5', 'missing-2.h5'])}"
-    done = CliRunner().invoke(
-        app, ["register", argument, f"--references={argument}", "--out=o.csv", "--settings={}"]
-    )
+    config = str(ROOT / "config" / "config.yaml")
+    options = (f"--references={argument}", "--out=o.csv", f"--settings={config}")
+    done = CliRunner().invoke(app, ["register", argument, *options])
     assert isinstance(done.exception, InputError)
-    assert "register_" in str(done.exception) or "missing-1.h5" in str(done.exception)
+    assert str(done.exception).startswith("missing-1.h5: expected a slice file")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "workflow" / "rules").glob("*.smk")))
+def test_no_rule_passes_a_list_of_scans_as_arguments(path):
+    """Inputs that grow with the number of scans reach a command by `params` only."""
+    text = path.read_text(encoding="utf-8")
+    for rule in text.split("\nrule ")[1:]:
+        inputs = rule.split("    input:")[-1].split("    output:")[0]
+        many = re.findall(r"(\w+)=(?:extracts\(|matched\(|expand\([^)]*volume=)", inputs)
+        shell = rule.split("    shell:")[-1]
+        assert [name for name in many if f"{{input.{name}}}" in shell] == []

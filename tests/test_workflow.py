@@ -284,7 +284,7 @@ def test_bad_configuration_stops_before_the_first_job(project, name, old, new, m
         assert "Traceback" not in str(failure.value)
 
 
-@pytest.mark.parametrize("profile", ["default", "slurm"])
+@pytest.mark.parametrize("profile", ["default", "slurm", "slurm-gres"])
 def test_profile_plans_the_whole_graph(project, profile):
     said = project.snakemake(
         "--dry-run",
@@ -295,6 +295,24 @@ def test_profile_plans_the_whole_graph(project, profile):
         f"workflow/profiles/{profile}",
     )
     assert re.search(r"^train +4$", said, re.MULTILINE)
+
+
+def test_several_gpus_of_a_job_share_a_training(project):
+    asked = ("--set-resources", "train:gpu=4", "train:processes=4", "--set-threads", "train=8")
+    profile = ("--workflow-profile", "workflow/profiles/slurm")
+    target = "results/train/ours/model.safetensors"
+    said = project.snakemake(
+        "--dry-run", "-p", "--forcerun", "train", *profile, *asked, "--until", "train", "--", target
+    )
+    (command,) = re.findall(r"ssus2mri train .*--run=ours .*", said)
+    assert "--threads=8 --processes=4" in command
+    assert "gpu=4" in said
+
+
+def test_an_unknown_scan_is_named(project):
+    with pytest.raises(pytest.fail.Exception) as failure:
+        project.snakemake("--dry-run", "results/crop/us-77.nii.gz")
+    assert "volume us-77: expected one of data_manifest.csv" in str(failure.value)
 
 
 def test_lint_is_clean(project):

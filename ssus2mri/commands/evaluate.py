@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Matched, Out, Run, Settings, Threads, apart
+from ssus2mri.commands.options import DEFAULT, Matched, Out, Run, Settings, Threads, apart, listed
 from ssus2mri.config.base import load_section
 
 app = typer.Typer()
@@ -14,7 +14,7 @@ app = typer.Typer()
 @app.command()
 def probe(
     model: Annotated[Path, typer.Argument(help="model.safetensors of the run.")],
-    extracts: Annotated[list[Path], typer.Argument(help="US slice files.")],
+    extracts: Annotated[list[Path], typer.Argument(help="US slice files, or @FILE.")],
     run: Run,
     out: Out,
     settings: Settings = DEFAULT,
@@ -29,6 +29,7 @@ def probe(
     from ssus2mri.config.learn import SynthesizeSettings
     from ssus2mri.infer.probe import run_probe
 
+    extracts = listed(extracts)
     apart({"--out": out}, model, *extracts)
 
     run_probe(

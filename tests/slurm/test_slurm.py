@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from phantom_project import MANIFEST, Project
 from slurm_cluster import SlurmMissingError, cluster
+
+from ssus2mri import __version__
 
 if os.environ.get("SSUS2MRI_SLURM") != "1":
     pytest.skip("make test-slurm runs this", allow_module_level=True)
@@ -23,7 +26,8 @@ if os.environ.get("SSUS2MRI_SLURM") != "1":
 RUNS = "enabled_runs: [ours, matched]\ntrain: {epochs: 12}\n"
 QUICK = (
     *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"),
-    *("--slurm-status-command", "squeue", "--slurm-keep-successful-logs", "--latency-wait", "5"),
+    *("--slurm-status-command", "squeue", "--slurm-array-jobs", "match,view"),
+    *("--slurm-keep-successful-logs", "--latency-wait", "5"),
 )
 # The first training of `ours` is killed once it has saved a checkpoint, as when its node dies.
 COMMAND = """\
@@ -94,7 +98,7 @@ class SlurmProject(Project):
     def ask(self, *command: str) -> str:
         """Ask SLURM."""
         return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=60
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True
         ).stdout
 
     def jobs(self) -> list[dict[str, str]]:
@@ -202,3 +206,20 @@ def test_a_job_that_the_queue_refuses_is_reported(slurm, whole_run):
     assert code == 1
     assert "Memory specification can not be satisfied" in said, said[-4000:]
     assert "view" in said
+
+
+def test_torchrun_meets_over_hosts_under_srun(slurm, whole_run):
+    """The batch script of docs/cluster.md, with two tasks of this node for its two hosts."""
+    page = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    script = "#!/bin/bash" + page.split("#!/bin/bash")[1].split("```")[0]
+    for old, new in (
+        ("--nodes=2 --ntasks-per-node=1 --gpus-per-node=4 --cpus-per-task=8", "--ntasks=2"),
+        ("--nproc-per-node=4", "--nproc-per-node=1"),
+        (script[script.index("ssus2mri train") : script.rindex("'")], "ssus2mri --version"),
+    ):
+        assert old in script
+        script = script.replace(old, new)
+    (slurm.folder / "hosts.sh").write_text(script)
+    said = slurm.ask("sbatch", "--wait", "--mem=2000", "--output=hosts.log", "hosts.sh")
+    log = (slurm.folder / "hosts.log").read_text()
+    assert log.count(f"ssus2mri {__version__}") == 2, said + log

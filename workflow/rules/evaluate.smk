@@ -68,15 +68,16 @@ rule probe:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=grow(6000),
+        runtime=grow(60 + len(TEST_US)),
     params:
+        extracts=listing("us"),
         settings=settings("probe"),
         synthesis=settings("synthesize"),
         matched=match_folder,
         code=fingerprint("ssus2mri.infer.probe"),
     shell:
-        "ssus2mri probe {input.model} {input.us} --run={wildcards.run} --out={output.rows}"
+        "ssus2mri probe {input.model} {params.extracts} --run={wildcards.run} --out={output.rows}"
         " --settings={params.settings:q} --synthesis={params.synthesis:q} --threads={threads}"
         " --matched={params.matched:q} &> {log}"
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ssus2mri import slices
 from ssus2mri.errors import InputError
+from ssus2mri.learn.data.slice_files import SliceFile, look, require_one_size
 from ssus2mri.slices import Slices
 
 logger = logging.getLogger(__name__)
@@ -85,34 +86,64 @@ class Data:
     subjects: tuple[str, ...]
 
 
-def pool(volumes: Iterable[Slices], *, head: bool = False, truth: bool = False) -> Pool:
-    """Concatenate the slices of volumes.
+def pool(
+    volumes: Iterable[Slices],
+    count: int | None = None,
+    *,
+    head: bool = False,
+    truth: bool = False,
+    matched: Path | None = None,
+) -> Pool:
+    """Put the slices of volumes into one set of tensors, volume by volume.
+
+    With ``count``, no more than one of the volumes need be in memory beside the tensors.
 
     Args:
         volumes: of one atlas size; may be none.
+        count: slices of all volumes together; None: they are kept and counted first.
         head: whether to keep the masks too.
         truth: whether to keep the truth too, if all volumes have one.
+        matched: folder of MR that `match` wrote, to keep that too; None: not needed.
 
     Returns:
         All their slices.
+
+    Raises:
+        InputError: matched MR that is missing or of other slices.
     """
-    volumes = list(volumes)
-    if not volumes:
+    if count is None:
+        volumes = list(volumes)
+        count = sum(len(volume) for volume in volumes)
+    wanted = ["image", "plane", "index", "ga_weeks", "beside"]
+    wanted += ["head"] * head + ["truth"] * truth + ["matched"] * (matched is not None)
+    tensors: dict[str, Tensor] = {}
+    row = 0
+    for volume in volumes:
+        for name in list(wanted):
+            part = _part(name, volume, matched)
+            if part is None:  # a volume without truth: none has any then
+                wanted.remove(name)
+                tensors.pop(name, None)
+                continue
+            if name not in tensors:
+                tensors[name] = torch.empty((count, *part.shape[1:]), dtype=part.dtype)
+            tensors[name][row : row + len(volume)] = part + row if name == "beside" else part
+        row += len(volume)
+    if not row:
         return Pool(torch.zeros(0, 0, 0), *(torch.zeros(0),) * 3, torch.zeros(0, 2).long())
-    ages = [torch.full((len(volume),), volume.header.ga_weeks) for volume in volumes]
-    first = np.cumsum([0, *(len(volume) for volume in volumes)])
-    beside = [_beside(volume) + row for volume, row in zip(volumes, first, strict=False)]
-    truths = [volume.truth for volume in volumes if volume.truth is not None] if truth else []
-    complete = len(truths) == len(volumes)
-    return Pool(
-        torch.cat([torch.from_numpy(volume.image) for volume in volumes]),
-        torch.cat([torch.from_numpy(volume.plane) for volume in volumes]),
-        torch.cat([torch.from_numpy(volume.index) for volume in volumes]),
-        torch.cat(ages).float(),
-        torch.from_numpy(np.concatenate(beside)),
-        torch.cat([torch.from_numpy(volume.head) for volume in volumes]) if head else None,
-        torch.cat([torch.from_numpy(image) for image in truths]) if complete else None,
-    )
+    return Pool(**tensors)
+
+
+def _part(name: str, volume: Slices, matched: Path | None) -> Tensor | None:
+    """Return what a volume adds to a tensor of a pool."""
+    if name == "ga_weeks":
+        return torch.full((len(volume),), volume.header.ga_weeks).float()
+    if name == "beside":
+        return torch.from_numpy(_beside(volume))
+    if name == "matched" and matched is not None:
+        return torch.from_numpy(read_match(volume, matched))
+    array = getattr(volume, name)
+    return None if array is None else torch.from_numpy(array)
 
 
 def _beside(volume: Slices) -> NDArray[np.int64]:
@@ -129,6 +160,8 @@ def _beside(volume: Slices) -> NDArray[np.int64]:
 def load(extracts: Iterable[Path], *, truth: bool = False, matched: Path | None = None) -> Data:
     """Read the slice files of train and val; volumes whose pose is uncertain are left out.
 
+    Files are read one by one into their places: the peak is what is returned and one file.
+
     Args:
         extracts: in any order; the result does not depend on it.
         truth: whether to keep the true MR of training slices too; that of validation slices is
@@ -142,35 +175,36 @@ def load(extracts: Iterable[Path], *, truth: bool = False, matched: Path | None 
         InputError: a file of another split, files of different atlas sizes, no training slice of
             a modality, or matched MR that is missing or of other slices.
     """
-    headers = {path: slices.read_header(path) for path in extracts}
-    uncertain = sorted(header.volume for header in headers.values() if header.uncertain)
+    found = [look(path) for path in extracts]
+    uncertain = sorted(file.header.volume for file in found if file.header.uncertain)
     if uncertain:
         logger.warning("not trained on, since their pose is uncertain: %s", ", ".join(uncertain))
-    paths = {header.volume: path for path, header in headers.items() if not header.uncertain}
-    volumes = [slices.read(paths[name]) for name in sorted(paths)]
-    _require_one_size(volumes)
-    groups: dict[tuple[str, str], list[Slices]] = {
+    known = {file.header.volume: file for file in found if not file.header.uncertain}
+    certain = [known[name] for name in sorted(known)]
+    require_one_size(certain)
+    groups: dict[tuple[str, str], list[SliceFile]] = {
         (modality, split): [] for modality in ("us", "mr") for split in ("train", "val")
     }
-    for volume in volumes:
-        modality, split = volume.header.modality, volume.header.split
+    for file in certain:
+        modality, split = file.header.modality, file.header.split
         if (modality, split) not in groups:
             raise InputError(
-                str(paths[volume.header.volume]),
+                str(file.path),
                 expected="a US or MR slice file of split train or val",
                 found=f"modality {modality!r}, split {split!r}",
                 do="Leave test volumes out of training.",
             )
-        groups[modality, split].append(volume)
+        groups[modality, split].append(file)
     pools = {}
     for (modality, split), group in groups.items():
         validated = (modality, split) == ("us", "val")
         pools[modality, split] = pool(
-            group, head=validated, truth=validated or (modality == "us" and truth)
+            (slices.read(file.path) for file in group),
+            sum(file.count for file in group),
+            head=validated,
+            truth=validated or (modality == "us" and truth),
+            matched=matched if modality == "us" else None,
         )
-        if modality == "us" and matched is not None and group:
-            images = [torch.from_numpy(read_match(volume, matched)) for volume in group]
-            pools[modality, split] = replace(pools[modality, split], matched=torch.cat(images))
     for modality in ("us", "mr"):
         if not len(pools[modality, "train"]):
             raise InputError(
@@ -187,19 +221,8 @@ def load(extracts: Iterable[Path], *, truth: bool = False, matched: Path | None 
         mr=pools["mr", "train"],
         val_us=pools["us", "val"],
         val_mr=pools["mr", "val"],
-        subjects=tuple(sorted({volume.header.subject for volume in volumes})),
+        subjects=tuple(sorted({file.header.subject for file in certain})),
     )
-
-
-def _require_one_size(volumes: list[Slices]) -> None:
-    shapes = {volume.image.shape[1:] for volume in volumes}
-    if len(shapes) > 1:
-        raise InputError(
-            "slice files",
-            expected="slices of one size",
-            found=" and ".join(str(shape) for shape in sorted(shapes)),
-            do="Run `extract` again for all volumes.",
-        )
 
 
 def read_match(us: Slices, folder: Path) -> NDArray[np.float16]:

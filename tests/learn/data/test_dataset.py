@@ -1,6 +1,7 @@
 """Slices in memory, and the batches drawn from them."""
 
 import os
+import weakref
 from dataclasses import fields, replace
 
 import numpy as np
@@ -134,6 +135,36 @@ def test_reading_leaves_no_file_open(tmp_path):
     batches = Batches(data, settings(), torch.device("cpu"), ALONE, truth=False)
     batches.augmented(draw_epoch(data, 1, 2, torch.Generator()), 0)
     assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_files_are_read_one_by_one(tmp_path, monkeypatch):
+    """While a file is read, the ones before it are gone: only their slices in the pool remain."""
+    paths = [tmp_path / f"us-{n}.h5" for n in range(4)] + [tmp_path / "mr-a.h5"]
+    for path in paths:
+        slices.write(some_slices(path.stem, modality=path.stem[:2]), path)
+    alive: list[int] = []
+    volumes: list[weakref.ref] = []
+    read = slices.read
+
+    def counted(path):
+        alive.append(sum(volume() is not None for volume in volumes))
+        volume = read(path)
+        volumes.append(weakref.ref(volume))
+        return volume
+
+    monkeypatch.setattr(slices, "read", counted)
+    assert len(dataset.load(paths).us) == 16
+    assert len(alive) == 5
+    assert max(alive) <= 1
+
+
+def test_a_pool_of_volumes_of_which_one_has_no_truth_has_none():
+    volumes = [with_truth("us-a"), some_slices("us-b"), with_truth("us-c")]
+    for order in (volumes, volumes[::-1], volumes[1:]):
+        assert dataset.pool(order, truth=True).truth is None
+    whole = dataset.pool(volumes[::2], truth=True)
+    assert torch.equal(whole.truth, whole.image.flip(1))
+    assert whole.beside.max() < 8
 
 
 def test_an_empty_pool_has_the_same_parts():

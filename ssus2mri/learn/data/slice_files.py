@@ -1,0 +1,51 @@
+"""Slice files that were looked at and not read: what is needed to make room for their slices."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssus2mri import slices
+from ssus2mri.errors import InputError
+from ssus2mri.slices import Header
+
+
+@dataclass(frozen=True)
+class SliceFile:
+    """A slice file of ``count`` slices of ``size`` (height, width)."""
+
+    path: Path
+    header: Header
+    count: int
+    size: tuple[int, int]
+
+
+def look(path: Path) -> SliceFile:
+    """Open a slice file and close it again.
+
+    Args:
+        path: the ``.h5`` file.
+
+    Raises:
+        InputError: as `slices.read`.
+    """
+    with slices.Reader(path) as reader:
+        return SliceFile(path, reader.header, len(reader), reader.size)
+
+
+def require_one_size(files: Iterable[SliceFile]) -> None:
+    """Refuse slices of more than one size.
+
+    Args:
+        files: to be trained on.
+
+    Raises:
+        InputError: their sizes differ.
+    """
+    sizes = {file.size for file in files}
+    if len(sizes) > 1:
+        raise InputError(
+            "slice files",
+            expected="slices of one size",
+            found=" and ".join(str(size) for size in sorted(sizes)),
+            do="Run `extract` again for all volumes.",
+        )
