@@ -123,3 +123,10 @@ def test_stage_of_a_volume_loads_no_torch(module):
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert found.stdout.strip() == "[]", found.stderr
+
+
+def test_extract_loads_no_scipy():
+    """It slices and scales: of a 2D plane, loading libraries is most of what it costs."""
+    script = "import sys, ssus2mri.prepare.extract; print('scipy' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.strip() == "False", found.stderr

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 from ssus2mri.errors import InputError
 from ssus2mri.images.grid import from_affine
@@ -203,6 +202,8 @@ def _converted(path: Path, fan: Fan, at: int, shape: tuple[int, int, int]) -> St
 
 def _slice(fan: Fan, beams: NDArray[np.float32], x: Floats, y: Floats, z: float) -> Any:
     """Values at one depth, ``(y, x)``; 0 outside the fan."""
+    from scipy.ndimage import map_coordinates  # every stage that reads an image would pay for it
+
     depth = z - fan.axis_mm
     values = np.zeros((len(y), len(x)), np.float32)
     # Elevation is -y. The axis itself belongs to no frame.
@@ -238,6 +239,8 @@ def _index(angles: Floats, wanted: Floats) -> Floats:
 
 def _smoothed(path: Path, at: int, shape: Any, step_mm: float) -> NDArray[np.float32]:
     """Beams, blurred along themselves where the grid is coarser: fine speckle would alias."""
+    from scipy.ndimage import gaussian_filter1d
+
     raw = np.fromfile(path, np.uint8, int(np.prod(shape)), offset=at).reshape(shape)
     beams = raw.astype(np.float32)
     sigma = 0.4 * np.sqrt(max(GRID_MM**2 - step_mm**2, 0.0)) / step_mm

@@ -243,7 +243,9 @@ def list_argument(items):
     A dry run names it and writes nothing.
     """
     try:
-        return f"@{plan.listing(items) if workflow.dryrun else plan.write_listing(items)}"
+        return (
+            f"@{plan.listing(items) if workflow.dryrun else plan.write_listing(items)}"
+        )
     except InputError as error:
         raise WorkflowError(str(error))
 
