@@ -6,10 +6,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 REPORT := results/render/report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slurm check fix clean .venv
+.PHONY: help demo test test-slurm test-failures check fix clean .venv
 
 help: ## this list
-	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/^([a-z.]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/^([a-z.-]+):.*## /  make \1\t/' | expand -t 18
 
 demo: .venv ## simulate a small cohort and run every stage on it
 	@bash -o pipefail -c 'snakemake --cores $(CORES) --configfile config/small.yaml config/demo.yaml 2>&1 \
@@ -23,6 +23,9 @@ test: .venv ## all tests, the slow ones too
 
 test-slurm: .venv ## the workflow under a SLURM started for it (Debian: slurm-wlm, munge)
 	SSUS2MRI_SLURM=1 OMP_NUM_THREADS=1 pytest tests/slurm
+
+test-failures: .venv ## runs that are killed, starved and disturbed, in minutes
+	OMP_NUM_THREADS=1 pytest tests/failures
 
 check: .venv ## format, style, types, workflow and the fast tests
 	ruff check

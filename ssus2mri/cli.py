@@ -114,6 +114,15 @@ def new(
     )
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def why(context: typer.Context) -> None:
+    """Say which stages would run, why, and how long they took; takes Snakemake's arguments."""
+    from ssus2mri.why import run_why
+
+    for line in run_why(context.args):
+        typer.echo(line)
+
+
 app.add_typer(scans.app)
 app.add_typer(runs.app)
 app.add_typer(evaluate.app)

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ssus2mri import manifest
+from ssus2mri import manifest, provenance
 from ssus2mri.config import project
 from ssus2mri.config.prepare import AtlasSettings
 from ssus2mri.config.project import Project
 from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
 from ssus2mri.manifest import Manifest, Row
-from ssus2mri.provenance import digest, fingerprint
+from ssus2mri.provenance import fingerprint, note
 
+REMEMBERED = Path("results/provenance")
 AUTO, BUILT_IN = "auto", "built-in"
 LISTS = Path("results/lists")
 
@@ -261,14 +262,42 @@ def training_inputs(values: dict[str, Any], settings: Project, table: Manifest, 
     Returns:
         12 hexadecimal digits.
     """
+    return note(training_content(values, settings, table, run))
+
+
+def remember(values: dict[str, Any], settings: Project, table: Manifest) -> None:
+    """Write what trainings and code depend on, for `ssus2mri why` to compare another time.
+
+    Args:
+        values: the whole configuration.
+        settings: the same, checked.
+        table: all volumes.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    for run in settings.enabled_runs:
+        training_inputs(values, settings, table, run)
+    provenance.remember(REMEMBERED)
+
+
+def training_content(
+    values: dict[str, Any], settings: Project, table: Manifest, run: str
+) -> dict[str, Any]:
+    """Gather all that a run's training depends on; see `training_inputs`.
+
+    Returns:
+        Settings of the run and of sections, rows by volume, and fingerprints by module.
+    """
     sections, modules = ["atlas", "simulate", "crop", "align", "extract"], [*_BEFORE_TRAINING]
     if needs_match(values, run, "train"):
         sections, modules = [*sections, "view", "match"], [*modules, *_MATCH]
-    return digest(
-        [
-            project.run_settings(values, run).training_inputs(),
-            [getattr(settings, section).model_dump() for section in sections],
-            [row.model_dump() for row in table.rows.values() if row.split != "test"],
-            [fingerprint(f"ssus2mri.{module}") for module in (*modules, "learn.train")],
-        ]
-    )
+    own = project.run_settings(values, run).training_inputs()
+    rows = [row for row in table.rows.values() if row.split != "test"]
+    return {
+        f"train, run {run}": own,
+        **{section: getattr(settings, section).model_dump() for section in sections},
+        "manifest": {row.volume: row.model_dump() for row in rows},
+        "order": [row.volume for row in rows],
+        "code": {module: fingerprint(f"ssus2mri.{module}") for module in (*modules, "learn.train")},
+    }

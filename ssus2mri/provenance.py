@@ -8,7 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ssus2mri.files import write_text
+
 PACKAGE = Path(__file__).parent
+
+noted: dict[str, Any] = {}
+"""What the hashes of this process mean."""
 
 # These check and report, and compute nothing: values reach a stage as settings.
 _NO_SCIENCE = ("ssus2mri", "ssus2mri.errors", "ssus2mri.config", "ssus2mri.provenance")
@@ -27,6 +32,18 @@ def fingerprint(module: str) -> str:
     Returns:
         12 hexadecimal digits.
     """
+    return note(sources(module))
+
+
+def sources(module: str) -> dict[str, str]:
+    """Hash each file that counts in a `fingerprint`.
+
+    Args:
+        module: dotted name.
+
+    Returns:
+        Path within the package -> 12 hexadecimal digits.
+    """
     modules: set[str] = set()
     to_visit = [module]
     while to_visit:
@@ -34,15 +51,17 @@ def fingerprint(module: str) -> str:
         if name not in modules:
             modules.add(name)
             to_visit += imported(name)
-    content = hashlib.sha256()
-    for name in sorted(modules):
-        content.update(f"{name}\n{_parsed(_source(name))[0]}\n".encode())
-    folders = {_source(name).parent for name in modules}
-    for weights in sorted(path for folder in folders for path in folder.glob("*.safetensors")):
-        content.update(weights.read_bytes())
-    for template in sorted((_source(module).parent / "templates").glob("*")):
-        content.update(template.read_bytes())
-    return content.hexdigest()[:12]
+    contents = {path: _parsed(path)[0].encode() for path in map(_source, modules)}
+    folders = {path.parent for path in contents}
+    for path in (
+        *(weights for folder in folders for weights in folder.glob("*.safetensors")),
+        *(_source(module).parent / "templates").glob("*"),
+    ):
+        contents[path] = path.read_bytes()
+    return {
+        path.relative_to(PACKAGE).as_posix(): hashlib.sha256(content).hexdigest()[:12]
+        for path, content in sorted(contents.items())
+    }
 
 
 def imported(module: str) -> tuple[str, ...]:
@@ -55,6 +74,35 @@ def imported(module: str) -> tuple[str, ...]:
         Dotted names, without those that compute nothing (`_NO_SCIENCE`).
     """
     return _parsed(_source(module))[1]
+
+
+def note(value: Any) -> str:
+    """Hash a value as `digest` does, and keep it, so that `remember` can say what the hash meant.
+
+    Args:
+        value: JSON-serialisable.
+
+    Returns:
+        12 hexadecimal digits.
+    """
+    name = digest(value)
+    noted[name] = value
+    return name
+
+
+def remember(folder: Path) -> None:
+    """Write what the noted hashes mean, a file each: `ssus2mri why` compares them later.
+
+    Args:
+        folder: of the files.
+
+    Raises:
+        InputError: it cannot be written to.
+    """
+    for name, value in noted.items():
+        path = folder / f"{name}.json"
+        if not path.exists():
+            write_text(json.dumps(value, default=str) + "\n", path)
 
 
 def digest(value: Any) -> str:

@@ -1,6 +1,7 @@
 """Phantoms made in code, shared by the tests."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,3 +55,18 @@ def _logging_as_before() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """The smallest project after a whole run; see `phantom_failures`. Minutes."""
+    from phantom_failures import whole_run
+
+    return whole_run(tmp_path_factory.mktemp("left-alone"))
+
+
+@pytest.fixture
+def copied(undisturbed, tmp_path):
+    """A copy of that project in a folder with a plain name, times and all."""
+    shutil.copytree(undisturbed.folder, tmp_path / "copy")
+    return undisturbed.at(tmp_path / "copy")

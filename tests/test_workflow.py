@@ -105,6 +105,9 @@ SETTINGS = {
     "train": ("train: {learning_rate: 0.0003}", TRAIN),
     "train, the machine's": ("train: {checkpoint_minutes: 3, device_share: 0.1}", {}),
     "one run": ("runs: {gan: {weights: {app: 2.0}}}", ONE_RUN),
+    "one run, ours": ("runs: {ours: {weights: {app: 2.0}}}", ONE_RUN),
+    "one run, a reference": ("runs: {copy: {seed: 3}}", ONE_RUN),
+    "one run, matched": ("runs: {matched: {seed: 3}}", ONE_RUN),
     "a run's name in tables": ("runs: {gan: {label: Another}}", REPORT),
     "a run left out": ("enabled_runs: [ours, copy]", REPORT),
     "a run more": ("enabled_runs: [ours, gan, copy, matched, atlas]", ONE_RUN),
@@ -152,6 +155,8 @@ CODE = {
     "evaluate/position.py": {"compare": RUNS, **REPORT},
     "evaluate/score.py": REPORT,
     "render/report.py": {"render": 1},
+    "render/templates/report.html": {"render": 1},
+    "render/templates/report.css": {"render": 1},
 }
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from phantom_project import Project
 
 WEIRD = "weird 'a' \"b\" $HOME %s äß"
+NOBODY = {"HOME": "/nonexistent", "LC_ALL": "tr_TR.ISO-8859-9", "LANG": "tr_TR.ISO-8859-9"}
 IMAGE = f"data/{WEIRD}.nii.gz"
 MANIFEST = f"""\
 volume,subject,modality,image,ga_weeks,split
@@ -107,3 +109,19 @@ def kill_all(run: subprocess.Popen[str]) -> str:
     while jobs(run.pid):
         time.sleep(0.01)
     return said
+
+
+def offline() -> list[str]:
+    """Return what cuts a command off the network, if the system lets us; see unshare(1)."""
+    prefix = ["unshare", "--map-root-user", "--net"]
+    can = shutil.which(prefix[0]) and not subprocess.run([*prefix, "true"]).returncode
+    return prefix if can else []
+
+
+def whole_run(folder: Path) -> Smallest:
+    """Run the project without home, display and network, with odd letters in its paths."""
+    project = Smallest(folder / WEIRD, **NOBODY)
+    project.before = offline()
+    project.unset = ("DISPLAY", "WAYLAND_DISPLAY", "XDG_CACHE_HOME", "MPLCONFIGDIR")
+    project.snakemake()
+    return project
