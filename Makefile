@@ -9,7 +9,7 @@ REPORT := results/render/report.html
 .PHONY: help demo test test-slurm test-failures check fix clean .venv
 
 help: ## this list
-	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/^([a-z.-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/^([a-z.-]+):.*## /  make \1\t/' | expand -t 24
 
 demo: .venv ## simulate a small cohort and run every stage on it
 	@bash -o pipefail -c 'snakemake --cores $(CORES) --configfile config/small.yaml config/demo.yaml 2>&1 \

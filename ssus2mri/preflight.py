@@ -8,6 +8,7 @@ import fcntl
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -71,9 +72,33 @@ def begin(workflow: str, images: Iterable[str]) -> None:
             found="braces, in which Snakemake expects the names of wildcards",
             do="Rename the folder.",
         )
+    paths = [*map(Path, images)]
+    require_nameable([Path.cwd(), *paths], sys.getfilesystemencoding())
     require_writable(WRITTEN)
     _claim()
-    require_past([*map(Path, images), *Path("results").glob("*/*")])
+    require_past([*paths, *Path("results").glob("*/*")])
+
+
+def require_nameable(paths: Iterable[Path], encoding: str) -> None:
+    """Refuse letters that the language settings cannot write: files would seem to be missing.
+
+    Args:
+        paths: of files, as text.
+        encoding: in which Python gives names of files to the system.
+
+    Raises:
+        InputError: a path beyond ASCII, and no UTF-8.
+    """
+    if encoding.lower().replace("-", "") == "utf8":
+        return
+    for path in paths:
+        if not str(path).isascii():
+            raise InputError(
+                str(path),
+                expected="language settings (LC_ALL, LANG) with UTF-8 for such letters",
+                found=encoding,
+                do="Set the environment variable PYTHONUTF8=1 and start again.",
+            )
 
 
 def require_writable(folders: Iterable[Path]) -> None:

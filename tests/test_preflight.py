@@ -122,6 +122,14 @@ def test_only_a_run_of_jobs_claims_the_folder(arguments, dry_run, expected) -> N
     assert preflight.executes(arguments, dry_run) is expected
 
 
+def test_letters_that_the_language_cannot_write_are_refused() -> None:
+    paths = [Path("data/us.nii.gz"), Path("data/äß.nii.gz")]
+    preflight.require_nameable(paths, "utf-8")
+    preflight.require_nameable(paths[:1], "iso8859-9")
+    with pytest.raises(InputError, match=r"äß\.nii\.gz: .*iso8859-9.*PYTHONUTF8=1"):
+        preflight.require_nameable(paths, "iso8859-9")
+
+
 def test_a_workflow_folder_with_braces_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match=r"/a\{b\}/workflow: .*without braces"):
         preflight.begin("/a{b}/workflow", [])

@@ -12,7 +12,7 @@ from pathlib import Path
 from phantom_project import Project
 
 WEIRD = "weird 'a' \"b\" $HOME %s äß"
-NOBODY = {"HOME": "/nonexistent", "LC_ALL": "tr_TR.ISO-8859-9", "LANG": "tr_TR.ISO-8859-9"}
+NOBODY = {"HOME": "/nonexistent", "LC_ALL": "tr_TR.UTF-8"}
 IMAGE = f"data/{WEIRD}.nii.gz"
 MANIFEST = f"""\
 volume,subject,modality,image,ga_weeks,split
@@ -118,9 +118,19 @@ def offline() -> list[str]:
     return prefix if can else []
 
 
+def turkish(folder: Path) -> dict[str, str]:
+    """Make a locale with decimal commas and letters that change case in another way, if we can."""
+    made = folder / "locale" / NOBODY["LC_ALL"]
+    made.parent.mkdir()
+    maker = shutil.which("localedef")
+    if maker is None or subprocess.run([maker, "-f", "UTF-8", "-i", "tr_TR", made]).returncode:
+        return {}
+    return {"LOCPATH": str(made.parent)}
+
+
 def whole_run(folder: Path) -> Smallest:
     """Run the project without home, display and network, with odd letters in its paths."""
-    project = Smallest(folder / WEIRD, **NOBODY)
+    project = Smallest(folder / WEIRD, **NOBODY, **turkish(folder))
     project.before = offline()
     project.unset = ("DISPLAY", "WAYLAND_DISPLAY", "XDG_CACHE_HOME", "MPLCONFIGDIR")
     project.snakemake()
