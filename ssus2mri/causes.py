@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ssus2mri.config.base import Section
-from ssus2mri.config.pathology import Pathology
 from ssus2mri.config.project import Project
 
 Meaning = Callable[[str], Any]
@@ -112,7 +111,7 @@ def section_of(content: Mapping[str, Any]) -> str:
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Section) and _keys(kind) == set(content):
             return field.alias or name
-    return "pathologies" if _keys(Pathology) == set(content) else "runs"
+    return f"pathologies, {content['kind']}" if "kind" in content else "runs"
 
 
 def _keys(section: type[Section]) -> set[str]:

@@ -11,7 +11,16 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "ssus2mri"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-COMMANDS = ("cli", "commands", "check", "plan", "propose", "__main__")  # tie everything together
+COMMANDS = (
+    "cli",
+    "commands",
+    "check",
+    "plan",
+    "propose",
+    "why",
+    "dry_run",
+    "__main__",
+)  # tie everything together
 
 # A package may import itself, the modules beside the packages, and these.
 MAY_IMPORT = {

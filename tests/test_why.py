@@ -94,6 +94,7 @@ def test_every_section_is_known_by_its_keys() -> None:
     for name in ("simulate", "align", "extract", "view", "match", "synthesize", "score"):
         assert section_of(json.loads(section(name))) == name
     assert section_of(json.loads(section("register_"))) == "register"
+    assert section_of({"kind": "cyst", "diameter_mm": 9.0}) == "pathologies, cyst"
 
 
 def test_a_training_names_settings_rows_and_code() -> None:
