@@ -12,7 +12,7 @@ from ssus2mri.config.project import Project
 from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
 from ssus2mri.manifest import Manifest, Row
-from ssus2mri.provenance import fingerprint, note
+from ssus2mri.provenance import digest, fingerprint, note
 
 REMEMBERED = Path("results/provenance")
 AUTO, BUILT_IN = "auto", "built-in"
@@ -284,11 +284,7 @@ def remember(values: dict[str, Any], settings: Project, table: Manifest) -> None
 def training_content(
     values: dict[str, Any], settings: Project, table: Manifest, run: str
 ) -> dict[str, Any]:
-    """Gather all that a run's training depends on; see `training_inputs`.
-
-    Returns:
-        Settings of the run and of sections, rows by volume, and fingerprints by module.
-    """
+    """Gather settings, rows by volume and fingerprints by module; see `training_inputs`."""
     sections, modules = ["atlas", "simulate", "crop", "align", "extract"], [*_BEFORE_TRAINING]
     if needs_match(values, run, "train"):
         sections, modules = [*sections, "view", "match"], [*modules, *_MATCH]
