@@ -308,6 +308,21 @@ def test_describe_measures_the_transform(labels):
     assert describe(_pose((0.0, 0.0, 0.0)), head, head)["head_dice"] == 1.0
 
 
+def test_picture_shows_the_image_and_the_outlines_where_they_are():
+    tissues = np.zeros((60, 40), int)
+    tissues[20:40, 10:30] = Tissue.WHITE_MATTER
+    image = np.where(tissues > 0, 5.0, 1.0)
+    image[0] = 0
+    page = np.array(picture.draw([picture.Panel("plane", image, tissues, "AP")], "us-1: good"))
+    skull = (page == (0x40, 0xC8, 0xFF)).all(axis=2)  # the outline of the brain is drawn last
+    rows, columns = np.nonzero(skull[picture.TOP_PX : picture.TOP_PX + picture.PANEL_PX])
+    middle = page.shape[1] // 2
+    assert [rows.min(), rows.max()] == pytest.approx([100, 199], abs=2)
+    assert [columns.min() - middle, columns.max() - middle] == pytest.approx([-50, 49], abs=2)
+    centre = page[picture.TOP_PX + 150, middle]
+    assert centre.tolist() == [255, 255, 255]
+
+
 def test_picture_is_upright(labels):
     image = sitk.GetArrayFromImage(labels).astype(float)
     axial, coronal, sagittal = picture.panels(image, sitk.GetArrayFromImage(labels))

@@ -39,12 +39,12 @@ ONLY_IN = {
     "torch": {"models", "learn", "infer", "pose"},
     "safetensors": {"models", "learn", "pose"},
     "h5py": {"slices", "slice_file"},
-    "matplotlib": {"render", "prepare"},
+    "matplotlib": {"render"},
     "jinja2": {"render"},
     "typer": {"cli", "commands"},
     "pydicom": {"images"},
     "tifffile": {"images"},
-    "PIL": {"images", "render"},
+    "PIL": {"images", "render", "prepare"},
 }
 
 

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from ssus2mri.files import whole
 from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
@@ -18,6 +17,8 @@ OUTLINES = (
     ("cerebellum", (Tissue.CEREBELLUM,), "#7ddc5c"),
 )
 """The outlines drawn of the template: name, tissues, colour."""
+PANEL_PX, GAP_PX, TOP_PX, BOTTOM_PX = 300, 12, 66, 28
+"""Longer edge of a panel, space between panels, and space for titles and for the legend."""
 
 
 class Panel(NamedTuple):
@@ -54,52 +55,72 @@ def panels(image: NDArray[np.floating], labels: NDArray[np.integer]) -> list[Pan
     ]
 
 
-def draw(planes: list[Panel], title: str) -> Figure:
+def draw(planes: list[Panel], title: str) -> Image.Image:
     """Draw planes side by side, with the template's outlines on them.
+
+    With Pillow: loading matplotlib takes longer than to align a 2D plane.
 
     Args:
         planes: at least one.
-        title: what the figure shows, a colon, and a measure of its quality.
+        title: what the picture shows, a colon, and a measure of its quality.
 
     Returns:
-        The figure, not yet written.
+        The picture, not yet written.
     """
-    figure = Figure(figsize=(3.2 * max(len(planes), 2), 4.0), dpi=100, facecolor="white")
-    figure.suptitle(title.replace(": ", "\n", 1), fontsize=8)
-    for axes, panel in zip(figure.subplots(1, len(planes), squeeze=False)[0], planes, strict=True):
-        _draw_panel(axes, panel)
-    for name, _, colour in OUTLINES:
-        figure.axes[0].plot([], [], color=colour, linewidth=1.5, label=f"{name} (template)")
-    figure.legend(loc="lower center", ncols=len(OUTLINES), fontsize=7, frameon=False)
-    figure.subplots_adjust(left=0.03, right=0.97, top=0.83, bottom=0.1, wspace=0.1)
-    return figure
+    width = GAP_PX + max(len(planes), 2) * (PANEL_PX + GAP_PX)
+    page = Image.new("RGB", (width, TOP_PX + PANEL_PX + BOTTOM_PX), "white")
+    ink, font = ImageDraw.Draw(page), ImageFont.load_default(11)
+    text = title.replace(": ", "\n", 1)
+    ink.multiline_text((width / 2, 4), text, "black", font, anchor="ma", align="center")
+    for number, panel in enumerate(planes):
+        middle = width * (2 * number + 1) // (2 * len(planes))
+        ink.text((middle, TOP_PX - 4), panel.name, "black", font, anchor="ms")
+        picture = _draw_panel(panel)
+        page.paste(picture, (middle - picture.width // 2, TOP_PX))
+    for number, (name, _, colour) in enumerate(OUTLINES):
+        left, height = width * (4 * number + 1) // 16, page.height - BOTTOM_PX / 2
+        ink.line([(left, height), (left + 18, height)], colour, width=2)
+        ink.text((left + 24, height), f"{name} (template)", "black", font, anchor="lm")
+    return page
 
 
-def write(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all; the same figure gives the same bytes."""
+def write(page: Image.Image, path: Path) -> None:
+    """Write a picture as PNG, whole or not at all; the same picture gives the same bytes."""
     with whole(path) as partial:
-        figure.savefig(partial, format="png", metadata={"Software": None})
+        page.save(partial, format="PNG")
 
 
-def _draw_panel(axes: Axes, panel: Panel) -> None:
+def _grey_scale(panel: Panel) -> tuple[float, float]:
+    """Return what is black and white."""
     values = panel.image[panel.image != 0]
     low, high = np.percentile(values, [1.0, 99.5]) if values.size else (0.0, 1.0)
-    axes.imshow(panel.image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6))
+    return float(low), float(high)
+
+
+def _draw_panel(panel: Panel) -> Image.Image:
+    low, high = _grey_scale(panel)
+    grey = ((panel.image - low) / max(high - low, 1e-6)).clip(0, 1) * 255
+    rows, columns = panel.image.shape
+    scale = PANEL_PX / max(rows, columns)
+    size = round(columns * scale), round(rows * scale)
+    smooth = Image.Resampling.BILINEAR
+    colours = np.array(Image.fromarray(grey.astype(np.uint8)).resize(size, smooth).convert("RGB"))
     for _, tissues, colour in OUTLINES:
-        inside = np.isin(panel.labels, tissues)
-        if inside.any() and not inside.all():
-            axes.contour(inside, levels=[0.5], colors=colour, linewidths=0.8)
-    axes.set_title(panel.name, fontsize=8)
-    axes.set_axis_off()
-    places = [(0.5, 0.97), (0.5, 0.03), (0.03, 0.5), (0.97, 0.5)]
+        mask = Image.fromarray(np.isin(panel.labels, tissues).astype(np.uint8) * 255)
+        colours[_border(np.array(mask.resize(size, smooth)) > 127)] = ImageColor.getrgb(colour)
+    picture = Image.fromarray(colours)
+    ink, font = ImageDraw.Draw(picture), ImageFont.load_default(12)
+    places = [(0.5, 0.03), (0.5, 0.97), (0.03, 0.5), (0.97, 0.5)]
     for side, (x, y) in zip(panel.sides, places, strict=False):
-        axes.text(
-            x,
-            y,
-            side,
-            transform=axes.transAxes,
-            color="white",
-            fontsize=8,
-            ha="center",
-            va="center",
-        )
+        ink.text((x * size[0], y * size[1]), side, "white", font, anchor="mm")
+    return picture
+
+
+def _border(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels of a region that have a neighbour outside it."""
+    within = inside.copy()
+    within[1:] &= inside[:-1]
+    within[:-1] &= inside[1:]
+    within[:, 1:] &= inside[:, :-1]
+    within[:, :-1] &= inside[:, 1:]
+    return inside & ~within

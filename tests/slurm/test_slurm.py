@@ -23,7 +23,7 @@ if os.environ.get("SSUS2MRI_SLURM") != "1":
     pytest.skip("make test-slurm runs this", allow_module_level=True)
 
 # A training long enough to be killed between two checkpoints.
-RUNS = "enabled_runs: [ours, matched]\ntrain: {epochs: 12}\n"
+RUNS = "enabled_runs: [ours, matched]\ntrain: {epochs: 6}\n"
 QUICK = (
     *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"),
     *("--slurm-status-command", "squeue", "--slurm-array-jobs", "match,view"),
