@@ -90,7 +90,7 @@ def submissions(jobs: dict[str, int], profile: Path) -> int:
         rule: (group, settings["group-components"][group])
         for rule, group in settings.get("groups", {}).items()
     }
-    for rule in settings.get("slurm-array-jobs", "").split(","):
+    for rule in filter(None, settings.get("slurm-array-jobs", "").split(",")):
         at_once[rule] = rule, settings["slurm-array-limit"]
     submitted: dict[str, int] = {}
     for rule, count in jobs.items():
