@@ -238,7 +238,8 @@ def load_yaml(path: Path) -> dict[str, Any]:
     """
     expected, do = "a YAML file of keys and values", "config/config.yaml is an example."
     try:
-        values = strict.yaml_values(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            values = strict.yaml_values(file.read(strict.MOST_LETTERS + 1))
     except OSError as error:
         raise InputError(
             str(path),
