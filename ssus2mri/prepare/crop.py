@@ -37,6 +37,23 @@ def crop(image: sitk.Image, mask: sitk.Image, margin_mm: float) -> tuple[sitk.Im
     return image[tuple(box)], mask[tuple(box)]
 
 
+def without_surroundings(image: sitk.Image, mask: sitk.Image, margin_mm: float) -> sitk.Image:
+    """Set what is not near the head to 0: text burnt into a plane may name the patient.
+
+    Args:
+        image: 2D or 3D.
+        mask: its head, above 0 inside, not empty.
+        margin_mm: kept around the head.
+
+    Returns:
+        The image; within the head and its margin as it was.
+    """
+    outside_mm = sitk.SignedMaurerDistanceMap(
+        sitk.Cast(mask > 0, sitk.sitkUInt8), squaredDistance=False, useImageSpacing=True
+    )
+    return sitk.Mask(image, outside_mm <= margin_mm)
+
+
 def run_crop(
     image: Path,
     *,
@@ -83,6 +100,8 @@ def run_crop(
             )
     _check_size(image, head, ga_weeks, settings.max_size_ratio)
     cut, cut_mask = crop(picture, head, settings.margin_mm)
+    if flat:
+        cut = without_surroundings(cut, cut_mask, settings.margin_mm)
     volume.write(cut, out)
     volume.write(cut_mask, out_mask)
 
