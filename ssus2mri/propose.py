@@ -67,6 +67,7 @@ def proposals(folder: Path) -> Iterator[Proposal]:
     for parent, names, files in os.walk(folder):
         names[:] = sorted(name for name in names if not name.startswith("."))
         paths = [Path(parent) / name for name in sorted(files) if not name.startswith(".")]
+        paths = [path for path in paths if path.is_file()]  # no pipe, which would never end
         images = [path for path in paths if opening.ending(path) in (*_VOLUMES, *opening.STILL)]
         beside = {path: _owner(path, images) for path in images}
         for path in images:
@@ -95,17 +96,24 @@ def _scanner(folder: Path, paths: list[Path]) -> Iterator[Proposal]:
     """Look at DICOM and GE Voluson files of one folder."""
     headers: list[tuple[Path, Any]] = []
     for path in paths:
-        with path.open("rb") as file:
-            head = file.read(132)
+        try:
+            with path.open("rb") as file:
+                head = file.read(132)
+        except OSError as error:
+            logger.warning("%s: %s", path, error.strerror)
+            continue
         if head.startswith(kretz.MAGIC):
             yield {"image": str(path), "modality": "us"}
         elif head[128:] == b"DICM":
             from ssus2mri.images import dicom
 
             try:
-                headers.append((path, dicom.header(path)))
+                data = dicom.header(path)
+                dicom.integer(path, data, "NumberOfFrames", 1)
             except InputError as error:
                 logger.warning("%s", error)
+            else:
+                headers.append((path, data))
     slices = [(path, data) for path, data in headers if _is_slice(data)]
     if len(slices) == 1:
         slices = []  # a plane

@@ -1,5 +1,6 @@
 """Who is who: names, splits, files and pixels that stand for more than one person."""
 
+import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
@@ -8,9 +9,11 @@ from typing import Any
 
 from ssus2mri.errors import InputError
 
+_UNSEEN = ("Cf", "Zs", "Cc")
+
 
 def plain(name: str) -> str:
-    """Give a name without what the eye does not see: case, width, accents' form, blanks.
+    """Give a name without what the eye does not see: case, width, accents' form, blanks, dashes.
 
     Args:
         name: of a subject or volume.
@@ -19,7 +22,8 @@ def plain(name: str) -> str:
         Text by which two names are compared.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(c for c in folded if unicodedata.category(c) not in ("Cf", "Zs", "Cc"))
+    kinds = [(letter, unicodedata.category(letter)) for letter in folded]
+    return "".join("-" if kind == "Pd" else letter for letter, kind in kinds if kind not in _UNSEEN)
 
 
 def same_name(path: Path, volumes: Mapping[int, str]) -> list[str]:
@@ -152,7 +156,7 @@ def _identity(path: Path) -> Hashable:
     try:
         known = path.stat()
     except (OSError, ValueError):
-        return str(path)
+        return os.path.normpath(path)
     return known.st_dev, known.st_ino
 
 

@@ -199,6 +199,21 @@ def test_subjects_that_look_alike(tmp_path: Path, name: str) -> None:
         assert "column subject: expected one spelling for a person" in messages[0]
 
 
+@pytest.mark.parametrize(
+    "names", [("p-1", "p\u20101"), ("p 1", "p  1"), ("stra\u00dfe", "STRASSE")]
+)
+def test_two_spellings_of_a_subject(tmp_path: Path, names: tuple[str, str]) -> None:
+    more = [f"{v},{name},us,{v}.nii.gz,23,train" for v, name in zip("xy", names, strict=True)]
+    _, messages = load(tmp_path, *GOOD, *more)
+    assert "column subject: expected one spelling for a person" in messages[0]
+
+
+def test_one_path_in_two_forms(tmp_path: Path) -> None:
+    rows = ["x,d,us,there/v.nii.gz,23,train", "y,e,us,there/../there/./v.nii.gz,23,train"]
+    _, messages = load(tmp_path, *GOOD, *rows)
+    assert "the same file for subjects 'd', 'e'" in messages[0]
+
+
 def test_accents_in_two_forms_are_one_subject(tmp_path: Path) -> None:
     table, messages = load(
         tmp_path, *GOOD, "x,Andr\u00e9,us,d.nii.gz,23,test", "y,Andre\u0301,us,e.nii.gz,23,test"

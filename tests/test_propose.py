@@ -1,6 +1,7 @@
 """`init` says what the files say, leaves the rest to a person, and writes over nothing."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,19 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
 def test_folder_without_images(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="image"):
         run_init(tmp_path / name, tmp_path / "manifest.csv")
+
+
+def test_odd_files_hide_no_image(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    phantom.us_still(images / "a.dcm")
+    (images / "cut.dcm").write_bytes((images / "a.dcm").read_bytes()[:700])
+    clip = phantom.us_still(
+        images / "frames.dcm", np.stack([phantom.still()] * 2), NumberOfFrames=2
+    )
+    clip.write_bytes(clip.read_bytes().replace(b"IS\x02\x002 ", b"IS\x02\x00x "))
+    os.mkfifo(images / "pipe")
+    path, count = run_init(images, tmp_path / "manifest.csv")
+    assert (list(rows(path)), count) == (["images/a.dcm"], 1)
+    assert "cut.dcm" in caplog.text
+    assert "frames.dcm" in caplog.text
