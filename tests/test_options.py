@@ -4,14 +4,10 @@ from pathlib import Path
 
 import phantom_inputs as phantom
 import pytest
-from conftest import ROOT
 
 from ssus2mri.commands.options import apart
-from ssus2mri.config.base import load_section
-from ssus2mri.config.prepare import CropSettings
 from ssus2mri.errors import InputError
-from ssus2mri.images import modality
-from ssus2mri.prepare.crop import run_crop
+from ssus2mri.images import modality, volume
 
 
 def test_outputs_beside_the_inputs_are_apart(tmp_path: Path) -> None:
@@ -53,16 +49,13 @@ def test_modality_that_the_file_says(tmp_path: Path) -> None:
     assert modality.said(phantom.us_still(tmp_path / "p.dcm", Modality="OT")) == ""
 
 
-def test_ultrasound_that_the_table_calls_mr(tmp_path: Path) -> None:
+def test_ultrasound_that_the_table_calls_mr(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = phantom.enhanced(tmp_path / "v.dcm")
     with pytest.raises(InputError, match="us in the file and mr in the table"):
-        run_crop(
-            phantom.enhanced(tmp_path / "v.dcm"),
-            modality="mr",
-            ga_weeks=23.0,
-            mask=None,
-            pixel_mm=None,
-            out=tmp_path / "o.nii.gz",
-            out_mask=tmp_path / "m.nii.gz",
-            settings=load_section(CropSettings, str(ROOT / "config/config.yaml"), "crop"),
-        )
-    assert not (tmp_path / "o.nii.gz").exists()
+        volume.require_modality(path, "mr")
+    volume.require_modality(path, "us")
+    assert not caplog.records
+    volume.tell_modality(path, "mr")
+    assert "the file says us, the table mr" in caplog.text

@@ -4,6 +4,7 @@ A volume is a 3D ``SimpleITK.Image`` of float32 in world LPS mm; a plane is a 2D
 docs/inputs.md says what is read, where its geometry comes from, and what is refused.
 """
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ssus2mri.images.messages import contradicts
 from ssus2mri.images.modality import said
 from ssus2mri.images.stored import Facts, Stored
 
+logger = logging.getLogger(__name__)
 LEAST_HEAD_MM, MOST_HEAD_MM = 5.0, 300.0
 """Length of a head, or a brain, that a mask can have."""
 
@@ -82,6 +84,18 @@ def examine_plane(
     grid = stored.grid_of(image)
     values = sitk.GetArrayViewFromImage(image).ravel()
     return grid, stored.examine(Stored(path, grid, lambda: iter([values])))
+
+
+def tell_modality(path: Path, modality: str) -> None:
+    """Warn of an ultrasound that the table calls MR, and the reverse; `check` refuses it.
+
+    Args:
+        path: a file or DICOM folder that can be read.
+        modality: ``us`` or ``mr``, by the table.
+    """
+    stated = said(path)
+    if stated and stated != modality:
+        logger.warning("%s: the file says %s, the table %s", path, stated, modality)
 
 
 def require_modality(path: Path, modality: str) -> None:

@@ -87,7 +87,7 @@ def run_crop(
     """
     flat = plane or pixel_mm is not None
     picture = volume.read_plane(image, pixel_mm, frame) if flat else volume.read(image)
-    volume.require_modality(image, modality)
+    volume.tell_modality(image, modality)
     head = None if mask is None else _given(mask, picture, settings)
     if head is None:
         head = find_mask(picture, modality=modality, ga_weeks=ga_weeks, settings=settings)
