@@ -92,12 +92,11 @@ def write(slices: Slices, path: Path) -> None:
     """
     stacks = {name: _half(array) for name in STACKS if (array := getattr(slices, name)) is not None}
     small = {name: array for name in SMALL if (array := getattr(slices, name)) is not None}
-    # A file that nobody else knows yet needs no lock, which some network file systems lack. The
+    # In memory: where a disk is full, HDF5 may say so only when nobody can catch it any more. The
     # layout of HDF5 1.10 has checksums of its own structure, the oldest has none.
-    with (
-        whole(path) as partial,
-        h5py.File(partial, "w", locking=False, libver=("v110", "v110")) as file,
-    ):
+    with h5py.File(
+        path.name, "w", driver="core", backing_store=False, libver=("v110", "v110")
+    ) as file:
         for name, stack in stacks.items():
             file.create_dataset(
                 name,
@@ -114,6 +113,10 @@ def write(slices: Slices, path: Path) -> None:
         attributes[SEAL] = checksum.seal(attributes, small)
         for name, value in attributes.items():
             file.attrs[name] = slice_file.fixed(value) if isinstance(value, str) else value
+        file.flush()
+        content = file.id.get_file_image()
+    with whole(path) as partial:
+        partial.write_bytes(content)
 
 
 def _half(array: NDArray[Any]) -> NDArray[Any]:

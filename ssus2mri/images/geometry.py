@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
-from ssus2mri.files import whole
+from ssus2mri.files import unwritable, whole
 from ssus2mri.images.messages import reason, require_file
 
 LEAST_SCALE, MOST_SCALE = 0.2, 5.0
@@ -88,7 +88,14 @@ def require_overlap(path: Path, overlap: float) -> None:
 def write_transform(transform: sitk.Transform, path: Path) -> None:
     """Write a transform that maps image points to atlas points, whole or not at all."""
     with whole(path) as partial:
-        sitk.WriteTransform(transform, str(partial))
+        try:
+            sitk.WriteTransform(transform, str(partial))
+            written = sitk.ReadTransform(str(partial)).GetParameters()
+        except RuntimeError as error:
+            raise unwritable(path, error) from error
+        # On a full disk the library writes half of a file and says nothing.
+        if not np.array_equal(written, transform.GetParameters()):
+            raise unwritable(path, OSError("the file does not hold what was written to it"))
 
 
 def matrix(transform: sitk.Transform) -> NDArray[np.float64]:

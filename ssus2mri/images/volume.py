@@ -192,8 +192,18 @@ def write(image: sitk.Image, path: Path) -> None:
     with whole(path) as partial:
         try:
             sitk.WriteImage(image, str(partial), useCompression=True)
+            written = sitk.ReadImage(str(partial))
         except RuntimeError as error:
             raise unwritable(path, error) from error
+        # On a full disk the library writes half of a file and says nothing.
+        if not _same_voxels(image, written):
+            raise unwritable(path, OSError("the file does not hold what was written to it"))
+
+
+def _same_voxels(image: sitk.Image, other: sitk.Image) -> bool:
+    """Whether two images have the same numbers; NIfTI is read with 0 where there was none."""
+    a, b = map(sitk.GetArrayViewFromImage, (image, other))
+    return a.shape == b.shape and bool(((a == b) | ~np.isfinite(a)).all())
 
 
 def _grid(like: sitk.Image | Grid | None) -> Grid | None:

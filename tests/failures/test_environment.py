@@ -1,6 +1,7 @@
-"""A whole run without home, display and network, with odd letters in all paths."""
+"""A whole run without home, display and network, in another language, with odd letters in paths."""
 
 import os
+import subprocess
 
 import pytest
 from phantom_failures import WEIRD, Smallest
@@ -16,12 +17,27 @@ def test_a_whole_run_needs_no_home_display_or_network(undisturbed: Smallest) -> 
 
 
 def test_numbers_have_decimal_points_in_any_language(undisturbed: Smallest) -> None:
+    """A decimal comma would be one field more."""
     for name, content in undisturbed.csvs().items():
-        rows = content.decode().splitlines()
-        assert len({line.count(",") for line in rows if '"' not in line}) == 1, name
+        fields = {line.count(",") for line in content.decode().splitlines() if '"' not in line}
+        assert len(fields) == 1, name
+
+
+def test_the_language_was_another(undisturbed: Smallest) -> None:
+    if "LOCPATH" not in undisturbed.environment:
+        pytest.skip("this system makes no locale (localedef)")
+    program = "import locale; locale.setlocale(locale.LC_ALL, ''); print(locale.str(1.5))"
+    said = subprocess.run(
+        ["python3", "-c", program], env=undisturbed.variables(), capture_output=True, text=True
+    )
+    assert said.stdout == "1,5\n"
 
 
 def test_the_network_was_cut_off(undisturbed: Smallest) -> None:
     if not undisturbed.before:
         pytest.skip("this system lets nobody take the network away (unshare --net)")
-    assert undisturbed.before[0] == "unshare"
+    program = "import socket; socket.create_connection(('127.0.0.1', 9), timeout=1)"
+    said = subprocess.run(
+        [*undisturbed.before, "python3", "-c", program], capture_output=True, text=True
+    )
+    assert "Network is unreachable" in said.stderr
