@@ -53,7 +53,7 @@ def _root(
     if not debug:  # what matters of a library's warnings is said as an error of our own
         warnings.simplefilter("ignore")
     for noisy in ("matplotlib", "PIL", "tifffile", "pydicom"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(logging.WARNING if debug else logging.CRITICAL)
 
 
 @app.command()

@@ -72,7 +72,9 @@ def jpeg_lossless(path: Path) -> Path:
     writer.SetFileName(str(path))
     writer.SetUseCompression(True)
     writer.SetCompressor("JPEG")
-    writer.Execute(sitk.GetImageFromArray(GREY))
+    image = sitk.GetImageFromArray(GREY)
+    image.SetSpacing((MM, MM))
+    writer.Execute(image)
     return path
 
 

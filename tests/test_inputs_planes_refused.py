@@ -1,5 +1,6 @@
 """Planes whose greys or size are in doubt are refused, in one message that says why."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import phantom_inputs as phantom
 import pytest
 import SimpleITK as sitk
-from test_inputs_planes import GREY, MM, OPAQUE, RGB, dicom, png, tiff
+from test_inputs_planes import GREY, MM, OPAQUE, RGB, dicom, jpeg_lossless, png, tiff
 
 from ssus2mri.errors import InputError
 from ssus2mri.images import volume
@@ -102,3 +103,37 @@ def test_transparent_border_is_black(tmp_path: Path) -> None:
     array = sitk.GetArrayFromImage(image)
     assert array[:, :10].max() == 0
     np.testing.assert_array_equal(array[:, 10:], GREY[:, 10:])
+
+
+def damaged_lzw(path: Path) -> Path:
+    raw = bytearray(png(GREY, compression="tiff_lzw")(path).read_bytes())
+    raw[300:340] = bytes(range(40))
+    path.write_bytes(raw)
+    return path
+
+
+def damaged_jpeg(path: Path) -> Path:
+    raw = bytearray(jpeg_lossless(path).read_bytes())
+    raw[-700:-660] = bytes(40)
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "match"),
+    [
+        ("p.tif", damaged_lzw, "cannot be read"),
+        ("p.dcm", damaged_jpeg, "Corrupt JPEG data"),
+    ],
+)
+def test_no_library_speaks_beside_the_message(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    name: str,
+    write: Callable[[Path], Path],
+    match: str,
+) -> None:
+    with pytest.raises(InputError, match=match):
+        volume.read_plane(write(tmp_path / name), MM)
+    print("we speak", file=sys.stderr)
+    assert capfd.readouterr().err == "we speak\n"

@@ -167,6 +167,6 @@ def bad_encoding(path: Path, data: pydicom.Dataset) -> InputError:
     return InputError(
         str(path),
         expected="pixels in an encoding that is read, such as none, RLE, JPEG or JPEG 2000",
-        found=name,
-        do="Export it uncompressed (Explicit VR Little Endian).",
+        found=f"{name}, which cannot be decoded",
+        do="Export it uncompressed (Explicit VR Little Endian); it may be damaged, too.",
     )

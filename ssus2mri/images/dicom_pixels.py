@@ -18,6 +18,7 @@ from pydicom.pixels import apply_color_lut, iter_pixels
 from ssus2mri.errors import InputError
 from ssus2mri.images.dicom import bad_encoding, has_preamble, integer, numbers, scale
 from ssus2mri.images.messages import contradicts, reason, unreadable
+from ssus2mri.images.quiet import overheard
 
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _GREYS = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
@@ -160,9 +161,12 @@ def _decoded(path: Path, data: pydicom.Dataset, wanted: list[int] | None) -> Ite
 def _by_gdcm(path: Path, data: pydicom.Dataset, wanted: list[int] | None) -> Iterator[NDArray[Any]]:
     """Decode with GDCM, and take back what it does to the values beside decoding."""
     try:
-        values = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        image, said = overheard(lambda: sitk.ReadImage(str(path)))
     except RuntimeError as error:
         raise bad_encoding(path, data) from error
+    if said:  # such as "Corrupt JPEG data": the rest would be grey
+        raise unreadable(path, said)
+    values = sitk.GetArrayFromImage(image)
     slope, intercept = scale(path, data)
     values = np.rint((values.astype(float) - intercept) / slope).astype(np.int64)
     if _photometric(path, data) == "MONOCHROME1":

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.images.grey import grey
 from ssus2mri.images.grid import LEAST_MM, MOST_MM
 from ssus2mri.images.messages import contradicts, reason, unreadable
+from ssus2mri.images.quiet import overheard
 from ssus2mri.images.text import MM
 
 MOST_PIXELS = 2**25
@@ -88,7 +90,7 @@ def _png(path: Path, frame: int | None) -> NDArray[Any]:
         with path.open("rb") as file:
             depth, kind = file.read(26)[24:26]
         if depth == 16 and kind != 0:  # Pillow would keep 8 bits of them
-            return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+            return _heard(path, lambda: sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
         if depth == 16 and "transparency" in picture.info:
             values = np.asarray(picture)
             return np.where(values == picture.info["transparency"], 0, values)
@@ -123,7 +125,9 @@ def _tiff(path: Path, frame: int | None) -> NDArray[Any]:
         except (ValueError, RuntimeError, ImportError) as error:
             if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
                 raise unreadable(path, reason(error)) from error
-            return _by_pillow(path, (frame or 1) - 1)  # LZW, JPEG: tifffile has no decoder
+            return _heard(
+                path, lambda: _by_pillow(path, (frame or 1) - 1)
+            )  # LZW, JPEG: tifffile has no decoder
         kind = tifffile.PHOTOMETRIC(page.photometric).name
         if values.dtype.kind == "b":
             values = values.astype(np.uint8)
@@ -151,6 +155,13 @@ def _inverted(path: Path, values: NDArray[Any], bits: int) -> NDArray[Any]:
         raise unreadable(path, "0 is white, with more than one value a pixel")
     inverted: NDArray[Any] = (2**bits - 1) - values.astype(np.int64)
     return inverted
+
+
+def _heard(path: Path, decode: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    values, said = overheard(decode)
+    if said:
+        raise unreadable(path, said)
+    return values
 
 
 def _by_pillow(path: Path, page: int) -> NDArray[Any]:

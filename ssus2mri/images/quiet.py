@@ -1,0 +1,44 @@
+"""Libraries in C write to the error stream themselves: what they say of a file is caught here."""
+
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+_LOCK = threading.Lock()
+_STDERR = 2
+_OUR_LOG = re.compile(r"\d\d:\d\d:\d\d ")
+
+
+def overheard(work: Callable[[], T]) -> tuple[T, str]:
+    """Do what decodes a file, and catch what its library writes to the error stream.
+
+    One thread at a time, since the stream is the process's; log lines that another thread writes
+    meanwhile are passed on.
+
+    Args:
+        work: what to do.
+
+    Returns:
+        Its result, and what was said, on one line; empty: nothing.
+    """
+    with _LOCK, tempfile.TemporaryFile() as caught:
+        sys.stderr.flush()
+        kept = os.dup(_STDERR)
+        os.dup2(caught.fileno(), _STDERR)
+        try:
+            result = work()
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, _STDERR)
+            os.close(kept)
+        caught.seek(0)
+        lines = caught.read().decode("utf-8", "replace").splitlines()
+    for line in lines:
+        if _OUR_LOG.match(line):
+            print(line, file=sys.stderr)
+    return result, " ".join(line.strip() for line in lines if not _OUR_LOG.match(line))[:160]
