@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ssus2mri.errors import InputError
 from ssus2mri.files import unwritable, whole
 from ssus2mri.images.messages import reason, require_file
+from ssus2mri.images.quiet import overheard
 
 LEAST_SCALE, MOST_SCALE = 0.2, 5.0
 MOST_SHIFT_MM = 2000.0
@@ -37,9 +38,11 @@ def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:
     do = "Save the transform again as .tfm; it must map image points to atlas points."
     require_file(path)
     try:
-        transform = sitk.ReadTransform(str(path))
+        transform, said = overheard(lambda: _with_warnings(path))
     except RuntimeError as error:
         raise InputError(str(path), expected=expected, found=reason(error), do=do) from error
+    if said:  # such as a second transform, which would be left out
+        raise InputError(str(path), expected=expected, found=said, do=do)
     if transform.GetDimension() != dimensions or not transform.IsLinear():
         kind = f"{transform.GetDimension()}D {transform.GetName()}"
         raise InputError(str(path), expected=expected, found=kind, do=do)
@@ -64,6 +67,14 @@ def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:
         expected += f" that moves by {MOST_SHIFT_MM:g} mm at most"
         raise InputError(str(path), expected=expected, found=found, do=do)
     return transform
+
+
+def _with_warnings(path: Path) -> sitk.Transform:
+    sitk.ProcessObject.SetGlobalWarningDisplay(True)
+    try:
+        return sitk.ReadTransform(str(path))
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
 
 def require_overlap(path: Path, overlap: float) -> None:

@@ -24,7 +24,7 @@ def overheard(work: Callable[[], T]) -> tuple[T, str]:
         work: what to do.
 
     Returns:
-        Its result, and what was said, on one line; empty: nothing.
+        Its result, and the last line that was said, which holds the reason; empty: nothing.
     """
     with _LOCK, tempfile.TemporaryFile() as caught:
         sys.stderr.flush()
@@ -40,5 +40,6 @@ def overheard(work: Callable[[], T]) -> tuple[T, str]:
         lines = caught.read().decode("utf-8", "replace").splitlines()
     for line in lines:
         if _OUR_LOG.match(line):
-            print(line, file=sys.stderr)
-    return result, " ".join(line.strip() for line in lines if not _OUR_LOG.match(line))[:160]
+            sys.stderr.write(f"{line}\n")
+    theirs = [line.strip() for line in lines if line.strip() and not _OUR_LOG.match(line)]
+    return result, theirs[-1][:160] if theirs else ""

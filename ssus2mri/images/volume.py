@@ -244,7 +244,9 @@ def _require_region(mask: Stored, blocks: Iterator[np.ndarray]) -> None:
         count += inside.size
         at += block.size
     extent = (high - low + 1) * np.array(mask.grid.spacing_mm)
-    if count < 2 or not LEAST_HEAD_MM <= extent.max() <= MOST_HEAD_MM:
+    filled = count * float(np.prod(mask.grid.spacing_mm))
+    ball = np.pi / 4 * LEAST_HEAD_MM**2 if len(size) == 2 else np.pi / 6 * LEAST_HEAD_MM**3
+    if filled < ball or not LEAST_HEAD_MM <= extent.max() <= MOST_HEAD_MM:
         size_mm = f"one of {count} voxel(s), {extent.max():.3g} mm long"
         raise InputError(
             str(mask.path),
