@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from ssus2mri import __version__
-from ssus2mri.commands import evaluate, runs, scans
+from ssus2mri.commands import evaluate, pages, runs, scans
 from ssus2mri.commands.options import DEFAULT, require_steady
 from ssus2mri.errors import InputError
 
@@ -126,6 +126,7 @@ def why(context: typer.Context) -> None:
 app.add_typer(scans.app)
 app.add_typer(runs.app)
 app.add_typer(evaluate.app)
+app.add_typer(pages.app)
 
 
 def main() -> None:

@@ -104,6 +104,25 @@ def blended(table: Manifest) -> list[Row]:
     return [row for row in table.where(modality="mr", split="train") if not row.plane]
 
 
+def beside(table: Manifest, row: Row) -> list[Row]:
+    """Return the real MR to show beside a test scan whose true MR is unknown.
+
+    Args:
+        table: all volumes.
+        row: ultrasound of split test.
+
+    Returns:
+        MR of the same subject, and the training MR of nearest age (the first of equals in the
+        manifest), volumes rather than 2D planes; none for a simulated scan, whose true MR is known.
+    """
+    if row.simulated:
+        return []
+    training = table.where(modality="mr", split="train")
+    near = sorted(training, key=lambda mr: (bool(mr.plane), abs(mr.ga_weeks - row.ga_weeks)))
+    same = [mr for mr in table.where(modality="mr", split="test") if mr.subject == row.subject]
+    return same + near[:1]
+
+
 def unmatchable(values: dict[str, Any], table: Manifest) -> list[str]:
     """Return a message for each enabled run that needs matched MR where there is no MR to match.
 

@@ -1,4 +1,4 @@
-"""Stages of a run and of the project: train, synthesize, register, compare, score, render."""
+"""Stages of a run and of the project: train, synthesize, register, compare, score."""
 
 import sys
 from pathlib import Path
@@ -178,29 +178,4 @@ def score(
         methods=methods,
         out=out,
         settings=load_section(ScoreSettings, settings, "score"),
-    )
-
-
-@app.command()
-def render(
-    results: Annotated[Path, typer.Argument(help="The results folder.")],
-    labels: Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")],
-    volumes: Annotated[str, typer.Option(help="Test US volumes, by spaces, or @FILE.")],
-    out: Out,
-    scans: Annotated[
-        str, typer.Option(help="All volumes, by spaces, or @FILE; empty: all there are.")
-    ] = "",
-    settings: Settings = DEFAULT,
-) -> None:
-    """Put tables, pictures, losses and alignment into one HTML file."""
-    from ssus2mri.config.evaluate import RenderSettings
-    from ssus2mri.render.report import run_render
-
-    run_render(
-        results,
-        labels=labels,
-        volumes=words(volumes),
-        scans=words(scans),
-        out=out,
-        settings=load_section(RenderSettings, settings, "render"),
     )

@@ -1,4 +1,4 @@
-"""Settings of the evaluation stages: register, compare, score, render."""
+"""Settings of the evaluation stages: register, compare, score, browse, render."""
 
 from typing import Annotated
 
@@ -86,10 +86,22 @@ class ScoreSettings(Section):
     seed: int = Field(ge=0, description="seed of the resampling")
 
 
+class BrowseSettings(Section):
+    """Section ``browse``."""
+
+    slices_per_plane: int = Field(
+        ge=1, description="most slices of a plane on a page; of more, so many are taken evenly"
+    )
+
+
 class RenderSettings(Section):
     """Section ``render``."""
 
     title: str = Field(description="heading of the report")
+    recommended: str = Field(description="run to recommend where no true MR is known")
+    scan_rows: int = Field(
+        ge=1, description="scans in a table of the report, the worst first; scans.html has all"
+    )
     examples_per_plane: int = Field(ge=1, description="slices shown per test volume and plane")
     example_rows: int = Field(
         ge=1, description="maximum rows of pictures; volumes are left out to keep to it"

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from ssus2mri.config.base import FileName, Section, load_yaml, merge, parse, problems
 from ssus2mri.config.evaluate import (
+    BrowseSettings,
     CompareSettings,
     ProbeSettings,
     RegisterSettings,
@@ -59,6 +60,7 @@ class Project(Section):
     register_: RegisterSettings = Field(alias="register")
     compare: CompareSettings
     score: ScoreSettings
+    browse: BrowseSettings
     render: RenderSettings
 
     @field_validator("enabled_runs")

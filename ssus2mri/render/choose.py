@@ -7,8 +7,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ssus2mri.errors import InputError
 from ssus2mri.evaluate.pairs import Entry, Pair, load, pair_nearest
-from ssus2mri.render.gather import plane_name
+from ssus2mri.render.names import plane_name
 from ssus2mri.slices import Slices
 
 T = TypeVar("T")
@@ -103,6 +104,34 @@ def real_mr(us: Slices, places: Sequence[int], mr: Sequence[Entry]) -> list[Refe
         else None
         for number in range(len(places))
     ]
+
+
+def synthetic_at(synthetic: Slices, us: Slices, places: Sequence[int]) -> NDArray[np.float16]:
+    """Find the synthetic images of US slices.
+
+    Args:
+        synthetic: of a run, in any order.
+        us: the same volume.
+        places: which of its slices.
+
+    Returns:
+        ``(len(places), H, W)``.
+
+    Raises:
+        InputError: the run has no such slice.
+    """
+    own = zip(synthetic.plane.tolist(), synthetic.index.tolist(), strict=True)
+    rows = {key: row for row, key in enumerate(own)}
+    wanted = [(int(us.plane[place]), int(us.index[place])) for place in places]
+    for plane, index in wanted:
+        if (plane, index) not in rows:
+            raise InputError(
+                f"synthetic {us.header.volume} of run {synthetic.header.run}",
+                expected=f"{plane_name(plane)} slice {index}",
+                found="no such slice",
+                do="Run `synthesize` again.",
+            )
+    return synthetic.image[[rows[key] for key in wanted]]
 
 
 def _description(scan: Entry, pair: Pair) -> str:

@@ -109,33 +109,39 @@ def training_table(results: Results) -> Table:
     Returns:
         The table, a column per run.
     """
-    facts = [
-        {key: value for key, value in run.info.items() if key not in _LEFT_OUT}
+    flat = [
+        dict(_flat({key: value for key, value in run.info.items() if key not in _LEFT_OUT}))
         for run in results.runs
     ]
-    return _side_by_side(results, facts, marked=False)
+    rows = [
+        Row([Cell(key), *(Cell(texts.get(key, "–")) for texts in flat)])
+        for key in dict.fromkeys(key for texts in flat for key in texts)
+    ]
+    return Table([Column("", number=False), *run_columns(results.runs)], rows)
 
 
 def settings_table(results: Results) -> Table:
-    """Lay out the settings of all runs side by side; those in which trained runs differ are marked.
+    """Lay out the settings of all runs; those in which trained runs differ are marked.
 
     Args:
         results: what the folder holds.
 
     Returns:
-        The table, a column per run.
+        The table: a setting, the value of most runs, and the other values with their runs.
     """
-    return _side_by_side(results, [run.info["settings"] for run in results.runs], marked=True)
-
-
-def _side_by_side(results: Results, values: list[dict[str, Any]], *, marked: bool) -> Table:
-    flat = [dict(_flat(facts)) for facts in values]
+    flat = {run.label: dict(_flat(run.info["settings"])) for run in results.runs}
+    trained = {run.label for run in results.runs if run.trained}
     rows = []
-    for key in dict.fromkeys(key for texts in flat for key in texts):
-        texts = [facts.get(key, "–") for facts in flat]
-        trained = {text for text, run in zip(texts, results.runs, strict=True) if run.trained}
-        rows.append(Row([Cell(key), *map(Cell, texts)], marked=marked and len(trained) > 1))
-    return Table([Column("", number=False), *run_columns(results.runs)], rows)
+    for key in dict.fromkeys(key for texts in flat.values() for key in texts):
+        labels: dict[str, list[str]] = {}
+        for label, texts in flat.items():
+            labels.setdefault(texts.get(key, "–"), []).append(label)
+        usual = max(labels, key=lambda value: len(labels[value]))
+        others = [f"{value} ({', '.join(of)})" for value, of in labels.items() if value != usual]
+        differs = sum(bool(trained.intersection(of)) for of in labels.values()) > 1
+        rows.append(Row([Cell(key), Cell(usual), Cell("; ".join(others) or "–")], marked=differs))
+    heads = ("Setting", "Most runs", "Other runs")
+    return Table([Column(head, number=False) for head in heads], rows)
 
 
 def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:

@@ -1,16 +1,17 @@
 """The picture grid: slices of test scans, synthetic by every run, beside real MR."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssus2mri.errors import InputError
-from ssus2mri.render.choose import Reference, choose_slices, real_mr, spread
-from ssus2mri.render.figures import edges, grey, upright
-from ssus2mri.render.gather import SLICE, Results, Run, plane_name
+from ssus2mri.display import windowed
+from ssus2mri.render.choose import Reference, choose_slices, real_mr, spread, synthetic_at
+from ssus2mri.render.gather import SLICE, Results, Run
+from ssus2mri.render.names import plane_name
+from ssus2mri.render.pictures import edges, grey, upright
 from ssus2mri.render.table import number
 from ssus2mri.slices import Slices, read
 
@@ -59,15 +60,21 @@ class Example:
 
 
 def examples(
-    results: Results, *, count: int, most_rows: int, edge_sigma_px: float
+    results: Results,
+    volumes: Sequence[str],
+    runs: Sequence[Run],
+    *,
+    count: int,
+    edge_sigma_px: float,
 ) -> list[Example]:
-    """Choose slices of the test scans and draw them.
+    """Choose slices of test scans and draw them.
 
     Args:
         results: what the folder holds.
+        volumes: the scans, in order.
+        runs: what to show of them, in order.
         count: slices per volume and plane.
-        most_rows: rows of the grid; volumes are left out, evenly, to keep to it.
-        edge_sigma_px: see `figures.edges`.
+        edge_sigma_px: see `pictures.edges`.
 
     Returns:
         The rows, volume by volume.
@@ -75,21 +82,40 @@ def examples(
     Raises:
         InputError: a run has no synthetic slice for a US slice.
     """
-    scores = [_scores(run) for run in results.runs]
-    first = next(iter(results.us.values()))
-    rows_per_volume = len(choose_slices(read(first), [], count))
+    scores = [_scores(run, volumes) for run in runs]
     rows = []
-    for volume in spread(list(results.us), max(1, most_rows // rows_per_volume)):
-        us = read(results.us[volume])
-        synthetic = [read(run.synthetic[volume]) for run in results.runs]
+    for volume in volumes:
+        us = _shown(read(results.us[volume]))
+        synthetic = [read(run.synthetic[volume]) for run in runs]
         places = choose_slices(us, _scored(scores, volume), count)
         for place, real in zip(places, _real(us, places, results), strict=True):
             shown = [
-                Shown(run, _same_slice(slices, us, place), run_scores.get(_key(us, place), {}))
-                for run, slices, run_scores in zip(results.runs, synthetic, scores, strict=True)
+                Shown(
+                    run, synthetic_at(slices, us, [place])[0], run_scores.get(_key(us, place), {})
+                )
+                for run, slices, run_scores in zip(runs, synthetic, scores, strict=True)
             ]
             rows.append(_example(us, place, shown, real, edge_sigma_px))
     return rows
+
+
+def drawn_volumes(
+    results: Results, order: Sequence[str], *, count: int, most_rows: int
+) -> list[str]:
+    """Choose the test scans to draw: the first of an order, and evenly from the others.
+
+    Args:
+        results: what the folder holds.
+        order: all of them.
+        count: slices per volume and plane.
+        most_rows: rows of the grid.
+
+    Returns:
+        As many as the rows allow, at least one, in the same order.
+    """
+    rows_per_volume = len(choose_slices(read(results.us[order[0]]), [], count))
+    most = max(1, most_rows // rows_per_volume)
+    return [order[0], *spread(order[1:], most - 1)]
 
 
 class Shown(NamedTuple):
@@ -109,7 +135,12 @@ def _example(
     pictures += [_run_picture(*run, plane, where) for run in shown]
     if real is not None:
         image, note = real
-        pictures.append(Picture("Real MR", note, _drawn(image, plane), f"{note}, {where}"))
+        label = "Real MR" if us.truth is None else "True MR"
+        pictures.append(
+            Picture(
+                label, note if us.truth is None else "", _drawn(image, plane), f"{note}, {where}"
+            )
+        )
     truth = None if us.truth is None else upright(us.truth[place], plane)
     return Example(
         volume=volume,
@@ -129,17 +160,25 @@ def _real(us: Slices, places: Sequence[int], results: Results) -> Sequence[Refer
     return [(us.truth[place], "true MR") for place in places]
 
 
+def _shown(us: Slices) -> Slices:
+    """Return the slices on the grey scale of pictures."""
+    image = windowed(us.image, us.head, us.header.spacing_mm)
+    return replace(us, image=image.astype(np.float16))
+
+
 def _key(us: Slices, place: int) -> Key:
     return us.header.volume, plane_name(us.plane[place]), int(us.index[place])
 
 
-def _scores(run: Run) -> dict[Key, dict[str, float]]:
+def _scores(run: Run, volumes: Sequence[str]) -> dict[Key, dict[str, float]]:
     """Return the scores of a run's slices, means over references; the truth's if there is one."""
-    compare = run.compare
+    compare, register = (
+        table[table["volume"].isin(list(volumes))] for table in (run.compare, run.register)
+    )
     if (compare["kind"] == "truth").any():
         compare = compare[compare["kind"] == "truth"]
     scores: dict[Key, dict[str, float]] = {}
-    for table in (compare, run.register[[*SLICE, "deformation"]]):
+    for table in (compare, register[[*SLICE, "deformation"]]):
         names = [name for name, _, _ in _SCORES if name in table]
         for row in table.groupby(SLICE)[names].mean().reset_index().to_dict("records"):
             key = (str(row["volume"]), str(row["plane"]), int(row["index"]))
@@ -178,16 +217,3 @@ def _run_picture(
 
 def _drawn(image: NDArray[np.float16], plane: str) -> str:
     return grey(upright(image, plane))
-
-
-def _same_slice(synthetic: Slices, us: Slices, place: int) -> NDArray[np.float16]:
-    """Return the synthetic image of a US slice."""
-    same = (synthetic.plane == us.plane[place]) & (synthetic.index == us.index[place])
-    if not same.any():
-        raise InputError(
-            f"synthetic {us.header.volume} of run {synthetic.header.run}",
-            expected=f"{plane_name(us.plane[place])} slice {us.index[place]}",
-            found="no such slice",
-            do="Run `synthesize` again.",
-        )
-    return synthetic.image[int(np.flatnonzero(same)[0])]

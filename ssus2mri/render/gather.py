@@ -18,7 +18,8 @@ from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.pairs import Entry, entry
 from ssus2mri.evaluate.score import COUNTS, TABLES
 from ssus2mri.methods import ROLES, Role
-from ssus2mri.slices import PLANES, Header, read_header
+from ssus2mri.render.names import shown_label
+from ssus2mri.slices import Header, read_header
 
 SLICE = ["volume", "plane", "index"]
 _TEXT = (
@@ -163,7 +164,7 @@ def _run(root: Path, name: str, label: str, volumes: Sequence[str]) -> Run:
         )
     return Run(
         name=name,
-        label=f"{label} (upper bound)" if ROLES[method] == "upper_bound" else label,
+        label=shown_label(label, method),
         info=info,
         # No text in there: `index` is a loss.
         losses=tables.read([path.with_name("losses.csv")], ["epoch"], text=()),
@@ -232,11 +233,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(str(path), expected="a JSON object", found=type(value).__name__, do=do)
     return value
-
-
-def plane_name(number: int) -> str:
-    """Return the name of a plane from its number in a slice file."""
-    return PLANES[int(number)]
 
 
 def _data_uri(path: Path) -> str:

@@ -196,26 +196,30 @@ def _pathology(results: Results, pathology: str) -> Table:
     return score_table(results.runs, lines, {_COUNTS: counts}, title=title, file="pathology.csv")
 
 
-def summary_table(results: Results) -> Table:
+def summary_tables(results: Results) -> list[Table]:
     """Lay out all measures of all runs over all planes.
 
     Args:
         results: what the folder holds.
 
     Returns:
-        The table, a row per measure and a column per run.
+        A table per stage and kind of reference, a row per measure and a column per run.
     """
-    rows = []
+    rows: dict[str, list[Row]] = {}
     for (stage, kind, plane, measure), scores in results.summary.items():
         if plane == "all" and any(score.n_slices for score in scores.values()):
-            heading = Cell(" · ".join(text for text in (stage, kind, measure) if text))
-            rows.append(Row([heading, *(_summary_cell(scores.get(r.name)) for r in results.runs)]))
-    return Table(
-        [Column("Measure", number=False), *run_columns(results.runs)],
-        rows,
-        caption="Means over slices of all planes; the file also has them by plane.",
-        file="summary.csv",
-    )
+            cells = [Cell(measure), *(_summary_cell(scores.get(r.name)) for r in results.runs)]
+            title = f"{stage}, {kind}" if kind else stage
+            rows.setdefault(title, []).append(Row(cells))
+    return [
+        Table(
+            [Column("Measure", number=False), *run_columns(results.runs)],
+            content,
+            title=title,
+            file="summary.csv",
+        )
+        for title, content in rows.items()
+    ]
 
 
 def _summary_cell(score: Score | None) -> Cell:

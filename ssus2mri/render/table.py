@@ -1,20 +1,24 @@
-"""The parts of a table on the page, and the formatting of values as text."""
+"""The parts of a table on the page, its fit to the page, and the formatting of values as text."""
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ssus2mri.render.gather import Run
 
+MOST_COLUMNS = 6
+"""Columns beside the first that a page of 1,200 pixels holds: more are turned into rows."""
+
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of a cell, a smaller line under it, and whether it is the best of its row."""
+    """Text of a cell, a smaller line under it, whether it is the best of its row, and a link."""
 
     text: str
     minor: str = ""
     best: bool = False
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """Cells of a row, its head first."""
+    """Cells of a row, its head first; ``soft`` ones are shown less prominently."""
 
     cells: list[Cell]
     marked: bool = False
+    soft: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,38 @@ class Table:
     notes: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     file: str = ""
+
+
+def fitted(table: Table) -> list[Table]:
+    """Fit a table whose columns are runs to the width of a page.
+
+    Args:
+        table: any number of columns.
+
+    Returns:
+        The table itself if it is narrow; else its runs as rows, in as many tables as its measures
+        need.
+    """
+    if len(table.columns) - 1 <= MOST_COLUMNS:
+        return [table]
+    starts = range(0, len(table.rows), MOST_COLUMNS)
+    return [
+        _turned(replace(table, rows=table.rows[start : start + MOST_COLUMNS])) for start in starts
+    ]
+
+
+def _turned(table: Table) -> Table:
+    rows = [
+        Row([Cell(column.text), *(row.cells[place] for row in table.rows)], soft=column.soft)
+        for place, column in enumerate(table.columns)
+    ]
+    heads = [Column(row.cells[0].text, number=_short(row.cells[1:])) for row in table.rows]
+    return replace(table, columns=[Column("Run", number=False), *heads], rows=rows[1:])
+
+
+def _short(cells: list[Cell]) -> bool:
+    """Whether cells need no more width than numbers, so that they need no line break."""
+    return all(len(cell.text) <= 16 for cell in cells)
 
 
 def run_columns(runs: Iterable[Run]) -> list[Column]:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ssus2mri.render.gather import SLICE, Run
+from ssus2mri.render.table import Cell, Column, Row, Table, number
+
+_WORDS = {"nearer": "▲ nearer", "mixed": "● mixed", "not": "▼ not nearer"}
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,32 @@ def headline(runs: Sequence[Run], compared: Sequence[Verdict]) -> str:
     if not yes and not mixed:
         parts = [f"No trained run is nearer to the {aim} than the best reference row."]
     return " ".join(parts)
+
+
+def verdict_table(compared: Sequence[Verdict], kind: str) -> Table:
+    """Lay out the verdicts.
+
+    Args:
+        compared: of all trained runs.
+        kind: ``truth`` or ``pair``; only the truth has a PSNR.
+
+    Returns:
+        The table, a row per verdict.
+    """
+    truth = kind == "truth"
+    numbers = ["SSIM", "reference", *(["PSNR, dB", "reference"] if truth else [])]
+    heads = [*numbers, "volumes won", "slices"]
+    columns = [Column(text, number=False) for text in ("Run", "against", "nearer?")]
+    rows = []
+    for verdict in compared:
+        psnr = [number(verdict.psnr, 1), number(verdict.reference_psnr, 1)] if truth else []
+        texts = [
+            *(verdict.reference, _WORDS[verdict.outcome]),
+            *(number(verdict.ssim, 3), number(verdict.reference_ssim, 3), *psnr),
+            *(f"{verdict.won} of {verdict.volumes}", str(verdict.slices)),
+        ]
+        rows.append(Row([Cell(verdict.label), *map(Cell, texts)]))
+    return Table([*columns, *map(Column, heads)], rows)
 
 
 def best_outcome(compared: Sequence[Verdict]) -> str:

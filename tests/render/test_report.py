@@ -204,7 +204,7 @@ def test_volumes_are_left_out_to_keep_the_page_small(
     small = settings.model_copy(update={"example_rows": 9, "alignment_pictures": 1})
     page = _render(folder, small)
     assert len(set(re.findall(r'data-volume="([^"]+)"', page))) == 1
-    assert "1 of 2 scans" in page
+    assert "(1 of 2, the worst" in page
     assert "Pictures of the 1 least similar of 4 scans." in page
 
 
@@ -237,8 +237,8 @@ def test_subjects_with_pathology_have_a_section_of_their_own(
     assert {cell.text for cell in rows["n slices (volumes)"]} == {"24 (1)"}
     shown = _render(results, settings)
     assert 'href="#pathology"' in shown
-    assert "<strong>us-8</strong> · large cyst · axial" in shown
-    assert "<strong>us-7</strong> · axial" in shown
+    assert "<strong>us-8</strong></a> · large cyst · axial" in shown
+    assert "<strong>us-7</strong></a> · axial" in shown
     assert "24 (1)" in shown
     assert "48 (2)" not in shown
     assert "#pathology" not in page

@@ -250,6 +250,12 @@ def list_argument(items):
         raise WorkflowError(str(error))
 
 
+def beside_mr(wildcards):
+    """Return the slice files of the real MR to show beside a test scan."""
+    rows = plan.beside(MANIFEST, MANIFEST.rows[wildcards.volume])
+    return [f"results/extract/{row.volume}.h5" for row in rows]
+
+
 def match_folder(wildcards, input):
     """Return the folder of the matched MR among the inputs; empty if there is none."""
     return str(Path(input.matched[0]).parent) if input.matched else ""

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from phantom_render import decoded
 
-from ssus2mri.render.figures import edges, grey, losses_svg, upright
+from ssus2mri.render.losses import losses_svg
+from ssus2mri.render.pictures import edges, grey, upright
 
 
 @pytest.mark.parametrize(

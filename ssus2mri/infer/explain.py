@@ -1,0 +1,137 @@
+"""Stage `explain`: what the latent spaces of a run hold, and where in an image they look.
+
+``{run}.npz`` holds, of the middle axial slice of a scan: ``volume``, ``index``, ``us`` and ``head``
+``(H, W)``, and for the forward path ``latent_a (C, h, w)``, ``attention_a (H, W)`` and ``mr (H,
+W)``; for the backward path, where the run has one, ``latent_d``, ``attention_d`` and ``us_back``.
+Figure 5 is drawn from it.
+"""
+
+import io
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ssus2mri import slices
+from ssus2mri.errors import InputError
+from ssus2mri.files import whole
+from ssus2mri.learn.data.dataset import pool
+from ssus2mri.learn.model_file import read_model
+from ssus2mri.models.generator import Generator
+from ssus2mri.slices import PLANES, Slices
+
+logger = logging.getLogger(__name__)
+
+
+class Look(NamedTuple):
+    """A path of the generator at a slice: latent ``(C, h, w)``, attention and output ``(H, W)``."""
+
+    latent: Tensor
+    attention: Tensor
+    output: Tensor
+
+
+def grad_cam(features: Tensor, output: Tensor, size: tuple[int, int]) -> Tensor:
+    """Map where features speak for an output: ReLU of their sum, weighted by mean gradients.
+
+    Source: Selvaraju et al. 2017 (Grad-CAM), Eqs. 1 and 2; TMI 2020, Sec. III-F takes an attention
+    map "by the approach in [39]". Of what the gradient is, in a network without classes, is not
+    stated there; ours is the sum of the output image within the head.
+
+    Args:
+        features: ``(N, C, h, w)``, of which ``output`` is a function.
+        output: scalar.
+        size: of the map.
+
+    Returns:
+        ``(N, *size)`` in [0, 1], the highest of each map 1; zeros where nothing speaks for it.
+    """
+    (gradient,) = torch.autograd.grad(output, features, retain_graph=True)
+    weights = gradient.mean(dim=(2, 3), keepdim=True)
+    cam = F.relu((weights * features).sum(dim=1, keepdim=True))
+    cam = F.interpolate(cam, size=size, mode="bilinear", align_corners=False)[:, 0]
+    highest = cam.amax(dim=(1, 2), keepdim=True)
+    return (cam / highest.clamp_min(torch.finfo(cam.dtype).tiny)).detach()
+
+
+def explain(network: Generator, us: Tensor, head: Tensor) -> tuple[Look, Look | None]:
+    """Look into both paths of a generator at one slice.
+
+    Args:
+        network: in evaluation mode.
+        us: ``(1, channels, H, W)``, the slice between its neighbours.
+        head: ``(H, W)``.
+
+    Returns:
+        The forward path, and the backward path if the generator infers ultrasound.
+    """
+    height, width = head.shape
+    forward = network.translate(us.clone().requires_grad_(), reconstruct=False)
+    attention = grad_cam(forward.latent, forward.mr[0, 0][head].sum(), (height, width))
+    there = Look(forward.latent[0].detach(), attention[0], forward.mr[0, 0].detach())
+    if network.encoder_d is None or network.decoder_e is None:
+        return there, None
+    us_back, latent = network.infer_back(forward.mr)
+    assert us_back is not None
+    attention = grad_cam(latent, us_back[0, 0][head].sum(), (height, width))
+    return there, Look(latent[0].detach(), attention[0], us_back[0, 0].detach())
+
+
+def middle_slice(us: Slices) -> int:
+    """Return the middle slice of the axial plane, or of the first plane that there is."""
+    plane = 0 if (us.plane == 0).any() else int(us.plane.min())
+    rows = np.flatnonzero(us.plane == plane)
+    rows = rows[np.argsort(us.index[rows], kind="stable")]
+    return int(rows[len(rows) // 2])
+
+
+def run_explain(model: Path, extract: Path, *, run: str, out: Path) -> None:
+    """Explain a run at a slice of a scan and write ``{run}.npz``.
+
+    Args:
+        model: file written by `train`.
+        extract: slice file of a test scan.
+        run: name of the run.
+        out: the ``.npz``.
+
+    Raises:
+        InputError: unfit model or file, or a run without the source's generator.
+    """
+    loaded, us = read_model(model), slices.read(extract)
+    if not isinstance(loaded.network, Generator):
+        raise InputError(
+            str(model),
+            expected="a run with the generator of the source (method synthesis)",
+            found=f"method {loaded.settings.method}",
+            do="Explain another run.",
+        )
+    row = middle_slice(us)
+    images = pool([us]).images(torch.tensor([row]), loaded.settings.network.neighbours)
+    there, back = explain(loaded.network, images, torch.from_numpy(us.head[row]))
+    arrays: dict[str, NDArray[Any]] = {
+        "run": np.array(run),
+        "volume": np.array(us.header.volume),
+        "plane": np.array(PLANES[us.plane[row]]),
+        "index": np.array(us.index[row]),
+        "us": us.image[row].astype(np.float32),
+        "head": us.head[row],
+        "latent_a": there.latent.numpy(),
+        "attention_a": there.attention.numpy(),
+        "mr": there.output.numpy() * us.head[row],
+    }
+    if back is not None:
+        arrays |= {
+            "latent_d": back.latent.numpy(),
+            "attention_d": back.attention.numpy(),
+            "us_back": back.output.numpy() * us.head[row],
+        }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    with whole(out) as partial:
+        partial.write_bytes(buffer.getvalue())
+    logger.info("%s: %s slice %d of %s", out, PLANES[us.plane[row]], us.index[row], run)
