@@ -37,14 +37,14 @@ def white_level(image: NDArray[np.floating], brain: NDArray[np.bool_]) -> float:
     """Return the intensity that pictures of a scan show as white.
 
     Args:
-        image: ``(S, H, W)``, any scale with 0 as black.
+        image: any shape and scale, 0 is black.
         brain: the same shape, what must be seen well (`within_skull`).
 
     Returns:
         An intensity above 0; that of the brightest pixel if the brain is black.
     """
     level = float(np.percentile(image[brain], WHITE_PERCENTILE)) if brain.any() else 0.0
-    return level if level > 0 else float(image.max()) or 1.0
+    return level if level > 0 else float(image.max(initial=0.0)) or 1.0
 
 
 def windowed(

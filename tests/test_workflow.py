@@ -15,11 +15,101 @@ VOLUMES, SIMULATED, RUNS = 6, 5, 4
 
 REPORT = {"score": 1, "render": 1}
 EVALUATE = {"register": RUNS, "compare": RUNS, **REPORT}
+SYNTHESIZE = {"synthesize": RUNS, "probe": RUNS, **EVALUATE}
+TRAIN = {"train": RUNS, **SYNTHESIZE}
+EXTRACT = {"extract": VOLUMES, "match": 1, **TRAIN}
+ALIGN = {"align": VOLUMES, "blend": 1, **EXTRACT}
+VIEW = {"view": 2}
+CROP = {"crop": VOLUMES, **ALIGN}
+SIMULATE = {"template": 1, **VIEW, "simulate": SIMULATED, "crop": SIMULATED, **ALIGN}
+ONE_RUN = {
+    **dict.fromkeys(("train", "synthesize", "register", "compare", "probe"), 1),
+    **REPORT,
+}
+NOT_TRAINED = {name: 1 for name in ONE_RUN if name != "train"}
+MATCH = {"match": 1, **NOT_TRAINED}
+BLEND = {"blend": 1, **MATCH}
+ILL = {"simulate": 2, "crop": 2, "align": 2, "extract": 2, "match": 1, **SYNTHESIZE}
+PREPARE_ONE = {"crop": 1, "align": 1, "extract": 1}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    """A project with everything made. One MR is a file of its own, as a real one is."""
+    project = Project(tmp_path_factory.mktemp("project"))
+    (project.folder / "data").mkdir()
+    once = MANIFEST.replace("data/mr-4", "results/simulate/mr-4")
+    (project.folder / "once.csv").write_text(once)
+    project.snakemake("results/simulate/mr-4.nii.gz", manifest="once.csv")
+    made = project.folder / "results" / "simulate"
+    shutil.move(made / "mr-4.nii.gz", project.folder / "data" / "mr-4.nii.gz")
+    for left in made.glob("mr-4*"):
+        left.unlink()
+    project.snakemake()
+    return project
+
+
+def test_whole_run_leaves_what_the_design_promises(project):
+    results = project.folder / "results"
+    for path in (
+        "render/report.html",
+        *(
+            f"score/{table}.csv"
+            for table in (
+                "table2",
+                "table4",
+                "table5",
+                "position",
+                "gap_closed",
+                "summary",
+                "pathology",
+            )
+        ),
+        *(f"{stage}/ours.csv" for stage in ("register", "compare", "probe")),
+        *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy", "matched")),
+        *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy", "matched")),
+        "align/us-5.tfm",
+        "align/us-5.json",
+        "align/us-5.png",
+        "benchmark/train/ours.tsv",
+    ):
+        assert (results / path).stat().st_size > 0, path
+    assert not list(results.rglob(".partial-*"))
+
+
+def test_whole_run_measures_the_ill_subject(project):
+    table = pd.read_csv(project.folder / "results" / "score" / "pathology.csv")
+    assert set(table["pathology"]) == {"cyst"}
+    assert set(table[table["measure"] == "mae_cyst"]["run"]) == {
+        *("ours", "gan", "copy", "matched")
+    }
+    page = (project.folder / "results" / "render" / "report.html").read_text(encoding="utf-8")
+    assert "Error in cyst" in page
+    assert "No healthy test subject has a true or paired MR" in page
+
+
+def test_second_run_says_nothing_to_be_done(project):
+    assert "Nothing to be done" in project.snakemake()
+
+
+SETTINGS = {
+    "simulate": ("simulate: {seed: 1}", SIMULATE),
+    "pathology": ("pathologies: {cyst: {diameter_mm: 9.0}}", ILL),
+    "pathology nobody has": ("pathologies: {bleed: {diameter_mm: 9.0}}", {}),
+    "atlas": ("atlas: {spacing_mm: 3.2}", {"template": 1, **VIEW, **ALIGN}),
+    "crop": ("crop: {margin_mm: 7.0}", CROP),
+    "align": ("align: {steps: 9}", ALIGN),
+    "extract": ("extract: {min_head_fraction: 0.25}", {"blend": 1, **EXTRACT}),
+    "view": ("view: {scans: 2}", {**VIEW, **MATCH}),
+    "match": ("match: {window_mm: 3.0}", BLEND),
+    "train": ("train: {learning_rate: 0.0003}", TRAIN),
+    "train, the machine's": ("train: {checkpoint_minutes: 3, device_share: 0.1}", {}),
+    "one run": ("runs: {gan: {weights: {app: 2.0}}}", ONE_RUN),
     "one run, ours": ("runs: {ours: {weights: {app: 2.0}}}", ONE_RUN),
     "one run, a reference": ("runs: {copy: {seed: 3}}", ONE_RUN),
     "one run, matched": ("runs: {matched: {seed: 3}}", ONE_RUN),
-    "a run's name in tables": ("runs: {gan: {label: Another}}", {"browse": 1, **REPORT}),
-    "a run left out": ("enabled_runs: [ours, copy]", {"browse": 1, **REPORT}),
+    "a run's name in tables": ("runs: {gan: {label: Another}}", REPORT),
+    "a run left out": ("enabled_runs: [ours, copy]", REPORT),
     "a run more": ("enabled_runs: [ours, gan, copy, matched, atlas]", ONE_RUN),
     "a run more, which learns from matched MR": (
         "enabled_runs: [ours, gan, copy, matched, ours_match]",
@@ -31,7 +121,6 @@ EVALUATE = {"register": RUNS, "compare": RUNS, **REPORT}
     "compare": ("compare: {slices_per_volume: 4}", {"compare": RUNS, **REPORT}),
     "probe": ("probe: {slices_per_volume: 4}", {"probe": RUNS}),
     "score": ("score: {confidence: 0.9}", REPORT),
-    "browse": ("browse: {slices_per_plane: 9}", {"browse": 1}),
     "render": ("render: {title: Another}", {"render": 1}),
     "split, with no subject to decide": ("split: {test: 0.3}", {}),
     "the same number, written otherwise": ("crop: {margin_mm: 6}", {}),
@@ -54,11 +143,7 @@ CODE = {
     "prepare/extract.py": {"blend": 1, **EXTRACT},
     "prepare/blend.py": BLEND,
     "prepare/match.py": MATCH,
-<<<<<<< HEAD
     "deform.py": {"blend": 1, "match": 1, "synthesize": 1, "probe": 1, **EVALUATE},
-=======
-    "deform.py": {"blend": 1, "match": 1, "synthesize": 1, "browse": 1, **EVALUATE},
->>>>>>> d8e7dd5 (A page to browse each test scan; the report opens with what was run, what to use and how far to trust it)
     "models/generator.py": TRAIN,
     "methods.py": TRAIN,
     "learn/train.py": TRAIN,
@@ -69,7 +154,6 @@ CODE = {
     "evaluate/compare.py": {"compare": RUNS, **REPORT},
     "evaluate/position.py": {"compare": RUNS, **REPORT},
     "evaluate/score.py": REPORT,
-    "render/viewer.py": {"browse": 1},
     "render/report.py": {"render": 1},
     "render/templates/report.html": {"render": 1},
     "render/templates/report.css": {"render": 1},
@@ -106,7 +190,7 @@ ROWS = {
     "test scan added": (
         "",
         "us-7,s7,us,results/simulate/us-7.nii.gz,22.8,test,\n",
-        {"simulate": 1, **PREPARE_ONE, "match": 1, **SYNTHESIZE, "browse": 2},
+        {"simulate": 1, **PREPARE_ONE, "match": 1, **SYNTHESIZE},
     ),
     "training scan's age changed": (
         ",22.5,",

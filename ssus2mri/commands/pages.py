@@ -1,16 +1,63 @@
-"""Stages that show: browse, render."""
+"""Stages that show: explain, illustrate, browse, render."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Out, Settings, apart
+from ssus2mri.commands.options import DEFAULT, Out, Run, Settings, apart
 from ssus2mri.config.base import load_section
 
 app = typer.Typer()
 
+Methods = Annotated[str, typer.Option(help="JSON: run -> its method (`train.method`).")]
 Labels = Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")]
+
+
+@app.command()
+def explain(
+    model: Annotated[Path, typer.Argument(help="model.safetensors of the run.")],
+    extract: Annotated[Path, typer.Argument(help="Slice file of a test scan's ultrasound.")],
+    run: Run,
+    out: Out,
+) -> None:
+    """Map what the latent spaces of a run hold, and where it looks, for Figure 5."""
+    from ssus2mri.infer.explain import run_explain
+
+    apart({"--out": out}, model, extract)
+    run_explain(model, extract, run=run, out=out)
+
+
+@app.command()
+def illustrate(
+    results: Annotated[Path, typer.Argument(help="The results folder.")],
+    volumes: Annotated[str, typer.Option(help="Test US volumes to show, separated by spaces.")],
+    labels: Labels,
+    methods: Methods,
+    images: Annotated[str, typer.Option(help="JSON: volume -> its file of the manifest.")],
+    out: Annotated[Path, typer.Option(help="Folder: figure5 to figure9, .png and .svg.")],
+    mr: Annotated[
+        str, typer.Option(help="MR volumes to show beside them, separated by spaces.")
+    ] = "",
+    explained: Annotated[str, typer.Option(help="What `explain` wrote; empty: nothing.")] = "",
+    settings: Settings = DEFAULT,
+) -> None:
+    """Draw Figures 5 to 9 of the source, of these scans and runs."""
+    from ssus2mri.config.evaluate import IllustrateSettings
+    from ssus2mri.render.illustrate import run_illustrate
+
+    apart({"--out": out}, results, explained or None)
+    run_illustrate(
+        results,
+        volumes=volumes.split(),
+        labels=labels,
+        methods=methods,
+        images=images,
+        mr=mr.split(),
+        out=out,
+        settings=load_section(IllustrateSettings, settings, "illustrate"),
+        explained=Path(explained) if explained else None,
+    )
 
 
 @app.command()
@@ -20,7 +67,7 @@ def browse(
         str, typer.Option(help="Its synthetic slice files, one per run, separated by spaces.")
     ],
     labels: Labels,
-    methods: Annotated[str, typer.Option(help="JSON: run -> its method (`train.method`).")],
+    methods: Methods,
     out: Out,
     mr: Annotated[
         str,

@@ -1,4 +1,4 @@
-"""Settings of the evaluation stages: register, compare, score, browse, render."""
+"""Settings of the evaluation stages: register, compare, score, illustrate, browse, render."""
 
 from typing import Annotated
 
@@ -94,6 +94,15 @@ class BrowseSettings(Section):
     )
 
 
+class IllustrateSettings(Section):
+    """Section ``illustrate``: Figures 6, 8 and 9; the others need no settings."""
+
+    scans: int = Field(ge=1, description="test scans shown, the first of the manifest")
+    figure6: list[str] = Field(description="runs in Figure 6, of which the enabled ones are shown")
+    figure8: list[str] = Field(description="the same of Figure 8")
+    figure9: list[str] = Field(min_length=1, description="of Figure 9, the base model first")
+
+
 class RenderSettings(Section):
     """Section ``render``."""
 
@@ -111,3 +120,4 @@ class RenderSettings(Section):
         ge=0, description="number of alignment pictures, the least similar first"
     )
     alignment_px: int = Field(ge=64, description="longest edge of an alignment picture, pixels")
+    figure_px: int = Field(ge=64, description="longest edge of a figure, pixels")

@@ -9,6 +9,7 @@ from ssus2mri.config.base import FileName, Section, load_yaml, merge, parse, pro
 from ssus2mri.config.evaluate import (
     BrowseSettings,
     CompareSettings,
+    IllustrateSettings,
     ProbeSettings,
     RegisterSettings,
     RenderSettings,
@@ -60,6 +61,7 @@ class Project(Section):
     register_: RegisterSettings = Field(alias="register")
     compare: CompareSettings
     score: ScoreSettings
+    illustrate: IllustrateSettings
     browse: BrowseSettings
     render: RenderSettings
 
@@ -98,13 +100,14 @@ def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:
                     if project is not None
                     or place.removeprefix(f"runs.{name}.") in _leaves(runs[name])
                 ]
-        enabled = values.get("enabled_runs")
-        for name in enabled if isinstance(enabled, list) else []:
-            if isinstance(name, str) and name not in runs:
+        for key, names in _lists_of_runs(values).items():
+            for name in names:
+                if name in runs:
+                    continue
                 messages.append(
                     str(
                         InputError(
-                            "enabled_runs",
+                            key,
                             expected=f"runs out of {', '.join(sorted(map(str, runs)))}",
                             found=repr(name),
                             do="Correct the name or add the run under `runs`.",
@@ -112,6 +115,19 @@ def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:
                     )
                 )
     return project, messages
+
+
+def _lists_of_runs(values: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the lists of runs in a configuration, by their key, as far as they are lists."""
+    figures = values.get("illustrate")
+    lists = {"enabled_runs": values.get("enabled_runs")}
+    if isinstance(figures, dict):
+        lists |= {f"illustrate.{key}": names for key, names in figures.items()}
+    return {
+        key: [name for name in names if isinstance(name, str)]
+        for key, names in lists.items()
+        if isinstance(names, list)
+    }
 
 
 def load_files(paths: list[Path], **changes: Any) -> tuple[dict[str, Any], list[str]]:

@@ -1,9 +1,9 @@
 """Stage `explain`: what the latent spaces of a run hold, and where in an image they look.
 
-``{run}.npz`` holds, of the middle axial slice of a scan: ``volume``, ``index``, ``us`` and ``head``
-``(H, W)``, and for the forward path ``latent_a (C, h, w)``, ``attention_a (H, W)`` and ``mr (H,
-W)``; for the backward path, where the run has one, ``latent_d``, ``attention_d`` and ``us_back``.
-Figure 5 is drawn from it.
+``{run}.npz`` holds, of the middle axial slice of a scan: ``run``, ``volume``, ``plane``, ``index``;
+of the forward path ``us (H, W)``, ``latent_a (C, h, w)``, ``attention_a`` and ``mr (H, W)``; of the
+backward path, where the run has one, ``latent_d``, ``attention_d`` and ``us_back``. Images are in
+[0, 1] as pictures show them (`ssus2mri.display`). Figure 5 is drawn from it.
 """
 
 import io
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssus2mri import slices
+from ssus2mri.display import white_level, within_skull
 from ssus2mri.errors import InputError
 from ssus2mri.files import whole
 from ssus2mri.learn.data.dataset import pool
@@ -113,22 +114,26 @@ def run_explain(model: Path, extract: Path, *, run: str, out: Path) -> None:
     row = middle_slice(us)
     images = pool([us]).images(torch.tensor([row]), loaded.settings.network.neighbours)
     there, back = explain(loaded.network, images, torch.from_numpy(us.head[row]))
+    white = white_level(us.image, within_skull(us.head, us.header.spacing_mm))
+
+    def shown(image: Tensor, white: float = 1.0) -> NDArray[np.float32]:
+        return np.clip(image.float().numpy() / white, 0, 1).astype(np.float32) * us.head[row]
+
     arrays: dict[str, NDArray[Any]] = {
         "run": np.array(run),
         "volume": np.array(us.header.volume),
         "plane": np.array(PLANES[us.plane[row]]),
         "index": np.array(us.index[row]),
-        "us": us.image[row].astype(np.float32),
-        "head": us.head[row],
+        "us": shown(torch.from_numpy(us.image[row]), white),
         "latent_a": there.latent.numpy(),
-        "attention_a": there.attention.numpy(),
-        "mr": there.output.numpy() * us.head[row],
+        "attention_a": shown(there.attention),
+        "mr": shown(there.output),
     }
     if back is not None:
         arrays |= {
             "latent_d": back.latent.numpy(),
-            "attention_d": back.attention.numpy(),
-            "us_back": back.output.numpy() * us.head[row],
+            "attention_d": shown(back.attention),
+            "us_back": shown(back.output, white),
         }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
+from ssus2mri.display import white_level
 from ssus2mri.files import whole
 from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
 
@@ -91,10 +92,12 @@ def write(page: Image.Image, path: Path) -> None:
 
 
 def _grey_scale(panel: Panel) -> tuple[float, float]:
-    """Return what is black and white."""
+    """Return what is black and white: the skull, outside the template's brain, does not decide."""
     values = panel.image[panel.image != 0]
-    low, high = np.percentile(values, [1.0, 99.5]) if values.size else (0.0, 1.0)
-    return float(low), float(high)
+    if not values.size:
+        return 0.0, 1.0
+    brain = panel.image[np.isin(panel.labels, INTRACRANIAL)]
+    return float(np.percentile(values, 1.0)), white_level(brain, np.ones_like(brain, bool))
 
 
 def _draw_panel(panel: Panel) -> Image.Image:

@@ -87,10 +87,11 @@ class Results:
     """Everything that the report shows.
 
     ``us`` are the slice files of the test volumes, ``mr`` the entries of all real MR; ``align`` is
-    what `align` says about each volume and ``pictures`` its pictures; ``downloads`` are the tables
-    of `score` as data URIs, by file name. Keys of the scores: ``summary``, (stage, kind, plane,
-    measure); ``pathology``, (pathology, measure); ``gap_closed``, (lower bound, upper bound,
-    measure), the mean of which is the share.
+    what `align` says about each volume and ``pictures`` its pictures; ``figures`` are those of
+    `illustrate`, none if it has not run; ``downloads`` are the tables of `score` as data URIs, by
+    file name. Keys of the scores: ``summary``, (stage, kind, plane, measure); ``pathology``,
+    (pathology, measure); ``gap_closed``, (lower bound, upper bound, measure), the mean of which is
+    the share.
     """
 
     runs: tuple[Run, ...]
@@ -99,6 +100,7 @@ class Results:
     headers: tuple[Header, ...]
     align: dict[str, dict[str, Any]]
     pictures: dict[str, Path]
+    figures: dict[str, Path]
     downloads: dict[str, str]
     summary: Scores
     pathology: Scores
@@ -143,6 +145,7 @@ def gather(
         headers=tuple(headers.values()),
         align=align,
         pictures={name: root / "align" / f"{name}.png" for name in align},
+        figures={path.stem: path for path in sorted((root / "illustrate").glob("figure*.png"))},
         downloads={name: _data_uri(path) for name, path in score.items()},
         summary=_scores(score_tables["summary.csv"], "stage", "kind", "plane", "measure"),
         pathology=_scores(score_tables["pathology.csv"], "pathology", "measure"),

@@ -57,7 +57,7 @@ def picture_grid(
     """
     across, down = max(len(heads), 3), len(rows)
     width = across * CELL_IN + 0.9
-    top, foot = 0.75, 0.12 + 0.16 * _lines(notes, width)
+    top, foot = 0.66, 0.12 + 0.16 * _lines(notes, width)
     height = top + down * (CELL_IN + 0.22) + foot
     with matplotlib.rc_context(_STYLE):
         figure = blank(width, height)
@@ -124,12 +124,17 @@ def write_notes(figure: Figure, notes: Sequence[str], width: float) -> None:
 
 
 def wrapped(text: str, letters: int) -> str:
-    """Break a text into lines at spaces and after hyphens, slashes and underscores."""
+    """Break each line of a text where it is too long: at spaces, and after underscores."""
+    return "\n".join(_broken(line, letters) for line in text.split("\n"))
+
+
+def _broken(text: str, letters: int) -> str:
     lines = [""]
-    for word in text.replace("_", "_\u200b").replace("/", "/\u200b").split(" "):
-        for number, part in enumerate(word.split("\u200b")):
+    for word in text.split(" "):
+        parts = word.replace("_", "_\u200b").split("\u200b")
+        for number, part in enumerate(parts):
             joint = " " if lines[-1] and number == 0 else ""
-            if len(lines[-1]) + len(joint) + len(part) > letters and lines[-1]:
+            if lines[-1] and len(lines[-1]) + len(joint) + len(part) > letters:
                 lines.append(part)
             else:
                 lines[-1] += joint + part

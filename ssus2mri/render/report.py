@@ -35,6 +35,15 @@ from ssus2mri.render.verdict import (
 
 logger = logging.getLogger(__name__)
 
+_ABOUT = {
+    "figure5": "Figure 5: latent feature maps and attention of encoders A and D",
+    "figure6": "Figure 6: ultrasound, synthetic MR of each run, and real MR",
+    "figure7": "Figure 7: squares stamped into ultrasound, and their synthesis",
+    "figure8": "Figure 8: synthetic MR beside real MR of the same subject",
+    "figure9": "Figure 9: runs with 3D auxiliaries beside the base model",
+}
+"""What the figures show, for those who cannot see them."""
+
 SCANS = "scans.html"
 """Name of the page of all scans, beside the report."""
 
@@ -131,6 +140,10 @@ def pages(results: Results, settings: RenderSettings) -> tuple[str, str]:
         columns=max((row.pictures for row in rows), key=len, default=[]),
         rank=_rank_text,
         shown_scores=IN_SIGHT,
+        figures=[
+            (name, _ABOUT.get(name, name), shrunk(path, settings.figure_px))
+            for name, path in results.figures.items()
+        ],
         losses=[
             (run.label, losses_svg(run.losses, f"Losses of {run.label} over the epochs", terms))
             for run in results.runs

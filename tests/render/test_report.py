@@ -11,6 +11,7 @@ import pandas as pd
 import phantom_render as phantom
 import pytest
 from conftest import ROOT
+from PIL import Image
 
 from ssus2mri import slices
 from ssus2mri.config.base import load_section
@@ -206,6 +207,34 @@ def test_volumes_are_left_out_to_keep_the_page_small(
     assert len(set(re.findall(r'data-volume="([^"]+)"', page))) == 1
     assert "(1 of 2, the worst" in page
     assert "Pictures of the 1 least similar of 4 scans." in page
+
+
+def test_scans_beyond_the_worst_are_on_a_page_of_their_own(
+    folder: Path, settings: RenderSettings
+) -> None:
+    few = _render(folder, settings.model_copy(update={"scan_rows": 1}))
+    assert "The worst 1 of 2 test scans" in few
+    assert '<a href="scans.html">All 4 scans</a>' in few
+    links = r'scope="row"><a href="../browse/(us-\d).html"'
+    assert len(re.findall(links, few)) == 1
+    alone = (folder.parent / "scans.html").read_text(encoding="utf-8")
+    assert len(re.findall(links, alone)) == 2
+    assert alone.count(">mr-1<") == 1
+    assert 'href="scans.html"' not in _render(folder, settings)
+
+
+def test_figures_are_shown_where_they_are_drawn(
+    folder: Path, settings: RenderSettings, page: str, tmp_path: Path
+) -> None:
+    assert "stage <code>illustrate</code> has not run" in page
+    copy = shutil.copytree(folder, tmp_path / "results")
+    (copy / "illustrate").mkdir()
+    Image.new("RGB", (2000, 500), "white").save(copy / "illustrate" / "figure6.png")
+    shown = _render(copy, settings)
+    assert 'href="../illustrate/figure6.svg"' in shown
+    source = re.search(r'src="([^"]+)" alt="Figure 6: ultrasound', shown)
+    assert source
+    assert phantom.decoded(source.group(1)).size == (1500, 375)
 
 
 def test_tables_mark_the_best_and_an_untrained_winner(folder: Path) -> None:

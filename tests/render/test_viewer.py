@@ -105,6 +105,13 @@ def test_page_shows_what_its_keys_ask_for(browser: Page, path: Path) -> None:
     browser.press("\ue012")  # left
     shown(browser, "axial 13")
     assert "slice 4" in browser.run("return document.querySelector('main').innerText")
+
+
+def test_page_is_silent_and_asks_for_nothing(browser: Page, path: Path) -> None:
+    browser.open(path)
+    shown(browser, "axial 12")
+    browser.press(*"csadebtgr1230")
+    browser.wait("document.getElementById('legend').textContent.includes('Trust')")
     assert browser.complaints() == []
     assert browser.requests() == []
 

@@ -30,6 +30,14 @@ LABELS = plan.setting_by_run(config, "label")
 METHODS = plan.setting_by_run(config, "method")
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
 BLENDED = [row.volume for row in plan.blended(MANIFEST)]
+EXPLAINED = plan.explained(config)
+PICTURED_US, PICTURED_MR = plan.pictured(MANIFEST, PROJECT.illustrate.scans)
+PICTURED = [*PICTURED_US, *PICTURED_MR]
+FIGURES = expand(
+    "results/illustrate/figure{number}.{ending}",
+    number=[5, 6, 8, 9],
+    ending=["png", "svg"],
+)
 SIDES = PROJECT.simulate.ultrasound.probe.used_sides
 TABLES = expand(
     "results/score/{table}.csv",

@@ -1,3 +1,67 @@
+rule explain:
+    """Map what the latent spaces of a run hold, and where it looks."""
+    input:
+        model="results/train/{run}/model.safetensors",
+        us=f"results/extract/{TEST_US[0]}.h5" if TEST_US else [],
+    output:
+        maps="results/explain/{run}.npz",
+    log:
+        "logs/explain/{run}.log",
+    benchmark:
+        "results/benchmark/explain/{run}.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        code=fingerprint("ssus2mri.infer.explain"),
+    shell:
+        "ssus2mri explain {input.model} {input.us} --run={wildcards.run} --out={output.maps}"
+        " &> {log}"
+
+
+rule illustrate:
+    """Draw Figures 5 to 9 of the source, of these scans and runs."""
+    input:
+        explained=f"results/explain/{EXPLAINED}.npz" if EXPLAINED else [],
+        images=[part for row in PICTURED for part in row_parts(row, "image")],
+        transforms=[f"results/align/{row.volume}.tfm" for row in PICTURED],
+        extracts=[f"results/extract/{row.volume}.h5" for row in PICTURED],
+        synthetic=expand(
+            "results/synthesize/{run}/{volume}.h5",
+            run=RUNS,
+            volume=[row.volume for row in PICTURED_US],
+        ),
+    output:
+        figures=report(FIGURES, category="Figures"),
+    log:
+        "logs/illustrate/figures.log",
+    benchmark:
+        "results/benchmark/illustrate/figures.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        volumes=" ".join(row.volume for row in PICTURED_US),
+        mr=" ".join(row.volume for row in PICTURED_MR),
+        images=plan.images_json(PICTURED),
+        labels=LABELS,
+        methods=METHODS,
+        folder=folder,
+        settings=settings("illustrate"),
+        code=fingerprint("ssus2mri.render.illustrate"),
+    shell:
+        "ssus2mri illustrate results --volumes={params.volumes:q} --mr={params.mr:q}"
+        " --images={params.images:q} --labels={params.labels:q} --methods={params.methods:q}"
+        " --explained='{input.explained}' --out={params.folder}"
+        " --settings={params.settings:q} &> {log}"
+
+
 rule browse:
     """Write a page to browse a test scan, its synthetic MR of every run, and real MR."""
     input:
@@ -41,6 +105,7 @@ rule render:
         extracts=expand("results/extract/{volume}.h5", volume=MANIFEST.rows),
         alignments=expand("results/align/{volume}.png", volume=MANIFEST.rows),
         qualities=expand("results/align/{volume}.json", volume=MANIFEST.rows),
+        figures=FIGURES,
     output:
         report=report("results/render/report.html", category="Report"),
         scans="results/render/scans.html",
