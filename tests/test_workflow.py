@@ -119,7 +119,10 @@ SETTINGS = {
     "synthesize": ("synthesize: {fuse: false}", SYNTHESIZE),
     "register": ("register: {slices_per_volume: 4}", {"register": RUNS, **REPORT}),
     "compare": ("compare: {slices_per_volume: 4}", {"compare": RUNS, **REPORT}),
-    "probe": ("probe: {slices_per_volume: 4}", {"probe": RUNS}),
+    "probe": (
+        "probe: {slices_per_volume: 4}",
+        {"probe": RUNS, "explain": 1, "illustrate": 1, "render": 1},
+    ),
     "score": ("score: {confidence: 0.9}", REPORT),
     "render": ("render: {title: Another}", {"render": 1}),
     "split, with no subject to decide": ("split: {test: 0.3}", {}),

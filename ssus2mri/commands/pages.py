@@ -20,12 +20,17 @@ def explain(
     extract: Annotated[Path, typer.Argument(help="Slice file of a test scan's ultrasound.")],
     run: Run,
     out: Out,
+    settings: Annotated[
+        str, typer.Option(help="Section `probe` as JSON, or a whole configuration file (YAML).")
+    ] = DEFAULT,
 ) -> None:
-    """Map what the latent spaces of a run hold, and where it looks, for Figure 5."""
+    """Look into a run for Figures 5 and 7: latent spaces, attention, and stamped squares."""
+    from ssus2mri.config.evaluate import ProbeSettings
     from ssus2mri.infer.explain import run_explain
 
     apart({"--out": out}, model, extract)
-    run_explain(model, extract, run=run, out=out)
+    probe = load_section(ProbeSettings, settings, "probe")
+    run_explain(model, extract, run=run, out=out, settings=probe)
 
 
 @app.command()

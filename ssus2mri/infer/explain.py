@@ -1,9 +1,13 @@
-"""Stage `explain`: what the latent spaces of a run hold, and where in an image they look.
+"""Stage `explain`: look into a run: its latent spaces, where they look, and stamped squares.
 
 ``{run}.npz`` holds, of the middle axial slice of a scan: ``run``, ``volume``, ``plane``, ``index``;
 of the forward path ``us (H, W)``, ``latent_a (C, h, w)``, ``attention_a`` and ``mr (H, W)``; of the
 backward path, where the run has one, ``latent_d``, ``attention_d`` and ``us_back``. Images are in
 [0, 1] as pictures show them (`ssus2mri.display`). Figure 5 is drawn from it.
+
+Figure 7 is drawn from ``stamped_us`` and ``stamped_mr (P, K, H, W)``: the patterns of `probe` in
+the middle slice of every plane and their synthesis, each slice by itself; ``patterns (P,)`` and
+``planes (K,)`` name them.
 """
 
 import io
@@ -18,9 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssus2mri import slices
+from ssus2mri.config.evaluate import ProbeSettings
 from ssus2mri.display import white_level, within_skull
 from ssus2mri.errors import InputError
 from ssus2mri.files import whole
+from ssus2mri.infer.patterns import PATTERNS, draw_patterns, stamp
 from ssus2mri.learn.data.dataset import pool
 from ssus2mri.learn.model_file import read_model
 from ssus2mri.models.generator import Generator
@@ -83,15 +89,48 @@ def explain(network: Generator, us: Tensor, head: Tensor) -> tuple[Look, Look | 
     return there, Look(latent[0].detach(), attention[0], us_back[0, 0].detach())
 
 
-def middle_slice(us: Slices) -> int:
-    """Return the middle slice of the axial plane, or of the first plane that there is."""
-    plane = 0 if (us.plane == 0).any() else int(us.plane.min())
-    rows = np.flatnonzero(us.plane == plane)
-    rows = rows[np.argsort(us.index[rows], kind="stable")]
-    return int(rows[len(rows) // 2])
+def middle_slices(us: Slices) -> list[int]:
+    """Return the middle slice of every plane that there is, axial first."""
+    middle = []
+    for plane in np.unique(us.plane):
+        rows = np.flatnonzero(us.plane == plane)
+        rows = rows[np.argsort(us.index[rows], kind="stable")]
+        middle.append(int(rows[len(rows) // 2]))
+    return middle
 
 
-def run_explain(model: Path, extract: Path, *, run: str, out: Path) -> None:
+def stamped(
+    network: Generator, us: Slices, rows: list[int], neighbours: int, settings: ProbeSettings
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Stamp the patterns of `probe` into slices and synthesise them.
+
+    Source: TMI 2020, Sec. IV-E.a and Fig. 7.
+
+    Args:
+        network: in evaluation mode.
+        us: a volume.
+        rows: numbers of the slices.
+        neighbours: slices on either side that the run sees as well; they are not stamped.
+        settings: section ``probe``.
+
+    Returns:
+        Ultrasound and synthetic MR, each ``(P, K, H, W)``: a pattern, a slice.
+    """
+    shown, made = [], []
+    for pattern in PATTERNS:
+        masks = draw_patterns(us, pattern, rows, settings)
+        with_pattern = stamp(us, rows, masks, settings.intensity)
+        images = pool([with_pattern]).images(torch.tensor(rows), neighbours)
+        with torch.inference_mode():
+            mr = network.translate(images, reconstruct=False).mr[:, 0]
+        shown.append(with_pattern.image[rows].astype(np.float32))
+        made.append(mr.numpy() * us.head[rows])
+    return np.stack(shown), np.stack(made)
+
+
+def run_explain(
+    model: Path, extract: Path, *, run: str, out: Path, settings: ProbeSettings
+) -> None:
     """Explain a run at a slice of a scan and write ``{run}.npz``.
 
     Args:
@@ -99,6 +138,7 @@ def run_explain(model: Path, extract: Path, *, run: str, out: Path) -> None:
         extract: slice file of a test scan.
         run: name of the run.
         out: the ``.npz``.
+        settings: section ``probe``.
 
     Raises:
         InputError: unfit model or file, or a run without the source's generator.
@@ -111,8 +151,9 @@ def run_explain(model: Path, extract: Path, *, run: str, out: Path) -> None:
             found=f"method {loaded.settings.method}",
             do="Explain another run.",
         )
-    row = middle_slice(us)
-    images = pool([us]).images(torch.tensor([row]), loaded.settings.network.neighbours)
+    rows, neighbours = middle_slices(us), loaded.settings.network.neighbours
+    row = rows[0]
+    images = pool([us]).images(torch.tensor([row]), neighbours)
     there, back = explain(loaded.network, images, torch.from_numpy(us.head[row]))
     white = white_level(us.image, within_skull(us.head, us.header.spacing_mm))
 
@@ -135,6 +176,13 @@ def run_explain(model: Path, extract: Path, *, run: str, out: Path) -> None:
             "attention_d": shown(back.attention),
             "us_back": shown(back.output, white),
         }
+    stamped_us, stamped_mr = stamped(loaded.network, us, rows, neighbours, settings)
+    arrays |= {
+        "stamped_us": np.clip(stamped_us / white, 0, 1),
+        "stamped_mr": np.clip(stamped_mr, 0, 1),
+        "patterns": np.array(PATTERNS),
+        "planes": np.array([PLANES[us.plane[row]] for row in rows]),
+    }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     with whole(out) as partial:

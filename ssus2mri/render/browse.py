@@ -46,6 +46,9 @@ def scan_of(us: Slices, synthetic: Sequence[tuple[str, Slices]], real: Layer | N
         facts.append(("pathology", header.pathology.replace("_", " ")))
     if header.uncertain:
         facts.append(("pose", "uncertain: neither trained on nor scored"))
+    seen = [name for name, slices in synthetic if slices.header.seen]
+    if seen:
+        facts.append(("no test", f"{', '.join(seen)} learned from this subject"))
     return Scan(
         title=f"{header.volume}: ultrasound and synthetic MR",
         layers=[*layers, *([real] if real else [])],

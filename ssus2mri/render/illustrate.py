@@ -16,16 +16,13 @@ from matplotlib.figure import Figure
 from ssus2mri.config.evaluate import IllustrateSettings
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate.options import run_names
-from ssus2mri.render.latent_figure import latent_figure, read_explained
+from ssus2mri.render.explained import latent_figure, pattern_figure, read_explained
 from ssus2mri.render.names import shown_label
 from ssus2mri.render.picture_grid import picture_grid, write_figure
 from ssus2mri.render.samples import Files, PairSample, Sample, pair_sample, sample
 from ssus2mri.slices import read_header
 
 logger = logging.getLogger(__name__)
-
-FIGURES = tuple(f"figure{number}" for number in range(5, 10))
-"""Names of the files, without ending."""
 
 
 def synthesis_figure(
@@ -165,9 +162,11 @@ def run_illustrate(
         for number, volume in enumerate(volumes)
         if (subject := read_header(files.extract(volume)).subject) in of_subject
     ]
+    seen = read_explained(explained) if explained else None
     drawn = {
-        "figure5": latent_figure(read_explained(explained) if explained else None, names),
+        "figure5": latent_figure(seen, names),
         "figure6": synthesis_figure(samples, settings.figure6, names),
+        "figure7": pattern_figure(seen, names),
         "figure8": pair_figure(pairs, settings.figure8, names),
         "figure9": auxiliary_figure(samples, settings.figure9, names),
     }

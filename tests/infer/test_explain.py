@@ -3,8 +3,11 @@
 import numpy as np
 import phantom_render as phantom
 import torch
+from conftest import ROOT
 
-from ssus2mri.infer.explain import explain, grad_cam, middle_slice
+from ssus2mri.config.base import load_section
+from ssus2mri.config.evaluate import ProbeSettings
+from ssus2mri.infer.explain import explain, grad_cam, middle_slices, stamped
 from ssus2mri.models.generator import Generator, Shape
 
 SHAPE = Shape(4, 4, (4, 4), norm="batch", activation="relu", output="sigmoid")
@@ -50,8 +53,18 @@ def test_both_paths_are_explained() -> None:
     assert alone.latent.shape == (4, 2, 2)
 
 
-def test_the_middle_slice_is_axial_where_there_is_one() -> None:
-
+def test_the_middle_slice_of_every_plane_is_taken() -> None:
     volume = phantom.cut(np.ones((32,) * 3), phantom.header("us-7", "us", "test", 32), 5)
-    assert middle_slice(volume) == 2
-    assert int(volume.plane[middle_slice(volume)]) == 0
+    assert middle_slices(volume) == [2, 7, 12]
+
+
+def test_patterns_are_stamped_and_synthesised() -> None:
+    volume = phantom.cut(phantom.head(32, 0), phantom.header("us-7", "us", "test", 32), 5)
+    settings = load_section(ProbeSettings, str(ROOT / "config" / "config.yaml"), "probe")
+    small = settings.model_copy(update={"margin_mm": 3.0})
+    us, mr = stamped(generator(back=False), volume, [2, 7, 12], 0, small)
+    assert us.shape == mr.shape == (2, 3, 32, 32)
+    changed = us != volume.image[[2, 7, 12]].astype(np.float32)
+    assert changed[0].any(axis=(1, 2)).all()
+    assert (us[changed] == 1).all()
+    assert (mr[:, ~volume.head[[2, 7, 12]]] == 0).all()

@@ -94,6 +94,17 @@ def test_slices_of_a_run_are_found_by_their_place(folder: Path, tmp_path: Path) 
         browse(folder, synthetic=[*files, tmp_path / "us-7.h5"])
 
 
+def test_a_run_that_has_seen_the_subject_is_no_test(folder: Path, tmp_path: Path) -> None:
+    stored = slices.read(folder / "synthesize" / "gan" / "us-7.h5")
+    slices.write(replace(stored, header=replace(stored.header, seen=True)), tmp_path / "us-7.h5")
+    files = [folder / "synthesize" / run / "us-7.h5" for run in phantom.BOUNDED if run != "gan"]
+    browse(folder, synthetic=[*files, tmp_path / "us-7.h5"])
+    text = (folder / "browse" / "us-7.html").read_text(encoding="utf-8")
+    assert "no test <b>GAN &lt;i&gt; learned from this subject</b>" in text
+    browse(folder)
+    assert "no test" not in (folder / "browse" / "us-7.html").read_text(encoding="utf-8")
+
+
 def test_a_run_without_its_file_is_named(folder: Path) -> None:
     with pytest.raises(InputError, match="slices of us-7 by run gan"):
         browse(folder, synthetic=[folder / "synthesize" / "ours" / "us-7.h5"])

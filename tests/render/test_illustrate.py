@@ -16,8 +16,8 @@ from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import IllustrateSettings
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry
+from ssus2mri.render.explained import read_explained
 from ssus2mri.render.illustrate import run_illustrate
-from ssus2mri.render.latent_figure import read_explained
 from ssus2mri.render.picture_grid import Panel, picture_grid, wrapped
 from ssus2mri.render.whole_picture import around, whole_picture
 
@@ -43,6 +43,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     paths |= {name: picture for name in ("us", "mr", "us_back", "attention_a", "attention_d")}
     (root / "explain").mkdir()
     place = {"run": "ours", "volume": "us-7", "plane": "axial", "index": 16}
+    squares = np.broadcast_to(picture, (2, 3, 32, 32))
+    paths |= {"stamped_us": squares, "stamped_mr": squares, "patterns": ["single", "multiple"]}
+    paths |= {"planes": list(slices.PLANES)}
     np.savez(root / "explain" / "ours.npz", **place, **paths)
     return root
 
@@ -70,7 +73,7 @@ def text_of(path: Path) -> str:
 def test_figures_show_the_enabled_runs_and_name_the_others(folder: Path, tmp_path: Path) -> None:
     out = illustrate(folder, tmp_path / "figures")
     assert sorted(path.name for path in out.iterdir()) == [
-        f"figure{n}.{ending}" for n in (5, 6, 8, 9) for ending in ("png", "svg")
+        f"figure{n}.{ending}" for n in (5, 6, 7, 8, 9) for ending in ("png", "svg")
     ]
     six = text_of(out / "figure6.svg")
     for head in ("Full US", "Source US", ">Ours<", "GAN &lt;i&gt;", "Real MR*", "true MR"):
@@ -92,8 +95,12 @@ def test_latent_maps_of_both_encoders_are_drawn(folder: Path, tmp_path: Path) ->
     five = text_of(out / "figure5.svg")
     assert five.count("<image ") == 2 * (48 + 3)  # maps, and three pictures a side
     assert "48 maps of 5 x 5 pixels" in five
+    seven = text_of(out / "figure7.svg")
+    assert seven.count("<image ") == 3 * 4
+    assert "US, multiple" in seven
     none = illustrate(folder, tmp_path / "none", explained=None)
-    assert "No data: no enabled run" in text_of(none / "figure5.svg")
+    for name in ("figure5.svg", "figure7.svg"):
+        assert "No data: no enabled run" in text_of(none / name)
 
 
 def test_same_input_same_bytes(folder: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ PICTURED_US, PICTURED_MR = plan.pictured(MANIFEST, PROJECT.illustrate.scans)
 PICTURED = [*PICTURED_US, *PICTURED_MR]
 FIGURES = expand(
     "results/illustrate/figure{number}.{ending}",
-    number=[5, 6, 8, 9],
+    number=[5, 6, 7, 8, 9],
     ending=["png", "svg"],
 )
 SIDES = PROJECT.simulate.ultrasound.probe.used_sides

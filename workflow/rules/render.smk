@@ -1,5 +1,5 @@
 rule explain:
-    """Map what the latent spaces of a run hold, and where it looks."""
+    """Look into a run: its latent spaces, where they look, and stamped squares."""
     input:
         model="results/train/{run}/model.safetensors",
         us=f"results/extract/{TEST_US[0]}.h5" if TEST_US else [],
@@ -16,10 +16,11 @@ rule explain:
         mem_mb=4000,
         runtime=10,
     params:
+        settings=settings("probe"),
         code=fingerprint("ssus2mri.infer.explain"),
     shell:
         "ssus2mri explain {input.model} {input.us} --run={wildcards.run} --out={output.maps}"
-        " &> {log}"
+        " --settings={params.settings:q} &> {log}"
 
 
 rule illustrate:

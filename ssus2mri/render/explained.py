@@ -1,6 +1,9 @@
-"""Figure 5: the feature maps at the end of encoders A and D, and where they look.
+"""Figures of what `explain` saw in a run.
 
-Source: TMI 2020, Sec. III-F and Fig. 5.
+Figure 5: the feature maps at the end of encoders A and D, and where they look. Figure 7: squares
+stamped into ultrasound, and their synthesis.
+
+Source: TMI 2020, Sec. III-F, Fig. 5; Sec. IV-E.a, Fig. 7.
 """
 
 from collections.abc import Mapping
@@ -23,9 +26,12 @@ from ssus2mri.render.picture_grid import (
 from ssus2mri.render.pictures import upright
 
 Explained = Mapping[str, NDArray[Any]]
-_NEEDED = ("run", "volume", "plane", "index", "us", "latent_a", "attention_a", "mr")
-
-TITLE = "Figure 5: latent spaces"
+_NEEDED = (
+    *("run", "volume", "plane", "index", "us", "latent_a", "attention_a", "mr"),
+    *("stamped_us", "stamped_mr", "patterns", "planes"),
+)
+_LATENT, _PATTERNS = "Figure 5: latent spaces", "Figure 7: preserved patterns"
+_NONE = "No data: no enabled run has the generator of the source."
 
 
 class Side(NamedTuple):
@@ -77,8 +83,7 @@ def latent_figure(explained: Explained | None, labels: Mapping[str, str]) -> Fig
         attention on its input and its output.
     """
     if explained is None:
-        reason = "No data: no enabled run has the generator of the source."
-        return picture_grid(TITLE, [], [], notes=[reason])
+        return picture_grid(_LATENT, [], [], notes=[_NONE])
     plane, run = str(explained["plane"]), str(explained["run"])
     sides = [_side("Forward, encoder A", explained, "a", ("Source US", "us"), ("Synth. MR", "mr"))]
     notes = [
@@ -92,6 +97,36 @@ def latent_figure(explained: Explained | None, labels: Mapping[str, str]) -> Fig
     else:
         notes.append("No data for encoder D: this run has no backward path.")
     return _draw(sides, notes)
+
+
+def pattern_figure(explained: Explained | None, labels: Mapping[str, str]) -> Figure:
+    """Draw Figure 7: for each pattern the ultrasound with squares, and its synthesis beside it.
+
+    Args:
+        explained: what `read_explained` gives; None: there is none.
+        labels: run -> name.
+
+    Returns:
+        The figure, a row per plane.
+    """
+    if explained is None:
+        return picture_grid(_PATTERNS, [], [], notes=[_NONE])
+    run, volume = str(explained["run"]), explained["volume"]
+    heads = [
+        head
+        for pattern in explained["patterns"]
+        for head in (f"US, {pattern} pattern", f"Synth. MR ({labels.get(run, run)})")
+    ]
+    rows = []
+    for place, plane in enumerate(explained["planes"]):
+        panels = [
+            Panel(upright(explained[name][pattern, place], str(plane)))
+            for pattern in range(len(explained["patterns"]))
+            for name in ("stamped_us", "stamped_mr")
+        ]
+        rows.append((f"{volume}\n{plane}", panels))
+    notes = ["Squares as stage probe stamps them; every slice is synthesised by itself."]
+    return picture_grid(_PATTERNS, heads, rows, notes=notes)
 
 
 def _side(
@@ -123,7 +158,7 @@ def _draw(sides: list[Side], notes: list[str]) -> Figure:
     width = across * cell + 3 * picture + 0.6
     height = 0.4 + len(sides) * block + 0.25 + 0.16 * len(notes)
     figure = blank(width, height)
-    figure.text(0.1 / width, 1 - 0.1 / height, TITLE, va="top", weight="bold", size=10)
+    figure.text(0.1 / width, 1 - 0.1 / height, _LATENT, va="top", weight="bold", size=10)
     for number, side in enumerate(sides):
         top = height - 0.4 - number * block
         figure.text(0.1 / width, (top - 0.22) / height, side.heading, size=8)
