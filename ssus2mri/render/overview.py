@@ -30,7 +30,7 @@ class Advice:
 
 def facts(results: Results) -> list[tuple[str, str]]:
     """Say what was run on what: a name and a text each."""
-    roles = [run.role for run in results.runs]
+    roles: list[str] = [run.role for run in results.runs]
     names = (("trained", "trained"), ("reference", "reference"), ("upper_bound", "upper bound"))
     counts = [(roles.count(role), name) for role, name in names]
     us = [header for header in results.headers if header.modality == "us"]

@@ -33,11 +33,9 @@ def head_box(head: NDArray[np.bool_]) -> Box:
     Returns:
         Rows and columns, with a margin; the whole slice if there is no head.
     """
-    covered = head.any(axis=0)
-    if not covered.any():
-        return slice(0, covered.shape[0]), slice(0, covered.shape[1])
-    rows, columns = (_range(covered.any(axis=axis)) for axis in (1, 0))
-    return rows, columns
+    if not head.any():
+        return slice(0, head.shape[1]), slice(0, head.shape[2])
+    return _range(np.any(head, axis=(0, 2))), _range(np.any(head, axis=(0, 1)))
 
 
 def grid(count: int, box: Box) -> Grid:

@@ -106,6 +106,7 @@ def _plane(scan: Scan, number: int, most: int) -> dict[str, Any]:
         "sheets": [drawn(layer.image) for layer in scan.layers],
         "trust": [None if layer.trust is None else drawn(layer.trust) for layer in scan.layers],
         "notes": [
-            [layer.notes[place] for place in places] if layer.notes else [] for layer in scan.layers
+            [layer.notes[place] for place in places.tolist()] if layer.notes else []
+            for layer in scan.layers
         ],
     }
