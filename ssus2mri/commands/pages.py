@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Out, Run, Settings, apart
+from ssus2mri.commands.options import DEFAULT, Out, Run, Settings, apart, words
 from ssus2mri.config.base import load_section
 
 app = typer.Typer()
@@ -36,13 +36,13 @@ def explain(
 @app.command()
 def illustrate(
     results: Annotated[Path, typer.Argument(help="The results folder.")],
-    volumes: Annotated[str, typer.Option(help="Test US volumes to show, separated by spaces.")],
+    volumes: Annotated[str, typer.Option(help="Test US volumes to show, by spaces, or @FILE.")],
     labels: Labels,
     methods: Methods,
     images: Annotated[str, typer.Option(help="JSON: volume -> its file of the manifest.")],
     out: Annotated[Path, typer.Option(help="Folder: figure5 to figure9, .png and .svg.")],
     mr: Annotated[
-        str, typer.Option(help="MR volumes to show beside them, separated by spaces.")
+        str, typer.Option(help="MR volumes to show beside them, by spaces, or @FILE.")
     ] = "",
     explained: Annotated[str, typer.Option(help="What `explain` wrote; empty: nothing.")] = "",
     settings: Settings = DEFAULT,
@@ -54,11 +54,11 @@ def illustrate(
     apart({"--out": out}, results, explained or None)
     run_illustrate(
         results,
-        volumes=volumes.split(),
+        volumes=words(volumes),
         labels=labels,
         methods=methods,
         images=images,
-        mr=mr.split(),
+        mr=words(mr),
         out=out,
         settings=load_section(IllustrateSettings, settings, "illustrate"),
         explained=Path(explained) if explained else None,
@@ -69,7 +69,7 @@ def illustrate(
 def browse(
     extract: Annotated[Path, typer.Argument(help="Slice file of the ultrasound.")],
     synthetic: Annotated[
-        str, typer.Option(help="Its synthetic slice files, one per run, separated by spaces.")
+        str, typer.Option(help="Its synthetic slice files, one per run, by spaces, or @FILE.")
     ],
     labels: Labels,
     methods: Methods,
@@ -77,7 +77,7 @@ def browse(
     mr: Annotated[
         str,
         typer.Option(
-            help="Slice files of real MR to show beside it, separated by spaces; empty: none."
+            help="Slice files of real MR to show beside it, by spaces, or @FILE; empty: none."
         ),
     ] = "",
     settings: Settings = DEFAULT,
@@ -86,11 +86,11 @@ def browse(
     from ssus2mri.config.evaluate import BrowseSettings
     from ssus2mri.render.browse import run_browse
 
-    apart({"--out": out}, extract, *synthetic.split(), *mr.split())
+    apart({"--out": out}, extract, *words(synthetic), *words(mr))
     run_browse(
         extract,
-        synthetic=[Path(path) for path in synthetic.split()],
-        mr=[Path(path) for path in mr.split()],
+        synthetic=[Path(path) for path in words(synthetic)],
+        mr=[Path(path) for path in words(mr)],
         labels=labels,
         methods=methods,
         out=out,
@@ -102,10 +102,10 @@ def browse(
 def render(
     results: Annotated[Path, typer.Argument(help="The results folder.")],
     labels: Labels,
-    volumes: Annotated[str, typer.Option(help="Test US volumes, separated by spaces.")],
+    volumes: Annotated[str, typer.Option(help="Test US volumes, by spaces, or @FILE.")],
     out: Out,
     scans: Annotated[
-        str, typer.Option(help="All volumes, separated by spaces; empty: all there are.")
+        str, typer.Option(help="All volumes, by spaces, or @FILE; empty: all there are.")
     ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
@@ -116,8 +116,8 @@ def render(
     run_render(
         results,
         labels=labels,
-        volumes=volumes.split(),
-        scans=scans.split(),
+        volumes=words(volumes),
+        scans=words(scans),
         out=out,
         settings=load_section(RenderSettings, settings, "render"),
     )

@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from ssus2mri import plan, preflight, resources
+from ssus2mri import pictured, plan, preflight, resources
 from ssus2mri.config.base import load_yaml
 from ssus2mri.errors import InputError
 from ssus2mri.images import files
@@ -30,8 +30,8 @@ LABELS = plan.setting_by_run(config, "label")
 METHODS = plan.setting_by_run(config, "method")
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
 BLENDED = [row.volume for row in plan.blended(MANIFEST)]
-EXPLAINED = plan.explained(config)
-PICTURED_US, PICTURED_MR = plan.pictured(MANIFEST, PROJECT.illustrate.scans)
+EXPLAINED = pictured.explained(config)
+PICTURED_US, PICTURED_MR = pictured.pictured(MANIFEST, PROJECT.illustrate.scans)
 PICTURED = [*PICTURED_US, *PICTURED_MR]
 FIGURES = expand(
     "results/illustrate/figure{number}.{ending}",
@@ -260,7 +260,7 @@ def list_argument(items):
 
 def beside_mr(wildcards):
     """Return the slice files of the real MR to show beside a test scan."""
-    rows = plan.beside(MANIFEST, MANIFEST.rows[wildcards.volume])
+    rows = pictured.beside(MANIFEST, MANIFEST.rows[wildcards.volume])
     return [f"results/extract/{row.volume}.h5" for row in rows]
 
 

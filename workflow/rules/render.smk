@@ -13,8 +13,8 @@ rule explain:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grow(4000),
+        runtime=grow(10),
     params:
         settings=settings("probe"),
         code=fingerprint("ssus2mri.infer.explain"),
@@ -45,12 +45,12 @@ rule illustrate:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grow(4000),
+        runtime=grow(20),
     params:
         volumes=" ".join(row.volume for row in PICTURED_US),
         mr=" ".join(row.volume for row in PICTURED_MR),
-        images=plan.images_json(PICTURED),
+        images=pictured.images_json(PICTURED),
         labels=LABELS,
         methods=METHODS,
         folder=folder,
@@ -79,15 +79,17 @@ rule browse:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grow(2000),
+        runtime=grow(10),
     params:
+        synthetic=listing("synthetic"),
+        mr=listing("mr"),
         labels=LABELS,
         methods=METHODS,
         settings=settings("browse"),
         code=fingerprint("ssus2mri.render.browse"),
     shell:
-        "ssus2mri browse {input.us} --synthetic='{input.synthetic}' --mr='{input.mr}'"
+        "ssus2mri browse {input.us} --synthetic={params.synthetic} --mr={params.mr}"
         " --labels={params.labels:q} --methods={params.methods:q} --out={output.page}"
         " --settings={params.settings:q} &> {log}"
 
