@@ -9,7 +9,6 @@ Not stated in the source.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 RIM_MM = 8.0
 """Depth of scalp, skull and the smear of its echo, left out where the scale is measured."""
@@ -28,6 +27,8 @@ def within_skull(head: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.bool_
     Returns:
         The same shape; the head itself where nothing would be left of any slice.
     """
+    from scipy import ndimage  # here: `align`, run once per volume, does not need it
+
     cross = ndimage.generate_binary_structure(2, 1)[None]
     peeled = ndimage.binary_erosion(head, cross, iterations=max(1, round(RIM_MM / spacing_mm)))
     return peeled if peeled.any() else head

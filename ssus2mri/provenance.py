@@ -24,7 +24,7 @@ def fingerprint(module: str) -> str:
 
     Snakemake does not see edits inside a package, so every rule carries this in ``params``.
     Comments, docstrings and layout do not count: they cannot change a result. Weights that lie
-    beside an imported module do.
+    beside an imported module do, and so do the templates that the modules name.
 
     Args:
         module: dotted name, such as ``ssus2mri.prepare.align``.
@@ -55,13 +55,26 @@ def sources(module: str) -> dict[str, str]:
     folders = {path.parent for path in contents}
     for path in (
         *(weights for folder in folders for weights in folder.glob("*.safetensors")),
-        *(_source(module).parent / "templates").glob("*"),
+        *_templates(_source(module).parent / "templates", list(contents.values())),
     ):
         contents[path] = path.read_bytes()
     return {
         path.relative_to(PACKAGE).as_posix(): hashlib.sha256(content).hexdigest()[:12]
         for path, content in sorted(contents.items())
     }
+
+
+def _templates(folder: Path, texts: list[bytes]) -> list[Path]:
+    """Return the templates that some texts name, and those that these name in turn."""
+    named: list[Path] = []
+    unnamed = sorted(folder.glob("*"))
+    while texts:
+        text = texts.pop()
+        found = [path for path in unnamed if path.name.encode() in text]
+        named += found
+        texts += [path.read_bytes() for path in found]
+        unnamed = [path for path in unnamed if path not in found]
+    return named
 
 
 def imported(module: str) -> tuple[str, ...]:

@@ -75,11 +75,19 @@ def test_imports_inside_functions_count(package):
     assert stamp() != before
 
 
-def test_templates_count(package):
-    before = stamp()
+def test_templates_count_where_they_are_named(package):
     (package / "templates").mkdir()
-    (package / "templates" / "page.html").write_text("<p>")
+    (package / "templates" / "page.html").write_text('{% include "page.css" %}')
+    before = stamp()
+    (package / "templates" / "page.css").write_text("p {}")
+    assert stamp() == before  # nobody names the page yet
+    (package / "stage.py").write_text('PAGE = "page.html"\n')
+    before = stamp()
+    (package / "templates" / "page.css").write_text("b {}")
     assert stamp() != before
+    before = stamp()
+    (package / "templates" / "other.html").write_text("<p>")
+    assert stamp() == before
 
 
 def test_digest_knows_values_not_the_order_of_keys():

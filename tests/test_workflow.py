@@ -14,9 +14,10 @@ pytestmark = pytest.mark.slow
 VOLUMES, SIMULATED, RUNS = 6, 5, 4
 
 REPORT = {"score": 1, "render": 1}
+SHOW = {"browse": 1, "illustrate": 1}
 EVALUATE = {"register": RUNS, "compare": RUNS, **REPORT}
-SYNTHESIZE = {"synthesize": RUNS, "probe": RUNS, **EVALUATE}
-TRAIN = {"train": RUNS, **SYNTHESIZE}
+SYNTHESIZE = {"synthesize": RUNS, "probe": RUNS, **SHOW, **EVALUATE}
+TRAIN = {"train": RUNS, "explain": 1, **SYNTHESIZE}
 EXTRACT = {"extract": VOLUMES, "match": 1, **TRAIN}
 ALIGN = {"align": VOLUMES, "blend": 1, **EXTRACT}
 VIEW = {"view": 2}
@@ -24,12 +25,13 @@ CROP = {"crop": VOLUMES, **ALIGN}
 SIMULATE = {"template": 1, **VIEW, "simulate": SIMULATED, "crop": SIMULATED, **ALIGN}
 ONE_RUN = {
     **dict.fromkeys(("train", "synthesize", "register", "compare", "probe"), 1),
+    **SHOW,
     **REPORT,
 }
 NOT_TRAINED = {name: 1 for name in ONE_RUN if name != "train"}
 MATCH = {"match": 1, **NOT_TRAINED}
 BLEND = {"blend": 1, **MATCH}
-ILL = {"simulate": 2, "crop": 2, "align": 2, "extract": 2, "match": 1, **SYNTHESIZE}
+ILL = {"simulate": 2, "crop": 2, "align": 2, "extract": 2, "match": 1, "explain": 1, **SYNTHESIZE}
 PREPARE_ONE = {"crop": 1, "align": 1, "extract": 1}
 
 
@@ -53,6 +55,10 @@ def test_whole_run_leaves_what_the_design_promises(project):
     results = project.folder / "results"
     for path in (
         "render/report.html",
+        "render/scans.html",
+        "browse/us-5.html",
+        "illustrate/figure5.png",
+        "illustrate/figure8.svg",
         *(
             f"score/{table}.csv"
             for table in (
@@ -105,11 +111,11 @@ SETTINGS = {
     "train": ("train: {learning_rate: 0.0003}", TRAIN),
     "train, the machine's": ("train: {checkpoint_minutes: 3, device_share: 0.1}", {}),
     "one run": ("runs: {gan: {weights: {app: 2.0}}}", ONE_RUN),
-    "one run, ours": ("runs: {ours: {weights: {app: 2.0}}}", ONE_RUN),
+    "one run, ours": ("runs: {ours: {weights: {app: 2.0}}}", {"explain": 1, **ONE_RUN}),
     "one run, a reference": ("runs: {copy: {seed: 3}}", ONE_RUN),
     "one run, matched": ("runs: {matched: {seed: 3}}", ONE_RUN),
-    "a run's name in tables": ("runs: {gan: {label: Another}}", REPORT),
-    "a run left out": ("enabled_runs: [ours, copy]", REPORT),
+    "a run's name in tables": ("runs: {gan: {label: Another}}", {**SHOW, **REPORT}),
+    "a run left out": ("enabled_runs: [ours, copy]", {**SHOW, **REPORT}),
     "a run more": ("enabled_runs: [ours, gan, copy, matched, atlas]", ONE_RUN),
     "a run more, which learns from matched MR": (
         "enabled_runs: [ours, gan, copy, matched, ours_match]",
@@ -124,6 +130,8 @@ SETTINGS = {
         {"probe": RUNS, "explain": 1, "illustrate": 1, "render": 1},
     ),
     "score": ("score: {confidence: 0.9}", REPORT),
+    "illustrate": ("illustrate: {figure8: [gan]}", {"illustrate": 1, "render": 1}),
+    "browse": ("browse: {slices_per_plane: 9}", {"browse": 1}),
     "render": ("render: {title: Another}", {"render": 1}),
     "split, with no subject to decide": ("split: {test: 0.3}", {}),
     "the same number, written otherwise": ("crop: {margin_mm: 6}", {}),
@@ -146,7 +154,7 @@ CODE = {
     "prepare/extract.py": {"blend": 1, **EXTRACT},
     "prepare/blend.py": BLEND,
     "prepare/match.py": MATCH,
-    "deform.py": {"blend": 1, "match": 1, "synthesize": 1, "probe": 1, **EVALUATE},
+    "deform.py": {"blend": 1, "match": 1, "synthesize": 1, "probe": 1, **SHOW, **EVALUATE},
     "models/generator.py": TRAIN,
     "methods.py": TRAIN,
     "learn/train.py": TRAIN,
@@ -157,7 +165,11 @@ CODE = {
     "evaluate/compare.py": {"compare": RUNS, **REPORT},
     "evaluate/position.py": {"compare": RUNS, **REPORT},
     "evaluate/score.py": REPORT,
+    "infer/explain.py": {"explain": 1, "illustrate": 1, "render": 1},
+    "render/viewer.py": {"browse": 1},
+    "render/illustrate.py": {"illustrate": 1, "render": 1},
     "render/report.py": {"render": 1},
+    "render/templates/viewer.js": {"browse": 1},
     "render/templates/report.html": {"render": 1},
     "render/templates/report.css": {"render": 1},
 }
@@ -193,7 +205,7 @@ ROWS = {
     "test scan added": (
         "",
         "us-7,s7,us,results/simulate/us-7.nii.gz,22.8,test,\n",
-        {"simulate": 1, **PREPARE_ONE, "match": 1, **SYNTHESIZE},
+        {"simulate": 1, **PREPARE_ONE, "match": 1, **SYNTHESIZE, "browse": 2},
     ),
     "training scan's age changed": (
         ",22.5,",
@@ -203,12 +215,12 @@ ROWS = {
     "test MR's age changed": (
         "mr-5.nii.gz,23.1",
         "mr-5.nii.gz,23.3",
-        {"simulate": 1, **PREPARE_ONE, "compare": RUNS, **REPORT},
+        {"simulate": 1, **PREPARE_ONE, "compare": RUNS, "illustrate": 1, **REPORT},
     ),
     "test MR taken away": (
         "mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test,cyst\n",
         "",
-        {"compare": RUNS, **REPORT},
+        {"compare": RUNS, "illustrate": 1, **REPORT},
     ),
     "scan moved from training to test": (
         "mr-4.nii.gz,23.2,train",
