@@ -5,9 +5,11 @@ from pathlib import Path
 import phantom_inputs as phantom
 import pytest
 
+from ssus2mri.check import check_images
 from ssus2mri.commands.options import apart
 from ssus2mri.errors import InputError
 from ssus2mri.images import modality, volume
+from ssus2mri.manifest import Manifest, Row
 
 
 def test_outputs_beside_the_inputs_are_apart(tmp_path: Path) -> None:
@@ -59,3 +61,13 @@ def test_ultrasound_that_the_table_calls_mr(
     assert not caplog.records
     volume.tell_modality(path, "mr")
     assert "the file says us, the table mr" in caplog.text
+
+
+def test_check_refuses_a_modality_that_the_file_denies(tmp_path: Path) -> None:
+    row = {"subject": "a", "ga_weeks": 23, "split": "train", "volume": "v"}
+    image = str(phantom.series(tmp_path / "dcm"))
+    for stated, count in (("mr", 0), ("us", 1)):
+        table = Manifest({"v": Row.model_validate({**row, "image": image, "modality": stated})})
+        messages = check_images(table, tmp_path / "manifest.csv")
+        assert len(messages) == count
+        assert all("mr in the file and us in the table" in message for message in messages)

@@ -136,6 +136,22 @@ Fractions = Annotated[
 Percentiles = Annotated[list[Annotated[float, Field(ge=0, le=100)]], *_Two]
 """Low and high, 0 to 100."""
 
+
+def require_not_above(section: BaseModel, lower: str, upper: str) -> None:
+    """Refuse two settings that are swapped.
+
+    Args:
+        section: that has both.
+        lower: field of the smaller one.
+        upper: field of the larger one.
+
+    Raises:
+        ValueError: they are swapped.
+    """
+    if getattr(section, lower) > getattr(section, upper):
+        raise ValueError(f"`{lower}` not above `{upper}`")
+
+
 SectionT = TypeVar("SectionT", bound=Section)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ssus2mri.config.base import Section
+from ssus2mri.config.base import Section, require_not_above
 from ssus2mri.methods import METHODS, Method, MethodName
 
 Count = Annotated[int, Field(ge=1)]
@@ -21,6 +21,11 @@ class EdgeSettings(Section):
     sigma: float = Field(gt=0, description="standard deviation of the Gaussian, pixels")
     low: float = Field(ge=0, description="gradient at which an edge continues, 1 / pixel")
     high: float = Field(gt=0, description="gradient at which an edge starts, 1 / pixel")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "EdgeSettings":
+        require_not_above(self, "low", "high")
+        return self
 
 
 class ResnetSettings(Section):

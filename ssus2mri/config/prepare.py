@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ssus2mri.config.base import Fractions, Percentiles, Section
+from ssus2mri.config.base import Fractions, Percentiles, Section, require_not_above
 from ssus2mri.config.deform import FfdSettings
 
 
@@ -50,6 +50,12 @@ class SkullSettings(Section):
     observations: float = Field(gt=0, description="weight of the skull against the prior")
     noise_mm: float = Field(gt=0, description="scatter of the skull about the ellipsoid, mm")
     outward_mm: float = Field(description="from the ridge to the skull's outer border, mm")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "SkullSettings":
+        require_not_above(self, "fine_2d_mm", "coarse_2d_mm")
+        require_not_above(self, "fine_3d_mm", "coarse_3d_mm")
+        return self
 
 
 class CropSettings(Section):
@@ -125,6 +131,11 @@ class AlignSettings(ContrastSettings):
         ge=0, description="correlation that a size 1 % off the mask's must win (as the square)"
     )
     plane: PlaneSettings
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "AlignSettings":
+        require_not_above(self, "fine_mm", "coarse_mm")
+        return self
 
 
 class IndexRange(Section):

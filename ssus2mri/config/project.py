@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ssus2mri.config.base import FileName, Section, load_yaml, merge, parse, problems
 from ssus2mri.config.evaluate import (
@@ -34,6 +34,14 @@ class SplitSettings(Section):
 
     val: float = Field(ge=0, lt=1, description="share of the subjects to validate on")
     test: float = Field(ge=0, lt=1, description="share of the subjects to test on")
+
+    @model_validator(mode="after")
+    def _leaves_some_to_train_on(self) -> "SplitSettings":
+        if self.val + self.test >= 1:
+            raise ValueError(
+                "`val` and `test` that leave subjects to train on: less than 1 together"
+            )
+        return self
 
 
 class Project(Section):
