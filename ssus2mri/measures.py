@@ -109,9 +109,11 @@ def nmi(a: Slice, b: Slice, mask: Mask, *, bins: int) -> float:
         bins: of each axis of the joint histogram.
 
     Returns:
-        0 (independent, or one of them constant) to 1 (one determines the other).
+        0 (independent, or one of them constant) to 1 (one determines the other); NaN of NaN.
     """
     values = a[mask].astype(np.float64), b[mask].astype(np.float64)
+    if not np.isfinite(values).all():
+        return float("nan")  # as all other measures
     if any(np.ptp(value) == 0 for value in values):
         return 0.0
     return float(normalized_mutual_information(*values, bins=bins)) - 1.0

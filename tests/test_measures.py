@@ -72,6 +72,7 @@ def test_mae_of_an_empty_mask_is_unknown():
 def test_psnr_of_nan_is_not_the_best():
     nothing = np.full((8, 8), np.nan)
     assert np.isnan(psnr(nothing, np.zeros((8, 8)), np.ones((8, 8), bool), cap_db=100.0))
+    assert np.isnan(nmi(nothing, np.zeros((8, 8)), np.ones((8, 8), bool), bins=8))
 
 
 WEIGHTS = (0.0448, 0.2856, 0.3001)
