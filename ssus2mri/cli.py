@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from ssus2mri import __version__
-from ssus2mri.commands import evaluate, pages, runs, scans
+from ssus2mri.commands import evaluate, pages, rate, runs, scans
 from ssus2mri.commands.options import DEFAULT, require_steady
 from ssus2mri.errors import InputError
 
@@ -127,6 +127,7 @@ app.add_typer(scans.app)
 app.add_typer(runs.app)
 app.add_typer(evaluate.app)
 app.add_typer(pages.app)
+app.add_typer(rate.app, name="rate")
 
 
 def main() -> None:

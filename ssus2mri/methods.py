@@ -49,5 +49,11 @@ METHODS: dict[MethodName, Method] = {
     "matched": Method((), role="reference", shown_match=True),
 }
 
-ROLES: dict[str, Role] = {name: method.role for name, method in METHODS.items()}
+OTHER = "other"
+"""Stands for the method of another tool, whose synthetic MR is measured too."""
+
+ROLES: dict[str, Role] = {
+    **{name: method.role for name, method in METHODS.items()},
+    OTHER: "trained",
+}
 """The role of every method, by a name that need not be one."""

@@ -142,6 +142,13 @@ def test_unknown_enabled_run_is_refused(values):
     assert any("'theirs'" in message for message in messages)
 
 
+def test_an_observer_must_see_every_run(values):
+    runs = len(values["enabled_runs"])
+    assert load(merge(values, {"rate": {"images": runs + 1 + 8}}))[1] == []
+    (message,) = load(merge(values, {"rate": {"images": runs + 8}}))[1]
+    assert message.startswith(f"rate.images: expected at least {runs + 9}")
+
+
 def test_all_problems_come_at_once(values):
     _, messages = load(merge(values, {"corp": 1, "crop": {"margin_mm": -1}, "split": {"val": 2}}))
     assert len(messages) == 3

@@ -33,14 +33,15 @@ MAY_IMPORT = {
     "infer": {"models", "learn", "evaluate"},
     "evaluate": set(),
     "render": {"evaluate"},
+    "rate": {"evaluate", "render"},
 }
 # Libraries that only some packages may load: an image costs every import of its jobs.
 ONLY_IN = {
     "torch": {"models", "learn", "infer", "pose"},
     "safetensors": {"models", "learn", "pose"},
-    "h5py": {"slices", "slice_file"},
+    "h5py": {"slices", "slice_file", "other_slices"},
     "matplotlib": {"render"},
-    "jinja2": {"render"},
+    "jinja2": {"render", "rate"},
     "typer": {"cli", "commands"},
     "pydicom": {"images"},
     "tifffile": {"images"},

@@ -92,12 +92,15 @@ def test_the_certificate_travels_from_slices_to_tables(
     run_score(
         register=[rows["register"]],
         compare=[rows["compare"]],
+        probe=[],
+        mos=None,
+        ratings=None,
         labels=json.dumps({"copy": "Copy"}),
         methods=json.dumps({"copy": "copy"}),
         out=tmp_path / "score",
         settings=score_settings(),
     )
-    table = pd.read_csv(tmp_path / "score" / "table2.csv", dtype=str)
+    table = pd.read_csv(tmp_path / "score" / "deformation.csv", dtype=str)
     assert table.loc[0, "certificate"] == model.certificate
     assert table.loc[0, "n_seen"] == str(int(seen))
 

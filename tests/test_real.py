@@ -77,7 +77,7 @@ def test_planes(tmp_path: Path) -> None:
         with h5py.File(tmp_path / "results" / "extract" / f"{row['volume']}.h5") as file:
             assert file["image"].shape == (1, 64, 64)
             assert file["head"][0].mean() > 0.2
-    table = pd.read_csv(tmp_path / "results" / "score" / "table2.csv")
+    table = pd.read_csv(tmp_path / "results" / "score" / "deformation.csv")
     assert table["run"].tolist() == RUNS
     assert table.set_index("run").loc["atlas", "deformation_mean"] == 0
     assert (tmp_path / "results" / "render" / "report.html").stat().st_size > 10_000

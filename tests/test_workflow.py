@@ -16,7 +16,8 @@ VOLUMES, SIMULATED, RUNS = 6, 5, 4
 REPORT = {"score": 1, "render": 1}
 SHOW = {"browse": 1, "illustrate": 1}
 EVALUATE = {"register": RUNS, "compare": RUNS, **REPORT}
-SYNTHESIZE = {"synthesize": RUNS, "probe": RUNS, **SHOW, **EVALUATE}
+OPINIONS = {"rate": 1, "collect": 1}
+SYNTHESIZE = {"synthesize": RUNS, "probe": RUNS, **SHOW, **OPINIONS, **EVALUATE}
 TRAIN = {"train": RUNS, "explain": 1, **SYNTHESIZE}
 EXTRACT = {"extract": VOLUMES, "match": 1, **TRAIN}
 ALIGN = {"align": VOLUMES, "blend": 1, **EXTRACT}
@@ -26,6 +27,7 @@ SIMULATE = {"template": 1, **VIEW, "simulate": SIMULATED, "crop": SIMULATED, **A
 ONE_RUN = {
     **dict.fromkeys(("train", "synthesize", "register", "compare", "probe"), 1),
     **SHOW,
+    **OPINIONS,
     **REPORT,
 }
 NOT_TRAINED = {name: 1 for name in ONE_RUN if name != "train"}
@@ -62,9 +64,8 @@ def test_whole_run_leaves_what_the_design_promises(project):
         *(
             f"score/{table}.csv"
             for table in (
-                "table2",
-                "table4",
-                "table5",
+                *("table2", "table3", "table4", "table5"),
+                *("deformation", "likeness", "auxiliary", "differences", "paper"),
                 "position",
                 "gap_closed",
                 "summary",
@@ -72,6 +73,7 @@ def test_whole_run_leaves_what_the_design_promises(project):
             )
         ),
         *(f"{stage}/ours.csv" for stage in ("register", "compare", "probe")),
+        *(f"rate/{name}" for name in ("study.html", "key.csv", "mos.csv", "agreement.csv")),
         *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy", "matched")),
         *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy", "matched")),
         "align/us-5.tfm",
@@ -115,7 +117,7 @@ SETTINGS = {
     "one run, a reference": ("runs: {copy: {seed: 3}}", ONE_RUN),
     "one run, matched": ("runs: {matched: {seed: 3}}", ONE_RUN),
     "a run's name in tables": ("runs: {gan: {label: Another}}", {**SHOW, **REPORT}),
-    "a run left out": ("enabled_runs: [ours, copy]", {**SHOW, **REPORT}),
+    "a run left out": ("enabled_runs: [ours, copy]", {**SHOW, **OPINIONS, **REPORT}),
     "a run more": ("enabled_runs: [ours, gan, copy, matched, atlas]", ONE_RUN),
     "a run more, which learns from matched MR": (
         "enabled_runs: [ours, gan, copy, matched, ours_match]",
@@ -127,9 +129,10 @@ SETTINGS = {
     "compare": ("compare: {slices_per_volume: 4}", {"compare": RUNS, **REPORT}),
     "probe": (
         "probe: {slices_per_volume: 4}",
-        {"probe": RUNS, "explain": 1, "illustrate": 1, "render": 1},
+        {"probe": RUNS, "explain": 1, "illustrate": 1, **REPORT},
     ),
-    "score": ("score: {confidence: 0.9}", REPORT),
+    "rate": ("rate: {images: 60}", {**OPINIONS, **REPORT}),
+    "score": ("score: {confidence: 0.9}", {"collect": 1, **REPORT}),
     "illustrate": ("illustrate: {figure8: [gan]}", {"illustrate": 1, "render": 1}),
     "browse": ("browse: {slices_per_plane: 9}", {"browse": 1}),
     "render": ("render: {title: Another}", {"render": 1}),
@@ -154,13 +157,18 @@ CODE = {
     "prepare/extract.py": {"blend": 1, **EXTRACT},
     "prepare/blend.py": BLEND,
     "prepare/match.py": MATCH,
-    "deform.py": {"blend": 1, "match": 1, "synthesize": 1, "probe": 1, **SHOW, **EVALUATE},
+    "deform.py": {
+        **{"blend": 1, "match": 1, "synthesize": 1, "probe": 1},
+        **{**SHOW, **OPINIONS, **EVALUATE},
+    },
     "models/generator.py": TRAIN,
     "methods.py": TRAIN,
     "learn/train.py": TRAIN,
     "infer/synthesize.py": SYNTHESIZE,
     "infer/roi.py": SYNTHESIZE,
-    "infer/probe.py": {"probe": RUNS},
+    "infer/probe.py": {"probe": RUNS, **REPORT},
+    "rate/showing.py": {**OPINIONS, **REPORT},
+    "rate/opinion.py": {"collect": 1, **REPORT},
     "evaluate/register.py": {"register": RUNS, **REPORT},
     "evaluate/compare.py": {"compare": RUNS, **REPORT},
     "evaluate/position.py": {"compare": RUNS, **REPORT},
@@ -215,12 +223,12 @@ ROWS = {
     "test MR's age changed": (
         "mr-5.nii.gz,23.1",
         "mr-5.nii.gz,23.3",
-        {"simulate": 1, **PREPARE_ONE, "compare": RUNS, "illustrate": 1, **REPORT},
+        {"simulate": 1, **PREPARE_ONE, "compare": RUNS, "illustrate": 1, **OPINIONS, **REPORT},
     ),
     "test MR taken away": (
         "mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test,cyst\n",
         "",
-        {"compare": RUNS, "illustrate": 1, **REPORT},
+        {"compare": RUNS, "illustrate": 1, **OPINIONS, **REPORT},
     ),
     "scan moved from training to test": (
         "mr-4.nii.gz,23.2,train",

@@ -80,6 +80,23 @@ Template = Annotated[Path, typer.Option(help="Template of the modality, written 
 Matched = Annotated[
     str, typer.Option(help="Folder of matched MR, for runs that need it; empty: none.")
 ]
+Synthetic = Annotated[
+    list[Path] | None, typer.Argument(help="Synthetic slice files of one run, or @FILE.")
+]
+OtherFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--synthetic", help="Instead: folder of another tool's synthetic MR (config/README.md)."
+    ),
+]
+OtherRun = Annotated[
+    str,
+    typer.Option(
+        "--run",
+        help="A name for that MR in tables.",
+        callback=_checked("--run", f"{NAME}, or nothing", lambda v: not v or _is_name(v)),
+    ),
+]
 DEFAULT = "config/config.yaml"
 _watched: list[Callable[[], None]] = []
 

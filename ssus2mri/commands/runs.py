@@ -9,9 +9,12 @@ import typer
 from ssus2mri.commands.options import (
     DEFAULT,
     Matched,
+    OtherFolder,
+    OtherRun,
     Out,
     Run,
     Settings,
+    Synthetic,
     Threads,
     apart,
     count,
@@ -100,54 +103,62 @@ def synthesize(
 
 @app.command()
 def register(
-    synthetic: Annotated[
-        list[Path], typer.Argument(help="Synthetic slice files of one run, or @FILE.")
-    ],
     references: Annotated[
         str, typer.Option(help="Slice files of real MR, separated by spaces, or @FILE.")
     ],
     out: Out,
+    synthetic: Synthetic = None,
+    folder: OtherFolder = None,
+    run: OtherRun = "",
+    extracts: Annotated[
+        str, typer.Option(help="With --synthetic: US slice files, by spaces, or @FILE.")
+    ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Score how far synthetic MR must deform to become real MR: a row per slice."""
     from ssus2mri.config.evaluate import RegisterSettings
     from ssus2mri.evaluate.register import run_register
+    from ssus2mri.other_slices import files_of
 
-    synthetic, real = listed(synthetic), [Path(path) for path in words(references)]
-    apart({"--out": out}, *synthetic, *real)
+    given = listed(synthetic or [])
+    real, scans = (list(map(Path, words(text))) for text in (references, extracts))
+    apart({"--out": out}, *given, folder, *real, *scans)
 
-    run_register(
-        synthetic,
-        references=real,
-        out=out,
-        settings=load_section(RegisterSettings, settings, "register"),
-    )
+    with files_of(given, folder, scans, run) as paths:
+        run_register(
+            paths,
+            references=real,
+            out=out,
+            settings=load_section(RegisterSettings, settings, "register"),
+        )
 
 
 @app.command()
 def compare(
-    synthetic: Annotated[
-        list[Path], typer.Argument(help="Synthetic slice files of one run, or @FILE.")
-    ],
     extracts: Annotated[
         str, typer.Option(help="Slice files of the test scans, US and MR, by spaces, or @FILE.")
     ],
     out: Out,
+    synthetic: Synthetic = None,
+    folder: OtherFolder = None,
+    run: OtherRun = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Compare synthetic MR with the true or pseudo-paired MR: a row per slice."""
     from ssus2mri.config.evaluate import CompareSettings
     from ssus2mri.evaluate.compare import run_compare
+    from ssus2mri.other_slices import files_of
 
-    synthetic, tested = listed(synthetic), [Path(path) for path in words(extracts)]
-    apart({"--out": out}, *synthetic, *tested)
+    given, tested = listed(synthetic or []), [Path(path) for path in words(extracts)]
+    apart({"--out": out}, *given, folder, *tested)
 
-    run_compare(
-        synthetic,
-        extracts=tested,
-        out=out,
-        settings=load_section(CompareSettings, settings, "compare"),
-    )
+    with files_of(given, folder, tested, run) as paths:
+        run_compare(
+            paths,
+            extracts=tested,
+            out=out,
+            settings=load_section(CompareSettings, settings, "compare"),
+        )
 
 
 @app.command()
@@ -158,22 +169,26 @@ def score(
     methods: Annotated[str, typer.Option(help="JSON: run -> its method (`train.method`).")],
     out: Annotated[
         Path,
-        typer.Option(
-            help="Folder: table2, table4, table5, position, gap_closed, summary, pathology .csv."
-        ),
+        typer.Option(help="Folder: table2 to table5 .csv, as the paper's, and tables of numbers."),
     ],
+    probe: Annotated[str, typer.Option(help="CSVs of `probe`; empty: no Table III.")] = "",
+    mos: Annotated[str, typer.Option(help="mos.csv of `rate collect`; empty: no ratings.")] = "",
+    ratings: Annotated[str, typer.Option(help="ratings.csv of `rate collect`, likewise.")] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Derive the tables from the rows."""
     from ssus2mri.config.evaluate import ScoreSettings
     from ssus2mri.evaluate.score import run_score
 
-    for path in (*register.split(), *compare.split()):
+    for path in (*register.split(), *compare.split(), *probe.split(), *mos.split()):
         apart({"--out": out}, path, Path(path).parent)
 
     run_score(
         register=[Path(path) for path in register.split()],
         compare=[Path(path) for path in compare.split()],
+        probe=[Path(path) for path in probe.split()],
+        mos=Path(mos) if mos else None,
+        ratings=Path(ratings) if ratings else None,
         labels=labels,
         methods=methods,
         out=out,

@@ -2,12 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from ssus2mri.config.base import Interval, Section
+from ssus2mri.config.base import FileName, Interval, Section
 from ssus2mri.config.deform import FfdSettings
 
 Weight = Annotated[float, Field(gt=0, le=1)]
+
+PAPER_MEASURES = ("deformation", "psnr_db", "ssim_registered", "index_right")
+OPINION = "mos_"
+"""Begins the name of the mean opinion score of a group, among the measures of the paper."""
 
 
 class RegisterSettings(Section):
@@ -84,6 +88,27 @@ class ScoreSettings(Section):
         ge=100, le=100_000, description="number of resamples of the volumes"
     )
     seed: int = Field(ge=0, description="seed of the resampling")
+    paper: dict[FileName, dict[FileName, list[float]]] = Field(
+        description="run (`real`: real MR) -> measure -> mean and, if stated, std in the paper"
+    )
+
+    @field_validator("paper")
+    @classmethod
+    def _measures(
+        cls, value: dict[str, dict[str, list[float]]]
+    ) -> dict[str, dict[str, list[float]]]:
+        for name, numbers in (item for row in value.values() for item in row.items()):
+            if name not in PAPER_MEASURES and not name.startswith(OPINION):
+                raise ValueError(f"measures out of {', '.join(PAPER_MEASURES)}, {OPINION}GROUP")
+            if not 1 <= len(numbers) <= 2:
+                raise ValueError(f"a mean, or a mean and a standard deviation, of {name}")
+        return value
+
+    @property
+    def groups_of_the_paper(self) -> list[str]:
+        """The groups of observers that the paper has opinions of, in its order."""
+        names = dict.fromkeys(name for row in self.paper.values() for name in row)
+        return [name.removeprefix(OPINION) for name in names if name.startswith(OPINION)]
 
 
 class BrowseSettings(Section):

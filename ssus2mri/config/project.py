@@ -25,6 +25,7 @@ from ssus2mri.config.prepare import (
     MatchSettings,
     ViewSettings,
 )
+from ssus2mri.config.rate import RateSettings
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.errors import InputError
 
@@ -68,6 +69,7 @@ class Project(Section):
     probe: ProbeSettings
     register_: RegisterSettings = Field(alias="register")
     compare: CompareSettings
+    rate: RateSettings
     score: ScoreSettings
     illustrate: IllustrateSettings
     browse: BrowseSettings
@@ -96,6 +98,8 @@ def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:
         project = Project.model_validate(values)
     except ValidationError as error:
         messages += [str(InputError(place, **parts)) for place, parts in problems(error, "")]
+    else:
+        messages += _too_few_images(project)
     runs, train = values.get("runs"), values.get("train")
     if isinstance(runs, dict) and isinstance(train, dict):
         for name in runs:
@@ -136,6 +140,16 @@ def _lists_of_runs(values: dict[str, Any]) -> dict[str, list[str]]:
         for key, names in lists.items()
         if isinstance(names, list)
     }
+
+
+def _too_few_images(project: Project) -> list[str]:
+    """Return a message where an observer cannot see every run, real MR and the repeats."""
+    least = len(project.enabled_runs) + 1 + project.rate.repeats
+    if project.rate.images >= least:
+        return []
+    expected = f"at least {least}: each run and real MR once, and {project.rate.repeats} repeats"
+    found = f"{project.rate.images} images of {len(project.enabled_runs)} runs"
+    return [str(InputError("rate.images", expected=expected, found=found, do="Show more images."))]
 
 
 def load_files(paths: list[Path], **changes: Any) -> tuple[dict[str, Any], list[str]]:

@@ -1,19 +1,22 @@
-"""Stage `score`: derive the paper's tables from the rows of all slices, a row per run.
+"""Stage `score`: derive the paper's tables, and tables of numbers, from the rows of all slices.
+
+``table2.csv`` to ``table5.csv`` are the paper's, in its layout and with its values beside ours: see
+`ssus2mri.evaluate.paper_tables`. All others hold numbers, and more of them.
 
 Rows of runs begin with ``run, label, role, certificate, n_seen``: the role of the run's method
 (`ssus2mri.methods`), the hash of the subjects that its model was trained or validated on, and how
 many of the scans are of such subjects, which only `synthesize.allow_seen_subjects` lets through.
 
-``table2.csv`` (Table II, deformation): ``n_slices, n_volumes``, then mean, std and interval of
+``deformation.csv`` (Table II): ``n_slices, n_volumes``, then mean, std and interval of
 ``deformation`` and of ``similarity_after``, without which a low deformation says little.
 
-``table4.csv`` (Table IV): for every run a row of kind ``pair`` and one of kind ``truth``, columns
+``likeness.csv`` (Table IV): for every run a row of kind ``pair`` and one of kind ``truth``, columns
 ``kind, n_slices, n_volumes``, then mean, std and interval of ``ssim_registered`` (the paper's),
 ``ssim``, ``psnr`` and ``mae``, the last three before any registration.
 
-``table5.csv`` (Table V, 3D auxiliaries): as table2, then ``n_positions``, the slices whose position
-the run predicts, and mean, std and interval of ``index_right`` (the paper's accuracy),
-``plane_right``, ``index_error`` and ``index_error_mm``.
+``auxiliary.csv`` (Table V, 3D auxiliaries): as ``deformation.csv``, then ``n_positions``, the
+slices whose position the run predicts, and mean, std and interval of ``index_right`` (the paper's
+accuracy), ``plane_right``, ``index_error`` and ``index_error_mm``.
 
 ``position.csv`` (not in the paper): for every run that predicts positions a row per plane and one
 of ``all``. Columns ``plane, n_slices, n_volumes``, then mean, std and interval of those four and of
@@ -21,6 +24,11 @@ of ``all``. Columns ``plane, n_slices, n_volumes``, then mean, std and interval 
 
 ``gap_closed.csv`` (not in the paper): the share of the gap between lower and upper bound that a run
 closes; see `ssus2mri.evaluate.gap_closed`.
+
+``differences.csv`` (not in the paper): every two runs on the slices that both have; see
+`ssus2mri.evaluate.differences`.
+
+``paper.csv``: the paper's own values, of its own scans, as the configuration has them.
 
 ``summary.csv``: every measure of every stage, a row per number, over all planes and by plane.
 
@@ -37,78 +45,62 @@ The standard deviation is over slices, as in the paper. An unknown number is emp
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ssus2mri.config.evaluate import ScoreSettings
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import gap_closed, tables
-from ssus2mri.evaluate.bootstrap import interval
+from ssus2mri.evaluate.differences import COLUMNS as DIFFERENCES
+from ssus2mri.evaluate.differences import compared, differences, rated
 from ssus2mri.evaluate.options import run_names
+from ssus2mri.evaluate.paper_tables import paper_tables
+from ssus2mri.evaluate.statistics import (
+    COUNTS,
+    STATISTICS,
+    of_plane,
+    statistics,
+    summarise,
+    where,
+    wide,
+    wide_columns,
+)
+from ssus2mri.evaluate.summary import KINDS, opinions, over_all_planes, summary
 from ssus2mri.methods import ROLES
 from ssus2mri.slices import PLANES
 
-KINDS = ("pair", "truth")
 DEFORMATION = ("deformation", "similarity_after")
 LIKENESS = ("ssim_registered", "ssim", "psnr", "mae")
 HEALTHY = "none"
 POSITION = ("index_right", "plane_right", "index_error", "index_error_mm")
 BY_PLANE = ("index_right", "index_right_either_side", *POSITION[1:])
-STATISTICS = ("mean", "std", "ci_low", "ci_high")
-COUNTS = ("n_slices", "n_volumes")
-
-
-def _wide_columns(measures: Sequence[str]) -> list[str]:
-    return [f"{measure}_{name}" for measure in measures for name in STATISTICS]
-
 
 _RUN = ("run", "label", "role", "certificate", "n_seen")
 TABLES: dict[str, tuple[str, ...]] = {
-    "table2": (*_RUN, *COUNTS, *_wide_columns(DEFORMATION)),
-    "table4": (*_RUN, "kind", *COUNTS, *_wide_columns(LIKENESS)),
-    "table5": (
-        *(*_RUN, *COUNTS, *_wide_columns(DEFORMATION)),
-        *("n_positions", *_wide_columns(POSITION)),
+    "deformation": (*_RUN, *COUNTS, *wide_columns(DEFORMATION)),
+    "likeness": (*_RUN, "kind", *COUNTS, *wide_columns(LIKENESS)),
+    "auxiliary": (
+        *(*_RUN, *COUNTS, *wide_columns(DEFORMATION)),
+        *("n_positions", *wide_columns(POSITION)),
     ),
-    "position": (*_RUN, "plane", *COUNTS, *_wide_columns(BY_PLANE)),
+    "position": (*_RUN, "plane", *COUNTS, *wide_columns(BY_PLANE)),
     "gap_closed": gap_closed.COLUMNS,
     "summary": ("run", "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS),
     "pathology": (*_RUN, "pathology", "measure", *COUNTS, *STATISTICS),
+    "differences": DIFFERENCES,
+    "paper": ("run", "measure", "mean", "std"),
 }
-"""The columns of every table, by its name without ``.csv``."""
+"""The columns of every table of numbers, by its name without ``.csv``."""
 
-Numbers = dict[str, float | None]
 Heads = dict[str, dict[str, str]]  # run -> the first columns of its rows
-
-
-def summarise(rows: pd.DataFrame, measure: str, settings: ScoreSettings) -> Numbers:
-    """Summarise a measure.
-
-    Args:
-        rows: a row per slice, with ``volume``; unknown numbers are left out.
-        measure: a column.
-        settings: section ``score``.
-
-    Returns:
-        ``n_slices``, ``n_volumes``, ``mean``, ``std`` (of slices, n - 1), ``ci_low``, ``ci_high``.
-    """
-    measured = rows[rows[measure].notna()]
-    values = measured[measure].to_numpy(dtype=np.float64)
-    bounds = interval(values, measured["volume"].to_numpy(dtype=str), settings=settings)
-    return {
-        "n_slices": len(values),
-        "n_volumes": measured["volume"].nunique(),
-        "mean": float(values.mean()) if len(values) else None,
-        "std": float(values.std(ddof=1)) if len(values) > 1 else None,
-        "ci_low": bounds[0] if bounds else None,
-        "ci_high": bounds[1] if bounds else None,
-    }
 
 
 def run_score(
     *,
     register: Sequence[Path],
     compare: Sequence[Path],
+    probe: Sequence[Path],
+    mos: Path | None,
+    ratings: Path | None,
     labels: str,
     methods: str,
     out: Path,
@@ -116,14 +108,17 @@ def run_score(
 ) -> None:
     """Derive all tables.
 
-    Source: TMI 2020, Tables II, IV and V.
+    Source: TMI 2020, Tables II to V.
 
     Args:
         register: CSVs of `register`, one per run.
         compare: CSVs of `compare`, one per run.
+        probe: CSVs of `probe`, one per run, or none.
+        mos: ``mos.csv`` of the opinion study, if there is one.
+        ratings: its ``ratings.csv``.
         labels: JSON, run -> its name in tables, in their order.
         methods: JSON, run -> its method.
-        out: folder for the tables, `TABLES`.
+        out: folder for the tables, `TABLES` and `PAPER_TABLES`.
         settings: section ``score``.
 
     Raises:
@@ -132,49 +127,70 @@ def run_score(
     """
     run_labels = run_names("--labels", labels, '{"ours": "Ours"}')
     run_methods = run_names("--methods", methods, '{"ours": "synthesis"}')
-    deformation = tables.read(register, tables.REGISTER)
-    likeness = tables.read(compare, tables.COMPARE)
-    heads = _heads(run_labels, run_methods, [deformation, likeness])
-    for frame, paths in ((deformation, register), (likeness, compare)):
-        _require_labels(frame, list(heads), paths)
-    pathology = _pathology(likeness, heads, settings)
-    deformation, likeness = (_where(frame, pathology="") for frame in (deformation, likeness))
-    truth = _where(likeness, kind="truth")
-    table2 = [
-        {**head, **_wide(_where(deformation, run=run), DEFORMATION, settings)}
+    stages = {
+        "register": (register, tables.REGISTER),
+        "compare": (compare, tables.COMPARE),
+        "probe": (probe, tables.PROBE),
+    }
+    frames = {
+        stage: tables.read(paths, columns, text=(*tables.TEXT, "pattern"))
+        for stage, (paths, columns) in stages.items()
+    }
+    heads = _heads(run_labels, run_methods, list(frames.values()))
+    for stage, frame in frames.items():
+        _require_labels(frame, list(heads), stages[stage][0])
+    pathology = _pathology(frames["compare"], heads, settings)
+    frames = {stage: where(frame, pathology="") for stage, frame in frames.items()}
+    likeness, opinion_text = frames["compare"], ("run", "group")
+    means = tables.read([mos] if mos else [], tables.MOS, text=opinion_text)
+    deformation = [
+        {**head, **wide(where(frames["register"], run=run), DEFORMATION, settings)}
         for run, head in heads.items()
     ]
+    every = [*summary(frames, list(heads), settings), *opinions(means)]
     rows: dict[str, Sequence[Mapping[str, object]]] = {
-        "table2": table2,
-        "table4": [
+        "deformation": deformation,
+        "likeness": [
             {
                 **head,
                 "kind": kind,
-                **_wide(_where(likeness, run=run, kind=kind), LIKENESS, settings),
+                **wide(where(likeness, run=run, kind=kind), LIKENESS, settings),
             }
             for run, head in heads.items()
             for kind in KINDS
         ],
-        "table5": [_auxiliary(row, likeness, settings) for row in table2],
+        "auxiliary": [_auxiliary(row, likeness, settings) for row in deformation],
         "position": _positions(likeness, heads, settings),
-        "gap_closed": gap_closed.gaps_closed(truth, run_labels, run_methods, settings),
-        "summary": _summary(deformation, likeness, list(heads), settings),
+        "gap_closed": gap_closed.gaps_closed(
+            where(likeness, kind="truth"), run_labels, run_methods, settings
+        ),
+        "summary": every,
         "pathology": pathology,
+        "differences": differences({**compared(frames), **rated(ratings)}, list(heads), settings),
+        "paper": [
+            {"run": run, "measure": measure, **dict(zip(("mean", "std"), numbers, strict=False))}
+            for run, stated in settings.paper.items()
+            for measure, numbers in stated.items()
+        ],
     }
     for name, columns in TABLES.items():
         tables.write(rows[name], columns, out / f"{name}.csv")
+    groups = list(dict.fromkeys([*settings.groups_of_the_paper, *means["group"]]))
+    laid_out = paper_tables(over_all_planes(every), run_labels, groups, settings)
+    for name, content in laid_out.items():
+        tables.write(content, list(content[0]), out / f"{name}.csv")
 
 
 def _pathology(
     likeness: pd.DataFrame, heads: Heads, settings: ScoreSettings
 ) -> list[dict[str, object]]:
     """Summarise likeness to the truth by pathology, subjects without one first."""
-    truth = _where(likeness, kind="truth")
+    truth = where(likeness, kind="truth")
     tissues = [name for name in truth.columns if name.startswith("mae_")]
     rows: list[dict[str, object]] = []
     for run, head in heads.items():
         for pathology in sorted(truth["pathology"].unique()):
-            slices = _where(truth, run=run, pathology=pathology)
+            slices = where(truth, run=run, pathology=pathology)
             for measure in ("ssim", "psnr", "mae", *tissues):
                 if slices[measure].notna().any():
                     key = {**head, "pathology": pathology or HEALTHY}
@@ -187,8 +203,8 @@ def _auxiliary(
     row: Mapping[str, object], likeness: pd.DataFrame, settings: ScoreSettings
 ) -> dict[str, object]:
     """Add the position's numbers to a run's row of Table II."""
-    slices = _where(likeness, run=str(row["run"]), kind="position")
-    return {**row, "n_positions": len(slices), **_statistics(slices, POSITION, settings)}
+    slices = where(likeness, run=str(row["run"]), kind="position")
+    return {**row, "n_positions": len(slices), **statistics(slices, POSITION, settings)}
 
 
 def _positions(
@@ -197,57 +213,10 @@ def _positions(
     """Summarise predicted positions by plane, of runs that predict any."""
     rows: list[dict[str, object]] = []
     for run, head in heads.items():
-        positions = _where(likeness, run=run, kind="position")
-        for plane, slices in ((plane, _of_plane(positions, plane)) for plane in (*PLANES, "all")):
+        positions = where(likeness, run=run, kind="position")
+        for plane, slices in ((plane, of_plane(positions, plane)) for plane in (*PLANES, "all")):
             if len(slices):
-                rows.append({**head, "plane": plane, **_wide(slices, BY_PLANE, settings)})
-    return rows
-
-
-def _summary(
-    deformation: pd.DataFrame, likeness: pd.DataFrame, runs: Sequence[str], settings: ScoreSettings
-) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for run in runs:
-        for stage, frame in (("register", deformation), ("compare", likeness)):
-            for measure in [name for name in frame.columns if name not in tables.TEXT]:
-                for kind in _kinds(stage, measure):
-                    key = {"run": run, "stage": stage, "measure": measure, "kind": kind}
-                    group = _where(frame, run=run, **({"kind": kind} if kind else {}))
-                    for plane in ("all", *PLANES):
-                        slices = _of_plane(group, plane)
-                        if plane == "all" or len(slices):
-                            numbers = summarise(slices, measure, settings)
-                            rows.append({**key, "plane": plane, **numbers})
-    return rows
-
-
-def _kinds(stage: str, measure: str) -> Sequence[str]:
-    if stage == "register":
-        return ("",)
-    return ("position",) if measure in tables.POSITION else KINDS
-
-
-def _wide(rows: pd.DataFrame, measures: Sequence[str], settings: ScoreSettings) -> Numbers:
-    counts: Numbers = {"n_slices": len(rows), "n_volumes": rows["volume"].nunique()}
-    return counts | _statistics(rows, measures, settings)
-
-
-def _statistics(rows: pd.DataFrame, measures: Sequence[str], settings: ScoreSettings) -> Numbers:
-    statistics: Numbers = {}
-    for measure in measures:
-        numbers = summarise(rows, measure, settings)
-        statistics |= {f"{measure}_{name}": numbers[name] for name in STATISTICS}
-    return statistics
-
-
-def _of_plane(rows: pd.DataFrame, plane: str) -> pd.DataFrame:
-    return rows if plane == "all" else _where(rows, plane=plane)
-
-
-def _where(rows: pd.DataFrame, **values: str) -> pd.DataFrame:
-    for column, value in values.items():
-        rows = rows[rows[column] == value]
+                rows.append({**head, "plane": plane, **wide(slices, BY_PLANE, settings)})
     return rows
 
 
@@ -265,11 +234,11 @@ def _heads(
     rows = pd.concat([frame[["run", "volume", "certificate", "seen"]] for frame in frames])
     heads: Heads = {}
     for run, label in labels.items():
-        own = _where(rows, run=run)
+        own = where(rows, run=run)
         heads[run] = {
             **{"run": run, "label": label, "role": ROLES[methods[run]]},
             "certificate": " ".join(sorted(set(own["certificate"]))),
-            "n_seen": str(_where(own, seen=tables.SEEN)["volume"].nunique()),
+            "n_seen": str(where(own, seen=tables.SEEN)["volume"].nunique()),
         }
     return heads
 

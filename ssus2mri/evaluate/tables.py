@@ -37,6 +37,11 @@ COMPARE = (
     *("ssim", "ssim_brain", "ms_ssim", "nmi", "psnr", "mae", "ssim_registered"),
     *POSITION,
 )
+PROBE = (*KEYS, "pattern", "psnr_db", "capped", "dice")
+MOS = (
+    *("group", "run", "n_observers", "n_images", "n_volumes"),
+    *("mean", "std", "ci_low", "ci_high"),
+)
 _CORRELATIONS = ("ssim", "ssim_brain", "ssim_registered", "similarity_before", "similarity_after")
 _SHARES = ("deformation", "folding_fraction", "mae", "plane_right", "index_right")
 _RANGES = {**dict.fromkeys(_CORRELATIONS, (-1, 1)), **dict.fromkeys(_SHARES, (0, 1))}

@@ -16,6 +16,7 @@ from ssus2mri.config import strict
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.pairs import Entry, entry
+from ssus2mri.evaluate.paper_tables import PAPER_TABLES
 from ssus2mri.evaluate.score import COUNTS, TABLES
 from ssus2mri.methods import ROLES, Role
 from ssus2mri.render.names import shown_label
@@ -24,7 +25,7 @@ from ssus2mri.slices import Header, read_header
 SLICE = ["volume", "plane", "index"]
 _TEXT = (
     *("run", "label", "role", "kind", "plane", "pathology", "stage", "measure"),
-    *("lower_bound", "upper_bound", "certificate"),
+    *("lower_bound", "upper_bound", "certificate", "other", "better"),
 )
 
 
@@ -91,7 +92,7 @@ class Results:
     `illustrate`, none if it has not run; ``downloads`` are the tables of `score` as data URIs, by
     file name. Keys of the scores: ``summary``, (stage, kind, plane, measure); ``pathology``,
     (pathology, measure); ``gap_closed``, (lower bound, upper bound, measure), the mean of which is
-    the share.
+    the share; ``paper``, (measure), the paper's own values.
     """
 
     runs: tuple[Run, ...]
@@ -105,6 +106,7 @@ class Results:
     summary: Scores
     pathology: Scores
     gap_closed: Scores
+    paper: Scores
 
 
 def gather(
@@ -135,8 +137,8 @@ def gather(
     align = {path.stem: read_json(path) for path in _listed(root / "align", "*.json", scans)}
     headers = {path: read_header(path) for path in _listed(root / "extract", "*.h5", scans)}
     runs = tuple(_run(root, name, label, volumes) for name, label in labels.items())
-    score = {f"{name}.csv": root / "score" / f"{name}.csv" for name in TABLES}
-    score_tables = {name: _score_table(path) for name, path in score.items()}
+    score = {f"{name}.csv": root / "score" / f"{name}.csv" for name in (*PAPER_TABLES, *TABLES)}
+    score_tables = {f"{name}.csv": _score_table(score[f"{name}.csv"]) for name in TABLES}
     _require_runs(score_tables["summary.csv"], list(labels), score["summary.csv"])
     return Results(
         runs=runs,
@@ -150,6 +152,7 @@ def gather(
         summary=_scores(score_tables["summary.csv"], "stage", "kind", "plane", "measure"),
         pathology=_scores(score_tables["pathology.csv"], "pathology", "measure"),
         gap_closed=_scores(score_tables["gap_closed.csv"], "lower_bound", "upper_bound", "measure"),
+        paper=_scores(score_tables["paper.csv"], "measure"),
     )
 
 
@@ -188,7 +191,8 @@ def _score_table(path: Path) -> pd.DataFrame:
 
 def _scores(table: pd.DataFrame, *keys: str) -> Scores:
     mean = "share" if "share" in table else "mean"
-    table = table.assign(std=table.get("std", math.nan))
+    unknown = dict.fromkeys(("std", *COUNTS, "ci_low", "ci_high"), math.nan)
+    table = table.assign(**{name: table.get(name, nan) for name, nan in unknown.items()})
     scores: Scores = {}
     for row in table.to_dict("records"):
         numbers = [float(row[name]) for name in (*COUNTS, mean, "std", "ci_low", "ci_high")]

@@ -1,14 +1,21 @@
 """The tables of scores on the page: what measures they show of what slices, and how to read them.
 
-Source: TMI 2020, Tables II, IV and V; the other tables have no counterpart there.
+Source: TMI 2020, Tables II to V; the other tables have no counterpart there.
 """
 
 from ssus2mri.evaluate.score import HEALTHY
 from ssus2mri.render.gather import Results, Score
-from ssus2mri.render.score_tables import Line, Measure, score_table, slices_and_volumes
+from ssus2mri.render.paper import opinions, patterns, stated
+from ssus2mri.render.score_tables import (
+    COUNTED,
+    Line,
+    Measure,
+    line_of,
+    measured,
+    score_table,
+    slices_and_volumes,
+)
 from ssus2mri.render.table import Cell, Column, Row, Table, plain, run_columns
-
-_COUNTS = "n slices (volumes)"
 
 _DEFORMATION = Measure("deformation", "Deformation", 2, more_is_better=False)
 _SIMILARITY = Measure("similarity_after", "Similarity reached", 2)
@@ -43,32 +50,33 @@ def score_tables(results: Results) -> list[Table]:
         results: what the folder holds.
 
     Returns:
-        Of every pair of bounds the share of the gap that runs close; Table II; Table IV for each
-        kind of reference that some scan has; Table V, and the accuracy by plane, where some run
-        predicts the position of slices.
+        Of every pair of bounds the share of the gap that runs close; Table II; Table III if
+        patterns were stamped; Table IV for each kind of reference that some scan has; Table V, and
+        the accuracy by plane, where some run predicts the position of slices.
     """
     return [
         *_gap_closed(results),
         _deformation(results),
+        *patterns(results),
         *_paired(results),
         *_likeness(results),
         *_positions(results),
     ]
 
 
-def _line(results: Results, stage: str, kind: str, measure: Measure, plane: str = "all") -> Line:
-    return Line(measure, results.summary.get((stage, kind, plane, measure.column), {}))
-
-
 def _deformation(results: Results) -> Table:
-    lines = [_line(results, "register", "", measure) for measure in (_DEFORMATION, _SIMILARITY)]
+    lines = [line_of(results, "register", "", measure) for measure in (_DEFORMATION, _SIMILARITY)]
+    rated, waiting = opinions(results)
+    paper = stated(results, *(line.measure for line in lines))
     return score_table(
         results.runs,
-        lines,
-        {_COUNTS: slices_and_volumes(lines[0].scores)},
-        title="Table II: deformation",
+        [*lines, *rated],
+        {COUNTED: slices_and_volumes(lines[0].scores), **waiting, **paper},
+        title="Table II: deformation and opinions",
         reading="How far synthetic MR must be deformed to coincide with real MR of the same place;"
-        " a low deformation means little where the similarity it reaches is low too.",
+        " a low deformation means little where the similarity it reaches is low too. MOS is the"
+        " mean opinion score of observers, 1 (bad) to 5 (excellent), who rate images on the page"
+        " results/rate/study.html.",
         file="table2.csv",
     )
 
@@ -98,10 +106,10 @@ def _likeness(results: Results) -> list[Table]:
 def _of_kind(
     results: Results, kind: str, measures: tuple[Measure, ...], *, title: str, reading: str
 ) -> list[Table]:
-    lines = [_line(results, "compare", kind, measure) for measure in measures]
-    if not _any(lines[0]):
+    lines = [line_of(results, "compare", kind, measure) for measure in measures]
+    if not measured(lines[0]):
         return []
-    counts = {_COUNTS: slices_and_volumes(lines[0].scores)}
+    counts = {COUNTED: slices_and_volumes(lines[0].scores), **stated(results, *measures)}
     table = score_table(
         results.runs, lines, counts, title=title, reading=reading, file="table4.csv"
     )
@@ -109,21 +117,22 @@ def _of_kind(
 
 
 def _positions(results: Results) -> list[Table]:
-    index = _line(results, "compare", "position", _INDEX)
-    if not _any(index):
+    index = line_of(results, "compare", "position", _INDEX)
+    if not measured(index):
         return []
-    deformation = _line(results, "register", "", _DEFORMATION)
-    errors = [_line(results, "compare", "position", measure) for measure in (_ERROR, _ERROR_MM)]
+    deformation = line_of(results, "register", "", _DEFORMATION)
+    errors = [line_of(results, "compare", "position", measure) for measure in (_ERROR, _ERROR_MM)]
     positions = {run: f"{score.n_slices:.0f}" for run, score in index.scores.items()}
     by_plane = [
-        _line(results, "compare", "position", measure, plane) for plane, measure in _BY_PLANE
+        line_of(results, "compare", "position", measure, plane) for plane, measure in _BY_PLANE
     ]
     return [
         score_table(
             results.runs,
             [deformation, index, *errors],
             {
-                _COUNTS: slices_and_volumes(deformation.scores),
+                COUNTED: slices_and_volumes(deformation.scores),
+                **stated(results, _DEFORMATION, _INDEX),
                 "n predicted positions": positions,
             },
             title="Table V: 3D auxiliaries",
@@ -135,7 +144,7 @@ def _positions(results: Results) -> list[Table]:
         score_table(
             [run for run in results.runs if index.scores.get(run.name, Score()).n_slices],
             by_plane,
-            {_COUNTS: slices_and_volumes(index.scores)},
+            {COUNTED: slices_and_volumes(index.scores)},
             title="Slice index accuracy by plane",
             reading="The left half of a head looks like the right, so a sagittal slice on its own"
             " may lie on either side; the order of its neighbours tells which. “Either side” also"
@@ -157,7 +166,7 @@ def _gap_closed(results: Results) -> list[Table]:
             score_table(
                 [run for run in results.runs if any(run.name in line.scores for line in lines)],
                 lines,
-                {_COUNTS: slices_and_volumes({**lines[0].scores, **lines[1].scores})},
+                {COUNTED: slices_and_volumes({**lines[0].scores, **lines[1].scores})},
                 title=f"Gap closed between {start} and {end}",
                 reading=f"Likeness to the true MR on a scale from {start}, 0 %, which learned"
                 f" nothing, to {end}, 100 %, which learned from the true MR of simulated scans. At"
@@ -193,7 +202,7 @@ def _pathology(results: Results, pathology: str) -> Table:
         lines.append(Line(measure, results.pathology[pathology, column], minor))
     counts = slices_and_volumes(results.pathology.get((pathology, "ssim"), {}))
     title = pathology.replace("_", " ")
-    return score_table(results.runs, lines, {_COUNTS: counts}, title=title, file="pathology.csv")
+    return score_table(results.runs, lines, {COUNTED: counts}, title=title, file="pathology.csv")
 
 
 def summary_tables(results: Results) -> list[Table]:
@@ -226,7 +235,3 @@ def _summary_cell(score: Score | None) -> Cell:
     if score is None or not score.n_slices:
         return Cell("–")
     return Cell(plain(score.mean), f"n = {score.n_slices:.0f}")
-
-
-def _any(line: Line) -> bool:
-    return any(score.n_slices for score in line.scores.values())

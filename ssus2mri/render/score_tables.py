@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ssus2mri.render.gather import Run, Score
+from ssus2mri.render.gather import Results, Run, Score
 from ssus2mri.render.table import Cell, Column, Row, Table, number, run_columns
 
+COUNTED = "n slices (volumes)"
 _REFERENCE_WINS = (
     "{name}: the best value belongs to a reference row that learned nothing (italic), so this"
     " measure alone does not show that anatomy was translated."
@@ -92,6 +93,16 @@ def score_table(
         notes=[_REFERENCE_WINS.format(name=lines[0].measure.name)] if wins else [],
         file=file,
     )
+
+
+def line_of(results: Results, stage: str, kind: str, measure: Measure, plane: str = "all") -> Line:
+    """Return the line of a measure: its scores among the summary."""
+    return Line(measure, results.summary.get((stage, kind, plane, measure.column), {}))
+
+
+def measured(line: Line) -> bool:
+    """Return whether any run has a score of the line."""
+    return any(score.n_slices for score in line.scores.values())
 
 
 def slices_and_volumes(scores: Mapping[str, Score]) -> dict[str, str]:

@@ -21,7 +21,7 @@ PALETTE = [colormaps[name](n) for name in ("tab20", "tab20b") for n in range(20)
 def main() -> None:
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
     out = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/results/cohort_curves.png")
-    table = pd.read_csv(root / "score" / "table2.csv")
+    table = pd.read_csv(root / "score" / "deformation.csv")
     colours: dict[str, tuple[float, ...]] = {}
     figure = Figure(figsize=(8, 4.5), dpi=90, facecolor="white", layout="constrained")
     axes = figure.subplots()

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--without", default="$^", help="runs to leave out")
     arguments = parser.parse_args()
     root = arguments.results
-    table = pd.read_csv(root / "score" / "table2.csv")
+    table = pd.read_csv(root / "score" / "deformation.csv")
     labels = zip(table["run"], table["label"], strict=True)
     runs = {run: label for run, label in labels if not re.search(arguments.without, run)}
     rows = []

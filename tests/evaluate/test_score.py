@@ -9,9 +9,11 @@ from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.bootstrap import interval
 from ssus2mri.evaluate.compare import COLUMNS
+from ssus2mri.evaluate.paper_tables import PAPER_TABLES
+from ssus2mri.evaluate.score import TABLES as SCORE_TABLES
 from ssus2mri.evaluate.score import run_score
 
-TABLES = ("table2", "table4", "table5", "position", "gap_closed", "summary", "pathology")
+TABLES = (*PAPER_TABLES, *SCORE_TABLES)
 LABELS = json.dumps({"ours": "Ours", "copy": "Copy of the US"})
 METHODS = json.dumps({"ours": "synthesis", "copy": "copy"})
 
@@ -41,7 +43,7 @@ def compare_rows(run, kind, values):
 
 
 def scored(tmp_path, register, compare=(), labels=LABELS, **settings):
-    paths = {"register": [], "compare": []}
+    paths = {"register": [], "compare": [], "probe": [], "mos": None, "ratings": None}
     for stage, columns, all_rows in (
         ("register", tables.REGISTER, register),
         ("compare", COLUMNS, compare),
@@ -60,6 +62,9 @@ def score_empty(tmp_path, register=(), labels=LABELS, methods=METHODS):
     run_score(
         register=list(register),
         compare=[],
+        probe=[],
+        mos=None,
+        ratings=None,
         labels=labels,
         methods=methods,
         out=tmp_path,
@@ -70,7 +75,7 @@ def score_empty(tmp_path, register=(), labels=LABELS, methods=METHODS):
 def test_numbers_of_a_table_by_hand(tmp_path):
     rows = register_rows("ours", {"007": [0.0, 0.2], "b": [0.4, 0.6]})
 
-    table = scored(tmp_path, rows)["table2"].iloc[0]
+    table = scored(tmp_path, rows)["deformation"].iloc[0]
 
     assert table["label"] == "Ours"
     assert (table["n_slices"], table["n_volumes"]) == (4, 2)
@@ -84,15 +89,15 @@ def test_numbers_of_a_table_by_hand(tmp_path):
 def test_runs_keep_their_order_and_stay_when_empty(tmp_path):
     scores = scored(tmp_path, register_rows("copy", {"a": [0.5]}))
 
-    assert scores["table2"]["run"].tolist() == ["ours", "copy"]
-    assert scores["table2"]["n_slices"].tolist() == [0, 1]
-    assert scores["table4"]["kind"].tolist() == ["pair", "truth"] * 2
-    assert scores["table4"]["n_slices"].tolist() == [0] * 4
-    assert "nan" not in (tmp_path / "score" / "table2.csv").read_text().lower()
+    assert scores["deformation"]["run"].tolist() == ["ours", "copy"]
+    assert scores["deformation"]["n_slices"].tolist() == [0, 1]
+    assert scores["likeness"]["kind"].tolist() == ["pair", "truth"] * 2
+    assert scores["likeness"]["n_slices"].tolist() == [0] * 4
+    assert "nan" not in (tmp_path / "score" / "deformation.csv").read_text().lower()
 
 
 def test_one_volume_has_no_interval(tmp_path):
-    row = scored(tmp_path, register_rows("ours", {"a": [0.1, 0.2]}))["table2"].iloc[0]
+    row = scored(tmp_path, register_rows("ours", {"a": [0.1, 0.2]}))["deformation"].iloc[0]
 
     assert row["deformation_std"] > 0
     assert np.isnan(row["deformation_ci_low"])
@@ -107,7 +112,7 @@ def test_kinds_stay_apart(tmp_path):
 
     scores = scored(tmp_path, [], rows)
 
-    pair, truth = scores["table4"].iloc[0], scores["table4"].iloc[1]
+    pair, truth = scores["likeness"].iloc[0], scores["likeness"].iloc[1]
     assert (pair["ssim_mean"], truth["ssim_mean"]) == (0.4, 0.8)
     assert (pair["n_slices"], truth["n_slices"]) == (1, 2)
     assert np.isnan(truth["ssim_registered_mean"])
@@ -137,14 +142,14 @@ def test_positions_stand_beside_the_deformation(tmp_path):
 
     scores = scored(tmp_path, register_rows("ours", {"a": [0.1], "b": [0.3]}), positions)
 
-    ours, copy = (row for _, row in scores["table5"].iterrows())
+    ours, copy = (row for _, row in scores["auxiliary"].iterrows())
     assert (ours["deformation_mean"], ours["index_right_mean"]) == (0.2, 0.75)
     assert (ours["index_right_ci_low"], ours["index_right_ci_high"]) == (0.5, 1.0)
     assert (ours["plane_right_mean"], ours["index_error_mm_mean"]) == (1.0, 2.4)
     assert (ours["n_slices"], ours["n_positions"]) == (2, 4)
     assert copy["n_positions"] == 0
     assert np.isnan(copy["index_right_mean"])
-    assert (scores["table4"]["n_slices"] == 0).all()
+    assert (scores["likeness"]["n_slices"] == 0).all()
     summary = scores["summary"]
     assert set(summary[summary["measure"] == "index_error"]["kind"]) == {"position"}
     assert set(summary[summary["kind"] == "position"]["measure"]) == set(tables.POSITION)
@@ -191,10 +196,10 @@ def test_subjects_with_pathology_stand_apart(tmp_path):
 
     scores = scored(tmp_path, deformed, rows)
 
-    assert scores["table2"]["deformation_mean"][0] == 0.2
-    assert scores["table5"]["deformation_mean"][0] == 0.2
-    assert scores["table4"]["ssim_mean"][1] == pytest.approx(0.6)
-    assert scores["table4"]["n_slices"].tolist() == [0, 3, 0, 0]
+    assert scores["deformation"]["deformation_mean"][0] == 0.2
+    assert scores["auxiliary"]["deformation_mean"][0] == 0.2
+    assert scores["likeness"]["ssim_mean"][1] == pytest.approx(0.6)
+    assert scores["likeness"]["n_slices"].tolist() == [0, 3, 0, 0]
     measured = scores["summary"].query("plane == 'all' and run == 'ours'")
     assert measured.query("measure == 'ssim'")["n_volumes"].tolist() == [0, 2]
     assert measured.query("measure == 'mae_cyst'")["n_slices"].tolist() == [0, 0]
@@ -272,7 +277,7 @@ def test_file_that_is_no_table_is_refused(tmp_path, text, message):
 
     with pytest.raises(InputError, match=message):
         score_empty(tmp_path, register=[path])
-    assert not (tmp_path / "table2.csv").exists()
+    assert not list(tmp_path.glob("*.csv"))
 
 
 @pytest.mark.parametrize("labels", ["", "[]", "{", "{}"])

@@ -12,7 +12,7 @@ def test_a_whole_run_needs_no_home_display_or_network(undisturbed: Smallest) -> 
     assert undisturbed.folder.name == WEIRD
     assert (results / "render" / "report.html").stat().st_size > 10_000
     assert not os.path.exists(undisturbed.environment["HOME"])
-    assert undisturbed.csvs()["score/table2.csv"].startswith(b"run,label,role,certificate,")
+    assert undisturbed.csvs()["score/deformation.csv"].startswith(b"run,label,role,certificate,")
     assert "Nothing to be done" in undisturbed.snakemake()
 
 

@@ -52,7 +52,7 @@ def test_every_run_and_the_numbers_of_the_tables_are_in_the_page(folder: Path, p
     for label in ("Ours", "GAN &lt;i&gt;", "Copy of the US", "Atlas MR"):
         assert page.count(label) > 5
     assert "GAN <i>" not in page
-    table = pd.read_csv(folder / "score" / "table4.csv").query("kind == 'truth'")
+    table = pd.read_csv(folder / "score" / "likeness.csv").query("kind == 'truth'")
     for row in table.to_dict("records"):
         assert f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}" in page
         assert f"{row['ssim_ci_low']:.3f} to {row['ssim_ci_high']:.3f}" in page
@@ -92,6 +92,9 @@ def test_no_identifier_twice(page: str) -> None:
     "missing",
     [
         "score/table2.csv",
+        "score/table3.csv",
+        "score/deformation.csv",
+        "score/paper.csv",
         "score/table4.csv",
         "score/table5.csv",
         "score/position.csv",
@@ -122,12 +125,12 @@ def test_a_broken_piece_is_named(folder: Path, settings: RenderSettings, tmp_pat
     (copy / "train" / "ours" / "train.json").write_text("{}")
     with pytest.raises(InputError, match="settings"):
         _render(copy, settings)
-    table = copy / "score" / "table2.csv"
+    table = copy / "score" / "deformation.csv"
     table.write_text("run,label\nours,Ours\n")
     with pytest.raises(InputError, match=re.escape("train.json")):
         _render(copy, settings)
     shutil.copy(folder / "train" / "ours" / "train.json", copy / "train" / "ours")
-    with pytest.raises(InputError, match=r"table2.csv: .* found no column role"):
+    with pytest.raises(InputError, match=r"deformation.csv: .* found no column role"):
         _render(copy, settings)
     with pytest.raises(InputError, match="--labels"):
         run_render(copy, labels="[]", volumes=[], out=tmp_path / "x.html", settings=settings)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from phantom_evaluate import score_settings
 from PIL import Image
 
 from ssus2mri import slices
-from ssus2mri.config.evaluate import ScoreSettings
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.score import run_score
 from ssus2mri.slices import Header, Slices
@@ -159,10 +159,13 @@ def build(
     run_score(
         register=[root / "register" / f"{run}.csv" for run in labels],
         compare=[root / "compare" / f"{run}.csv" for run in labels],
+        probe=[],
+        mos=None,
+        ratings=None,
         labels=json.dumps(labels),
         methods=json.dumps(METHODS),
         out=root / "score",
-        settings=ScoreSettings(confidence=0.95, bootstrap_samples=100, seed=0),
+        settings=score_settings(bootstrap_samples=100),
     )
     return root
 

@@ -39,12 +39,19 @@ FIGURES = expand(
     ending=["png", "svg"],
 )
 SIDES = PROJECT.simulate.ultrasound.probe.used_sides
+RATINGS = sorted(map(str, Path(PROJECT.rate.ratings).glob("*.csv")))
 TABLES = expand(
     "results/score/{table}.csv",
     table=[
         "table2",
+        "table3",
         "table4",
         "table5",
+        "deformation",
+        "likeness",
+        "auxiliary",
+        "differences",
+        "paper",
         "position",
         "gap_closed",
         "summary",

@@ -87,6 +87,9 @@ rule score:
     input:
         register=expand("results/register/{run}.csv", run=RUNS),
         compare=expand("results/compare/{run}.csv", run=RUNS),
+        probe=expand("results/probe/{run}.csv", run=RUNS),
+        mos="results/rate/mos.csv",
+        ratings="results/rate/ratings.csv",
     output:
         tables=TABLES,
     log:
@@ -107,5 +110,6 @@ rule score:
         code=fingerprint("ssus2mri.evaluate.score"),
     shell:
         "ssus2mri score --register='{input.register}' --compare='{input.compare}'"
+        " --probe='{input.probe}' --mos={input.mos} --ratings={input.ratings}"
         " --labels={params.labels:q} --methods={params.methods:q} --out={params.folder}"
         " --settings={params.settings:q} &> {log}"

@@ -1,0 +1,63 @@
+"""Stage rate: the opinion study for observers, and the collection of their ratings."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssus2mri.commands.options import DEFAULT, Out, Settings, apart, listed, words
+from ssus2mri.config.base import load_section
+
+app = typer.Typer(no_args_is_help=True, help="Opinion study: its page, and what observers say.")
+
+
+@app.command()
+def study(
+    synthetic: Annotated[
+        list[Path], typer.Argument(help="Synthetic slice files of all runs, or @FILE.")
+    ],
+    references: Annotated[str, typer.Option(help="Slice files of real MR, by spaces, or @FILE.")],
+    out: Out,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Write the page for observers, and beside it key.csv, which they must not get."""
+    from ssus2mri.config.rate import RateSettings
+    from ssus2mri.rate.study import run_rate
+
+    given, real = listed(synthetic), [Path(path) for path in words(references)]
+    apart({"--out": out, "--out key.csv": out.with_name("key.csv")}, *given, *real)
+
+    run_rate(
+        given,
+        references=real,
+        out=out,
+        settings=load_section(RateSettings, settings, "rate"),
+    )
+
+
+@app.command()
+def collect(
+    ratings: Annotated[
+        list[Path] | None, typer.Argument(help="Files that observers sent, ratings-*.csv.")
+    ] = None,
+    key: Annotated[Path, typer.Option(help="key.csv of the study.")] = Path("results/rate/key.csv"),
+    out: Annotated[Path, typer.Option(help="Folder: ratings, mos, agreement .csv.")] = Path(
+        "results/rate"
+    ),
+    score: Annotated[str, typer.Option(help="Section `score`: JSON or file.")] = DEFAULT,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Check the files of observers; mean opinion scores with intervals, and agreement."""
+    from ssus2mri.config.evaluate import ScoreSettings
+    from ssus2mri.config.rate import RateSettings
+    from ssus2mri.rate.collect import OUTPUTS, run_collect
+
+    apart({f"--out {name}": out / name for name in OUTPUTS}, *(ratings or []), key)
+
+    run_collect(
+        ratings or [],
+        key=key,
+        out=out,
+        settings=load_section(RateSettings, settings, "rate"),
+        score=load_section(ScoreSettings, score, "score"),
+    )
