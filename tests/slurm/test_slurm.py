@@ -26,7 +26,7 @@ if os.environ.get("SSUS2MRI_SLURM") != "1":
 RUNS = "enabled_runs: [ours, matched]\ntrain: {epochs: 6}\n"
 QUICK = (
     *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"),
-    *("--slurm-status-command", "squeue", "--slurm-array-jobs", "match,view"),
+    *("--slurm-status-command", "squeue"),
     *("--slurm-keep-successful-logs", "--latency-wait", "5"),
 )
 # The first training of `ours` is killed once it has saved a checkpoint, as when its node dies.
@@ -161,21 +161,24 @@ def test_a_training_that_dies_is_submitted_again_and_resumes(slurm, whole_run):
     assert "ours: resuming from epoch" in log
 
 
-def test_a_bad_scan_leaves_its_group_and_is_named(slurm, whole_run):
+def test_a_bad_scan_is_named_and_its_group_goes_on_without_it(slurm, whole_run):
     (slurm.folder / "data").mkdir(exist_ok=True)
     (slurm.folder / "data" / "bad.nii.gz").write_text("not an image")
     rows = (slurm.folder / "data_manifest.csv").read_text()
-    rows += "mr-9,s9,mr,data/bad.nii.gz,23.0,train,\n"
     rows += "us-8,s8,us,results/simulate/us-8.nii.gz,23.0,train,\n"
-    (slurm.folder / "bad.csv").write_text(rows)
-    targets = [f"results/extract/{volume}.h5" for volume in ("mr-9", "us-8")]
-    code, said = slurm.submit(*targets, "--retries", "0", manifest="bad.csv")
+    (slurm.folder / "good.csv").write_text(rows)
+    (slurm.folder / "bad.csv").write_text(rows + "mr-9,s9,mr,data/bad.nii.gz,23.0,train,\n")
+    good, bad = (f"results/extract/{volume}.h5" for volume in ("us-8", "mr-9"))
+    code, said = slurm.submit(good, bad, "--retries", "0", manifest="bad.csv")
     assert code == 1
     assert "data/bad.nii.gz: expected" in said  # the log of the command
-    job = max(slurm.jobs(), key=lambda job: int(job["JobId"]))["JobId"]
-    assert re.search(rf"log: \S*slurm_logs/group_scan\S*/{job}\.log", said), said[:4000]
-    assert (slurm.folder / targets[1]).is_file()
-    assert not (slurm.folder / targets[0]).exists()
+    job = max(slurm.jobs(), key=lambda job: int(job["JobId"]))
+    assert re.search(rf"log: \S*slurm_logs/group_scan\S*/{job['JobId']}\.log", said), said[:4000]
+    assert job["NumCPUs"] == "1"  # one scan after the other
+    assert not (slurm.folder / bad).exists()
+    code, said = slurm.submit(good, manifest="good.csv")
+    assert code == 0, said[-4000:]
+    assert (slurm.folder / good).is_file()
 
 
 def test_a_cancelled_job_is_reported_with_its_id_and_log(slurm, whole_run):
