@@ -11,6 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from ssus2mri.config import bounds, project
 from ssus2mri.config.base import load_yaml, problems
 from ssus2mri.errors import InputError
+from ssus2mri.images.grid import LEAST_MM
+from ssus2mri.manifest import Row
 
 VALUES = load_yaml(ROOT / "config/config.yaml")
 
@@ -54,7 +56,7 @@ def test_every_number_has_a_most_and_a_least(section: str) -> None:
     ("path", "value", "expected"),
     [
         (("crop", "margin_mm"), 1e9, "crop.margin_mm: expected a number from -1000 to 1000"),
-        (("match", "spacing_mm"), 1e-9, "match.spacing_mm: expected a number from 0.05 to 1000"),
+        (("match", "spacing_mm"), 1e-9, "match.spacing_mm: expected a number from 0.02 to 1000"),
         (("train", "adam_betas", 0), 1.0, "less than 1"),
         (("train", "network", "final_channels", 0), 0, "greater than or equal to 1"),
         (("split", "test"), 0.95, "leave subjects to train on"),
@@ -71,5 +73,11 @@ def test_the_message_names_key_and_range(path: tuple[Any, ...], value: Any, expe
 
 def test_bounds_go_by_the_unit() -> None:
     assert bounds.bounds("tilt_deg") == (-360.0, 360.0)
-    assert bounds.bounds("fine_3d_mm") == (0.05, 1000.0)
+    assert bounds.bounds("fine_3d_mm") == (0.02, 1000.0)
     assert bounds.bounds("epochs") == (-1e6, 1e6)
+
+
+def test_a_pixel_of_the_manifest_may_be_as_small_as_images_may() -> None:
+    row = {"volume": "v", "subject": "s", "modality": "us", "image": "p.png", "ga_weeks": 20,
+           "split": "train", "plane": "axial", "pixel_mm": LEAST_MM}  # fmt: skip
+    assert Row.model_validate(row).pixel_mm == LEAST_MM

@@ -21,7 +21,7 @@ _MOST = {
 """Largest number by the last word of a name."""
 _MOST_OTHER = 1e6
 _GRIDS = ("coarse", "fine", "spacing", "pixel", "resolution", "mesh")
-_LEAST_GRID_MM = 0.05
+_LEAST_GRID_MM = 0.02
 """Least edge of a voxel or cell: finer grids hold nothing but more voxels than any machine."""
 
 
