@@ -96,6 +96,13 @@ def test_whole_run_measures_the_ill_subject(project):
     assert "No healthy test subject has a true or paired MR" in page
 
 
+def test_snakemake_makes_its_own_report_of_it(project):
+    project.snakemake("--report", "snakemake.html")
+    said = (project.folder / "snakemake.html").read_text(encoding="utf-8")
+    assert "results/render/report.html" in said
+    assert "results/illustrate/figure6.png" in said
+
+
 def test_second_run_says_nothing_to_be_done(project):
     assert "Nothing to be done" in project.snakemake()
 

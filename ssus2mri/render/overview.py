@@ -18,11 +18,13 @@ FEW = 5
 class Advice:
     """The recommended run, why, and what speaks for and against it; ``reference`` is its rival.
 
-    ``run`` is None where no run was trained; ``reference`` is the reference row nearest to the
-    truth, None without any.
+    ``run`` is None where no run was trained, and only the nearest of those that failed where
+    ``usable`` is false: a reference row is nearer. ``reference`` is the reference row nearest to
+    the truth, None without any.
     """
 
     run: Run | None
+    usable: bool
     reference: Run | None
     reason: str
     trust: list[str]
@@ -76,7 +78,7 @@ def advise(results: Results, compared: Sequence[Verdict], preferred: str) -> Adv
     trained = [run for run in results.runs if run.trained]
     reference = _nearest([run for run in results.runs if run.role == "reference"], kind)
     if not trained:
-        return Advice(None, reference, "No run was trained.", [])
+        return Advice(None, False, reference, "No run was trained.", [])
     nearest = _nearest(trained, kind)
     if nearest is None:
         named = [run for run in trained if run.name == preferred]
@@ -86,7 +88,7 @@ def advise(results: Results, compared: Sequence[Verdict], preferred: str) -> Adv
             if named
             else "the first run; these scans, whose true MR is unknown, cannot say which is best."
         )
-        return Advice((named or trained)[0], reference, reason, _open_questions(results))
+        return Advice((named or trained)[0], True, reference, reason, _open_questions(results))
     aim = "true MR" if kind == "truth" else "MR of the same subject"
     reason = f"of {len(trained)} trained runs" if len(trained) > 1 else "the only trained run"
     reason += f", the nearest to the {aim} on average." if len(trained) > 1 else "."
@@ -96,7 +98,8 @@ def advise(results: Results, compared: Sequence[Verdict], preferred: str) -> Adv
         *_pathology(results, nearest),
         *_open_questions(results),
     ]
-    return Advice(nearest, reference, reason, trust)
+    failed = any(v.outcome == "not" for v in compared if v.label == nearest.label)
+    return Advice(nearest, not failed, reference, reason, trust)
 
 
 def _nearest(runs: Sequence[Run], kind: str) -> Run | None:

@@ -34,12 +34,23 @@ def test_the_trained_run_nearest_to_the_truth_is_recommended(results: Results) -
     advice = advise(results, verdicts(results.runs), "gan")
     assert advice.run
     assert advice.reference
-    assert (advice.run.name, advice.reference.name) == ("ours", "atlas")
+    assert (advice.run.name, advice.reference.name, advice.usable) == ("ours", "atlas", True)
     against, gap, pathology = advice.trust
     assert "of Atlas MR, the best reference" in against
     assert "nearer in 1 of 1 test scan, which is few" in against
     assert "% of the way from Atlas MR to Paired (upper bound)" in gap
     assert "With large cyst, its error in cyst is 0.25 (0 to 1)" in pathology
+
+
+def test_a_run_that_a_reference_beats_is_not_recommended(results: Results) -> None:
+    poor = [
+        replace(run, compare=run.compare.assign(ssim=0.1 if run.trained else 0.4))
+        for run in results.runs
+    ]
+    beaten = replace(results, runs=tuple(poor))
+    advice = advise(beaten, verdicts(beaten.runs), "gan")
+    assert advice.run
+    assert not advice.usable
 
 
 def test_without_truth_the_preferred_run_is_named_and_nothing_claimed(results: Results) -> None:
