@@ -55,7 +55,8 @@ def table_of_scans(
         reference: a reference row to compare it with; None: there is none.
 
     Returns:
-        The table, each scan a link to its page.
+        The table, each scan a link to its page. `atlas` deforms by 0 by construction, so the
+        deformation of a reference is left out.
     """
     headers = {header.volume: header for header in results.headers}
     shown = [other for other in (run, reference) if other]
@@ -64,7 +65,7 @@ def table_of_scans(
         Column("Scan", number=False),
         *(Column(text, number=False) for text in ("Subject", "Weeks", "Remarks")),
         *(Column(f"SSIM, {other.label}") for other in shown),
-        *(Column(f"Deformation, {other.label}") for other in shown),
+        *(Column(f"Deformation, {other.label}") for other in shown[:1]),
     ]
     rows = []
     for name in order:
@@ -76,7 +77,7 @@ def table_of_scans(
             Cell(plain(header.ga_weeks)),
             Cell(_remarks(header)),
             *(Cell(number(value.ssim, 3)) for value in values),
-            *(Cell(number(value.deformation, 2)) for value in values),
+            *(Cell(number(value.deformation, 2)) for value in values[:1]),
         ]
         rows.append(Row(cells, marked=header.uncertain))
     return Table(columns, rows)
