@@ -6,6 +6,7 @@ thousand crop jobs never load torch.
 
 import logging
 import os
+import re
 import sys
 import tempfile
 import time
@@ -21,6 +22,11 @@ from ssus2mri import __version__
 from ssus2mri.commands import evaluate, pages, rate, runs, scans
 from ssus2mri.commands.options import DEFAULT, require_steady
 from ssus2mri.errors import InputError
+
+# As torch says it of a processor and of a GPU, and SimpleITK of an image.
+_SHORT_OF_MEMORY = re.compile(
+    "can't allocate memory|out of memory|Failed to allocate memory", re.IGNORECASE
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -143,17 +149,16 @@ def main() -> None:
             raise
         print(f"ssus2mri: {error}", file=sys.stderr)
         sys.exit(1)
-    except MemoryError:
-        if debug:
-            raise
-        print(
-            "ssus2mri: not enough memory. Use a machine with more, or smaller images.",
-            file=sys.stderr,
-        )
-        sys.exit(1)
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, MemoryError) or _SHORT_OF_MEMORY.search(str(error)):
+            print(
+                "ssus2mri: not enough memory. Use a machine with more, smaller batches"
+                " (`batch_size`) or smaller images.",
+                file=sys.stderr,
+            )
+            sys.exit(1)
         print(
             f"ssus2mri: a fault of this program, not of your input: {type(error).__name__}:"
             f" {' '.join(str(error).split())[:200]}. Please report it with {_kept(error)}.",

@@ -1,4 +1,4 @@
-"""An input that changes or vanishes while a command works is named, and the command fails."""
+"""An input that changes under a command, or memory that runs out, is named."""
 
 import os
 import sys
@@ -60,3 +60,28 @@ def test_a_stage_fails_when_its_input_changes_under_it(
     said = capsys.readouterr().err
     assert f"ssus2mri: {changed}: expected an input that stays as it is" in said
     assert found in said
+
+
+SHORT = {
+    "numpy": MemoryError("Unable to allocate 7.45 GiB"),
+    "torch": RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 8000000000 bytes"),
+    "CUDA": RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+    "ITK": RuntimeError("Failed to allocate memory for image."),
+}
+
+
+@pytest.mark.parametrize("library", SHORT)
+def test_memory_that_runs_out_is_no_fault_of_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, library: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise SHORT[library]
+
+    monkeypatch.setattr("ssus2mri.prepare.crop.run_crop", fail)
+    options = ["--modality=us", "--ga-weeks=23", "--settings", "config/config.yaml"]
+    outputs = [f"--out={tmp_path / 'a.nii.gz'}", f"--out-mask={tmp_path / 'b.nii.gz'}"]
+    monkeypatch.setattr(sys, "argv", ["ssus2mri", "crop", "us.mha", *options, *outputs])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "not enough memory. Use a machine with more" in capsys.readouterr().err
