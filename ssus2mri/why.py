@@ -15,8 +15,8 @@ from ssus2mri.plan import REMEMBERED
 
 STAGES = (
     *("template", "simulate", "crop", "align", "extract", "view", "blend", "match"),
-    *("train", "synthesize", "probe", "register", "compare"),
-    *("rate", "collect", "score", "render"),
+    *("train", "synthesize", "probe", "explain", "register", "compare"),
+    *("rate", "collect", "score", "illustrate", "browse", "render"),
 )
 _MOST = 4
 

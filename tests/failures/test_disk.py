@@ -6,7 +6,9 @@ import shutil
 import subprocess
 
 import pytest
-from phantom_failures import STAGES, Smallest
+from phantom_failures import Smallest
+
+from ssus2mri.why import STAGES
 
 FULL = 'mount -t tmpfs -o size=4k none "$0"; head -c 4096 /dev/zero > "$0/full"; eval "$1"'
 NO_MOUNT = 'ulimit -f 0; eval "$1"'

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from phantom_failures import IMAGE, STAGES, Smallest, jobs, kill_all
+from phantom_failures import IMAGE, Smallest, jobs, kill_all
+
+from ssus2mri.why import STAGES
 
 SEED = 20
 TRIES = 40

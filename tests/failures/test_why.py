@@ -50,7 +50,7 @@ def test_nothing_is_to_be_done_and_times_are_told(undisturbed: Smallest) -> None
             {
                 "crop": "crop.margin_mm: 6.0 -> 7.0",
                 "align": "follows from crop",
-                "train": "crop.margin_mm: 6.0 -> 7.0 | follows from extract",
+                "train": "follows from extract",
                 "template": "up to date",
             },
         ),
@@ -61,12 +61,18 @@ def test_nothing_is_to_be_done_and_times_are_told(undisturbed: Smallest) -> None
             {"synthesize": "changed code: infer/roi.py", "train": "up to date"},
         ),
         (
+            "edit.yaml",
+            "train: {checkpoint_minutes: 1.0e-9}",
+            "train: {checkpoint_minutes: 1.0e-9, seed: 7}",
+            {"extract": "up to date", "train": "train, run ours.seed: 0 -> 7"},
+        ),
+        (
             "data_manifest.csv",
             ",22.5,",
             ",22.6,",
             {
                 "simulate": "the manifest's row: 22.5 -> 22.6",
-                "train": "manifest.us-1.ga_weeks: 22.5 -> 22.6 | follows from",
+                "train": "follows from extract",
             },
         ),
     ],

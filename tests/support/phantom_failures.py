@@ -28,10 +28,6 @@ train: {checkpoint_minutes: 1.0e-9}
 register: {slices_per_volume: 1}
 compare: {slices_per_volume: 1}
 """
-STAGES = (
-    *("template", "simulate", "view", "crop", "align", "extract", "blend", "match"),
-    *("train", "synthesize", "probe", "register", "compare", "score", "render"),
-)
 
 
 class Smallest(Project):
