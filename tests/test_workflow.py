@@ -333,14 +333,14 @@ def test_profile_plans_the_whole_graph(project, profile):
 
 
 def test_several_gpus_of_a_job_share_a_training(project):
-    asked = ("--set-resources", "train:gpu=4", "train:processes=4", "--set-threads", "train=8")
+    asked = ("--set-resources", "train:gpu=4", "train:processes=4", "--set-threads", "train=2")
     profile = ("--workflow-profile", "workflow/profiles/slurm")
     target = "results/train/ours/model.safetensors"
     said = project.snakemake(
         "--dry-run", "-p", "--forcerun", "train", *profile, *asked, "--until", "train", "--", target
     )
     (command,) = re.findall(r"ssus2mri train .*--run=ours .*", said)
-    assert "--threads=8 --processes=4" in command
+    assert "--threads=2 --processes=4" in command
     assert "gpu=4" in said
 
 
