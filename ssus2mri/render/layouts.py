@@ -3,9 +3,11 @@
 Source: TMI 2020, Tables II to V; the other tables have no counterpart there.
 """
 
+from dataclasses import replace
+
 from ssus2mri.evaluate.score import HEALTHY
 from ssus2mri.render.gather import Results, Score
-from ssus2mri.render.paper import opinions, patterns, stated
+from ssus2mri.render.paper import opinions, opinions_of_real_mr, patterns, stated
 from ssus2mri.render.score_tables import (
     COUNTED,
     Line,
@@ -68,7 +70,7 @@ def _deformation(results: Results) -> Table:
     lines = [line_of(results, "register", "", measure) for measure in (_DEFORMATION, _SIMILARITY)]
     rated, waiting = opinions(results)
     paper = stated(results, *(line.measure for line in lines))
-    return score_table(
+    table = score_table(
         results.runs,
         [*lines, *rated],
         {COUNTED: slices_and_volumes(lines[0].scores), **waiting, **paper},
@@ -79,6 +81,7 @@ def _deformation(results: Results) -> Table:
         " results/rate/study.html.",
         file="table2.csv",
     )
+    return replace(table, notes=[*table.notes, *opinions_of_real_mr(rated)])
 
 
 def _paired(results: Results) -> list[Table]:

@@ -1,9 +1,11 @@
 """What the paper has beside deformation and likeness: opinions, patterns and its own values."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ssus2mri.config.evaluate import OPINION
+from ssus2mri.evaluate.paper_tables import REAL
 from ssus2mri.render.gather import Results
 from ssus2mri.render.score_tables import (
     COUNTED,
@@ -35,6 +37,15 @@ def opinions(results: Results) -> tuple[list[Line], dict[str, dict[str, str]]]:
             waiting[line.measure.heading] = words
         waiting |= stated(results, Measure(f"{OPINION}{group}", line.measure.name, 2))
     return lines, waiting
+
+
+def opinions_of_real_mr(lines: Iterable[Line]) -> list[str]:
+    """Return a sentence for every group that rated real MR, the end of the scale for runs."""
+    return [
+        f"{line.measure.name}, of real MR: {line.measure.text(line.scores[REAL].mean)}."
+        for line in lines
+        if REAL in line.scores
+    ]
 
 
 def stated(results: Results, *measures: Measure) -> dict[str, dict[str, str]]:

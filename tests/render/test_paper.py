@@ -1,0 +1,57 @@
+"""Opinions, patterns and the paper's values on the page, beside our numbers."""
+
+from dataclasses import replace
+
+import phantom_render as phantom
+import pytest
+
+from ssus2mri.render.gather import Results, Score, gather
+from ssus2mri.render.layouts import score_tables
+
+PAPER = "the paper, on its own scans"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Results:
+    root = phantom.build(tmp_path_factory.mktemp("results"), size=16, each=2)
+    return gather(root, phantom.LABELS, phantom.VOLUMES)
+
+
+def table(results: Results, name: str):
+    return next(table for table in score_tables(results) if table.file == name)
+
+
+def row(content, heading: str) -> list[str]:
+    (found,) = [row for row in content.rows if row.cells[0].text == heading]
+    return [cell.text for cell in found.cells[1:]]
+
+
+def test_the_papers_values_stand_in_rows_of_their_own(results: Results):
+    content = table(results, "table2.csv")
+    assert row(content, f"Deformation ↓, {PAPER}") == ["0.46 ± 0.24", "0.78 ± 0.46", "–", "–"]
+    assert row(content, "MOS of expert ↑") == ["no ratings yet"] * 4
+    assert row(content, f"MOS of beginner ↑, {PAPER}") == ["4.08 ± 0.42", "2.75 ± 1.28", "–", "–"]
+    assert "table3.csv" not in [table.file for table in score_tables(results)]
+
+
+def test_opinions_are_shown_with_that_of_real_mr(results: Results):
+    scores = {"ours": Score(9, 3, 3.5, 0.5, 3.0, 4.0), "real": Score(9, 3, 4.25, 0.5, 4.0, 4.5)}
+    rated = replace(results, summary={**results.summary, ("rate", "expert", "all", "mos"): scores})
+    content = table(rated, "table2.csv")
+    assert row(content, "MOS of expert ↑") == ["3.50 ± 0.50", "–", "–", "–"]
+    assert row(content, "MOS of beginner ↑") == ["no ratings yet"] * 4
+    assert "MOS of expert, of real MR: 4.25." in content.notes
+
+
+def test_patterns_are_shown_with_those_at_the_cap(results: Results):
+    probed = {
+        ("probe", kind, "all", measure): {"ours": Score(12, 2, mean, 0.0)}
+        for kind in ("single", "multiple")
+        for measure, mean in (("psnr_db", 90.0), ("capped", 0.75))
+    }
+    content = table(replace(results, summary={**results.summary, **probed}), "table3.csv")
+    assert row(content, "PSNR, Multiple squares ↑ (dB)")[0] == "90.00 ± 0.00"
+    assert row(content, "Multiple squares, slices at the cap")[0] == "9"
+    assert row(content, f"PSNR, multiple squares ↑ (dB), {PAPER}")[:2] == [
+        *("99.37 ± 1.55", "34.63 ± 13.05")
+    ]
