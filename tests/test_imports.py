@@ -31,14 +31,15 @@ MAY_IMPORT = {
     "models": set(),
     "learn": {"models"},
     "infer": {"models", "learn", "evaluate"},
-    "evaluate": set(),
+    "segment": set(),
+    "evaluate": {"segment"},
     "render": {"evaluate"},
     "rate": {"evaluate", "render"},
 }
 # Libraries that only some packages may load: an image costs every import of its jobs.
 ONLY_IN = {
-    "torch": {"models", "learn", "infer", "pose"},
-    "safetensors": {"models", "learn", "pose"},
+    "torch": {"models", "learn", "infer", "pose", "segment"},
+    "safetensors": {"models", "learn", "pose", "segment"},
     "h5py": {"slices", "slice_file", "other_slices"},
     "matplotlib": {"render"},
     "jinja2": {"render", "rate"},

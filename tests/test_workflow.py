@@ -15,7 +15,7 @@ VOLUMES, SIMULATED, RUNS = 6, 5, 4
 
 REPORT = {"score": 1, "render": 1}
 SHOW = {"browse": 1, "illustrate": 1}
-EVALUATE = {"register": RUNS, "compare": RUNS, **REPORT}
+EVALUATE = {"register": RUNS, "compare": RUNS, "segment": RUNS, **REPORT}
 OPINIONS = {"rate": 1, "collect": 1}
 SYNTHESIZE = {"synthesize": RUNS, "probe": RUNS, **SHOW, **OPINIONS, **EVALUATE}
 TRAIN = {"train": RUNS, "explain": 1, **SYNTHESIZE}
@@ -25,7 +25,7 @@ VIEW = {"view": 2}
 CROP = {"crop": VOLUMES, **ALIGN}
 SIMULATE = {"template": 1, **VIEW, "simulate": SIMULATED, "crop": SIMULATED, **ALIGN}
 ONE_RUN = {
-    **dict.fromkeys(("train", "synthesize", "register", "compare", "probe"), 1),
+    **dict.fromkeys(("train", "synthesize", "register", "compare", "probe", "segment"), 1),
     **SHOW,
     **OPINIONS,
     **REPORT,
@@ -72,7 +72,7 @@ def test_whole_run_leaves_what_the_design_promises(project):
                 "pathology",
             )
         ),
-        *(f"{stage}/ours.csv" for stage in ("register", "compare", "probe")),
+        *(f"{stage}/ours.csv" for stage in ("register", "compare", "probe", "segment")),
         *(f"rate/{name}" for name in ("study.html", "key.csv", "mos.csv", "agreement.csv")),
         *(f"train/{run}/model.safetensors" for run in ("ours", "gan", "copy", "matched")),
         *(f"synthesize/{run}/us-5.nii.gz" for run in ("ours", "gan", "copy", "matched")),
@@ -138,6 +138,7 @@ SETTINGS = {
         "probe: {slices_per_volume: 4}",
         {"probe": RUNS, "explain": 1, "illustrate": 1, **REPORT},
     ),
+    "segment": ("segment: {atrium: {aside_mm: 6.0}}", {"segment": RUNS}),
     "rate": ("rate: {images: 60}", {**OPINIONS, **REPORT}),
     "score": ("score: {confidence: 0.9}", {"collect": 1, **REPORT}),
     "illustrate": ("illustrate: {figure8: [gan]}", {"illustrate": 1, "render": 1}),
@@ -166,7 +167,7 @@ CODE = {
     "prepare/match.py": MATCH,
     "deform.py": {
         **{"blend": 1, "match": 1, "synthesize": 1, "probe": 1},
-        **{**SHOW, **OPINIONS, **EVALUATE},
+        **{**SHOW, **OPINIONS, **EVALUATE, "segment": 1},
     },
     "models/generator.py": TRAIN,
     "methods.py": TRAIN,
@@ -176,6 +177,8 @@ CODE = {
     "infer/probe.py": {"probe": RUNS, **REPORT},
     "rate/showing.py": {**OPINIONS, **REPORT},
     "rate/opinion.py": {"collect": 1, **REPORT},
+    "segment/segment.py": {"segment": RUNS},
+    "evaluate/segment.py": {"segment": RUNS},
     "evaluate/register.py": {"register": RUNS, **REPORT},
     "evaluate/compare.py": {"compare": RUNS, **REPORT},
     "evaluate/position.py": {"compare": RUNS, **REPORT},

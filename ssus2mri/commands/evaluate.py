@@ -1,4 +1,4 @@
-"""Stages that measure a run's synthesis by other means than likeness: probe."""
+"""Stages that measure a run's synthesis by other means than likeness: probe, segment."""
 
 from pathlib import Path
 from typing import Annotated
@@ -41,4 +41,27 @@ def probe(
         synthesis=load_section(SynthesizeSettings, synthesis, "synthesize"),
         threads=threads,
         matched=Path(matched) if matched else None,
+    )
+
+
+@app.command()
+def segment(
+    synthetic: Annotated[list[Path], typer.Argument(help="Synthetic slice files of one run.")],
+    extracts: Annotated[
+        str, typer.Option(help="Slice files of the test ultrasound, separated by spaces.")
+    ],
+    out: Out,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Compare tissues and sizes of segmented synthetic MR with the truth: a row per measure."""
+    from ssus2mri.config.evaluate import SegmentSettings
+    from ssus2mri.evaluate.segment import run_segment
+
+    apart({"--out": out}, *synthetic, *extracts.split())
+
+    run_segment(
+        synthetic,
+        extracts=[Path(path) for path in extracts.split()],
+        out=out,
+        settings=load_section(SegmentSettings, settings, "segment"),
     )

@@ -64,6 +64,20 @@ class CompareSettings(Section):
     ffd: FfdSettings
 
 
+class AtriumSettings(Section):
+    """Section ``segment.atrium``: where the atria lie, from the middle of the deep grey matter."""
+
+    behind_mm: Interval = Field(description="behind it, mm")
+    above_mm: Interval = Field(description="above it, mm; negative: below")
+    aside_mm: float = Field(ge=0, description="least distance from the midline, mm")
+
+
+class SegmentSettings(Section):
+    """Section ``segment``."""
+
+    atrium: AtriumSettings
+
+
 class ProbeSettings(Section):
     """Section ``probe``: squares stamped into ultrasound."""
 

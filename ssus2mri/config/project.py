@@ -14,6 +14,7 @@ from ssus2mri.config.evaluate import (
     RegisterSettings,
     RenderSettings,
     ScoreSettings,
+    SegmentSettings,
 )
 from ssus2mri.config.learn import SynthesizeSettings, TrainSettings
 from ssus2mri.config.pathology import Pathology
@@ -69,6 +70,7 @@ class Project(Section):
     probe: ProbeSettings
     register_: RegisterSettings = Field(alias="register")
     compare: CompareSettings
+    segment: SegmentSettings
     rate: RateSettings
     score: ScoreSettings
     illustrate: IllustrateSettings

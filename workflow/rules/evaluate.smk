@@ -82,6 +82,31 @@ rule probe:
         " --matched={params.matched:q} &> {log}"
 
 
+rule segment:
+    """Compare tissues and sizes of a run's segmented synthesis with the truth: a row per measure."""
+    input:
+        synthetic=expand("results/synthesize/{{run}}/{volume}.h5", volume=TEST_US),
+        extracts=extracts("us", "test"),
+    output:
+        rows="results/segment/{run}.csv",
+    log:
+        "logs/segment/{run}.log",
+    benchmark:
+        "results/benchmark/segment/{run}.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=settings("segment"),
+        code=fingerprint("ssus2mri.evaluate.segment"),
+    shell:
+        "ssus2mri segment {input.synthetic} --extracts='{input.extracts}'"
+        " --out={output.rows} --settings={params.settings:q} &> {log}"
+
+
 rule score:
     """Derive the tables from the rows of all runs."""
     input:

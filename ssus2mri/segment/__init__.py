@@ -1,0 +1,1 @@
+"""The frozen segmenter: the tissues of an MR slice, so that every synthesis is judged alike."""

@@ -1,0 +1,119 @@
+"""Tissues and sizes of segmented syntheses against known truth."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from phantom_evaluate import CONFIG, header, store
+from phantom_segment import ByIntensity, coded
+
+from ssus2mri.config.base import load_section
+from ssus2mri.config.evaluate import SegmentSettings
+from ssus2mri.errors import InputError
+from ssus2mri.evaluate import segment as stage
+from ssus2mri.evaluate.segment import COLUMNS, dices, run_segment
+from ssus2mri.slices import Slices
+from ssus2mri.slicing import cut
+from ssus2mri.tissues import Tissue
+
+SIZE, SPACING = 40, 0.8  # the network's own grid: nothing is resampled
+SETTINGS = load_section(SegmentSettings, CONFIG, "segment")
+PLACES = [(0, index) for index in range(SIZE)]
+
+
+def brain(width=4):
+    labels = np.zeros((SIZE,) * 3, np.uint8)
+    labels[4:36, 2:38, 2:38] = Tissue.WHITE_MATTER
+    labels[18:22, 8:12, 16:24] = Tissue.DEEP_GREY
+    for left in (6, 30):
+        labels[18:22, 22:36, left : left + width] = Tissue.VENTRICLES
+    labels[20, 22:24, 6:8] = Tissue.CHOROID_PLEXUS  # a part of its ventricle
+    return labels
+
+
+def files(folder, shown, truth, **changes):
+    """Slice files of a synthesis that shows some labels, and of a scan whose labels are others."""
+    plane, index = np.array(PLACES).T
+
+    def of(labels, **header_changes):
+        classes = stage.class_of(labels)
+        return Slices(
+            header("scan", subject="s", spacing_mm=SPACING, size=SIZE, **header_changes),
+            cut(coded(classes), plane, index).astype(np.float16),
+            plane.astype(np.uint8),
+            index.astype(np.int16),
+            np.ones((SIZE, SIZE, SIZE), bool),
+        )
+
+    us = of(truth, modality="us", split="test", **changes)
+    us = replace(us, truth=us.image, labels=cut(truth, plane, index))
+    synthetic = store(folder / "synthesize", of(shown, run="ours", split="test", **changes))
+    return synthetic, store(folder / "extract", us)
+
+
+@pytest.fixture(autouse=True)
+def _by_intensity(monkeypatch):
+    monkeypatch.setattr(stage, "load_network", ByIntensity)
+
+
+def rows_of(folder, synthetic, us):
+    out = folder / "segment" / "ours.csv"
+    run_segment([synthetic], extracts=[us], out=out, settings=SETTINGS)
+    return pd.read_csv(out)
+
+
+def test_perfect_synthesis(tmp_path):
+    rows = rows_of(tmp_path, *files(tmp_path, brain(), brain()))
+
+    assert tuple(rows.columns) == COLUMNS
+    table = rows.set_index("measure")
+    assert table.loc["dice_mean", ["value", "truth", "ceiling"]].tolist() == [1, 1, 1]
+    assert table.loc["dice_ventricles", "value"] == 1
+    assert np.isnan(table.loc["dice_cortex", "value"])  # nobody has any
+    known = rows[rows["value"].notna()]
+    assert (known["value"] == known["truth"]).all()
+    assert table.loc["biparietal", "truth"] == pytest.approx(36 * SPACING)
+    assert table.loc["volume_deep_grey", "truth"] == pytest.approx(128 * SPACING**3 / 1000)
+    assert table.loc[["atrium", "volume_cortex", "dice_mean"], "unit"].fillna("").tolist() == [
+        *("mm", "ml", "")
+    ]
+
+
+def test_shrunk_ventricles_are_told_in_overlap_volume_and_width(tmp_path):
+    table = rows_of(tmp_path, *files(tmp_path, brain(2), brain(4))).set_index("measure")
+
+    assert table.loc["dice_ventricles", "value"] == pytest.approx(2 / 3)
+    assert table.loc["dice_ventricles", "ceiling"] == 1
+    volume = table.loc["volume_ventricles"]
+    assert volume["value"] == pytest.approx(volume["truth"] / 2)
+    assert table.loc["atrium", "truth"] - table.loc["atrium", "value"] == pytest.approx(1.6)
+
+
+def test_pathology_is_named(tmp_path):
+    rows = rows_of(tmp_path, *files(tmp_path, brain(), brain(), pathology="wide"))
+
+    assert set(rows["pathology"]) == {"wide"}
+
+
+def test_scan_without_true_labels_has_no_rows(tmp_path):
+    synthetic, us = files(tmp_path, brain(), brain())
+    store(tmp_path / "extract", replace(stage.read(us), labels=None))
+
+    assert rows_of(tmp_path, synthetic, us).empty
+
+
+def test_synthesis_without_its_ultrasound_is_refused(tmp_path):
+    synthetic, _ = files(tmp_path, brain(), brain())
+
+    with pytest.raises(InputError, match="scan"):
+        run_segment([synthetic], extracts=[], out=tmp_path / "o.csv", settings=SETTINGS)
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_mean_dice_counts_a_tissue_that_the_synthesis_lost():
+    truth = np.array([1, 1, 2, 2])
+
+    assert dices(np.array([1, 1, 0, 0]), truth)["dice_mean"] == 0.5
+    assert dices(truth * 0, truth)["dice_mean"] == 0
+    assert dices(truth, truth * 0)["dice_mean"] is None
