@@ -45,11 +45,11 @@ _MEASURES = {
     "table3": (
         Measure(
             *("PSNR ↑ (dB), single square", "probe", "psnr_db", "single", 2, ""),
-            "no data: probe was not run",
+            "no data: no square was stamped",
         ),
         Measure(
             *("PSNR ↑ (dB), multiple squares", "probe", "psnr_db", "multiple", 2, "psnr_db"),
-            "no data: probe was not run",
+            "no data: no square was stamped",
         ),
     ),
     "table4": (

@@ -104,9 +104,9 @@ def test_table_3_counts_slices_at_the_cap(tmp_path):
     assert row(table, name)["Ours"] == "100.00 ± 0.00"
     assert row(table, name, "slices at the cap")["Ours"] == "3"
     assert row(table, name, PAPER)["GAN (gan)"] == "34.63 ± 13.05"
-    assert row(table, name)["GAN (gan)"] == "no data: probe was not run"
+    assert row(table, name)["GAN (gan)"] == "no data: no square was stamped"
     empty = scored(tmp_path / "without")["table3"]
-    assert set(row(empty, name).values()) == {"no data: probe was not run"}
+    assert set(row(empty, name).values()) == {"no data: no square was stamped"}
 
 
 def test_tables_4_and_5_say_what_is_missing(tmp_path):
