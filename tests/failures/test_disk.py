@@ -26,8 +26,11 @@ def mounts() -> bool:
 def commands(undisturbed: Smallest) -> dict[str, str]:
     """The command of one job of each stage, without its log."""
     said = undisturbed.snakemake("--dry-run", "--printshellcmds", "--forceall")
-    found = re.findall(r"^ +(ssus2mri (\w+) .*?)(?: &> \S+)?$", said, re.MULTILINE)
-    return {stage: command for command, stage in reversed(found)}
+    line = r"^(?: +|Shell command: )(ssus2mri (\w+) .*?)(?: &> \S+)?$"
+    found = re.findall(line, said, re.MULTILINE)
+    commands = {stage: command for command, stage in reversed(found)}
+    assert {"crop", "train", "score"} <= set(commands), said
+    return commands
 
 
 def bash(project: Smallest, program: str, folder: str, command: str, *before: str):

@@ -12,7 +12,7 @@ from pathlib import Path
 from phantom_project import Project
 
 WEIRD = "weird 'a' \"b\" $HOME %s äß"
-NOBODY = {"HOME": "/nonexistent", "LC_ALL": "tr_TR.UTF-8"}
+NOBODY = {"HOME": "/dev/null/nobody", "LC_ALL": "tr_TR.UTF-8"}  # a home that nobody can make
 IMAGE = f"data/{WEIRD}.nii.gz"
 MANIFEST = f"""\
 volume,subject,modality,image,ga_weeks,split
@@ -126,8 +126,9 @@ def turkish(folder: Path) -> dict[str, str]:
 
 def whole_run(folder: Path) -> Smallest:
     """Run the project without home, display and network, with odd letters in its paths."""
-    project = Smallest(folder / WEIRD, **NOBODY, **turkish(folder))
+    cache = {"XDG_CACHE_HOME": str(folder / "cache")}  # Snakemake insists on one
+    project = Smallest(folder / WEIRD, **NOBODY, **turkish(folder), **cache)
     project.before = offline()
-    project.unset = ("DISPLAY", "WAYLAND_DISPLAY", "XDG_CACHE_HOME", "MPLCONFIGDIR")
+    project.unset = ("DISPLAY", "WAYLAND_DISPLAY", "MPLCONFIGDIR")
     project.snakemake()
     return project
