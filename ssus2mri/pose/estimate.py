@@ -16,7 +16,7 @@ _NEAR_DEG = 20.0  # estimates nearer than this agree
 _TILTS_DEG = 12.0  # how far the copies of the fine network are turned
 _COARSE_PASSES, _FINE_PASSES = 2, 2
 _CANDIDATES = 4  # poses that the fine network tries
-_AGREEMENT = 2.0  # of the share of agreeing copies, against the log of the spread
+_AGREEMENT = 1.0  # of the share of agreeing copies, against the log of the spread
 
 
 @dataclass(frozen=True)
