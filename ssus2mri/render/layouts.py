@@ -25,10 +25,16 @@ _PAIR_SSIM = Measure("ssim_registered", "SSIM", 4)
 _SSIM = Measure("ssim", "SSIM", 3)
 _PSNR = Measure("psnr", "PSNR", 1, unit="dB")
 _MAE = Measure("mae", "Mean absolute error", 3, more_is_better=False)
-_INDEX = Measure("index_right", "Slice index accuracy", 2)
-_ERROR = Measure("index_error", "Error of the slice index", 1, more_is_better=False, unit="slices")
-_ERROR_MM = Measure(
-    "index_error_mm", "Error of the slice index", 1, more_is_better=False, unit="mm"
+_NO_POSITION = "no data: predicts no position"
+_INDEX = Measure("index_right", "Slice index accuracy", 2, missing=_NO_POSITION)
+_ERROR, _ERROR_MM = (
+    Measure(
+        *(column, "Error of the slice index", 1),
+        more_is_better=False,
+        unit=unit,
+        missing=_NO_POSITION,
+    )
+    for column, unit in (("index_error", "slices"), ("index_error_mm", "mm"))
 )
 # Axial and coronal slices have no other side: both measures of the accuracy are equal there.
 _BY_PLANE = (

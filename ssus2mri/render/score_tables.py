@@ -17,7 +17,10 @@ _REFERENCE_WINS = (
 
 @dataclass(frozen=True)
 class Measure:
-    """How a measure is shown: its column in the tables of `score`, name, decimals and direction."""
+    """How a measure is shown: its column in the tables of `score`, name, decimals and direction.
+
+    ``missing`` says in a cell why there is no number.
+    """
 
     column: str
     name: str
@@ -25,6 +28,7 @@ class Measure:
     more_is_better: bool = True
     unit: str = ""
     percent: bool = False
+    missing: str = "no data: no slice measured"
 
     @property
     def heading(self) -> str:
@@ -126,7 +130,7 @@ def _cell(line: Line, run: str, *, best: bool) -> Cell:
     """Format mean and standard deviation, and below them the interval."""
     measure, score = line.measure, line.scores.get(run, Score())
     if math.isnan(score.mean):
-        return Cell("–")
+        return Cell(measure.missing)
     spread = "" if math.isnan(score.std) else f" ± {measure.text(score.std)}"
     interval = ""
     if not math.isnan(score.low):

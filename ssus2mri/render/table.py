@@ -82,7 +82,7 @@ def _turned(table: Table) -> Table:
 
 def _short(cells: list[Cell]) -> bool:
     """Whether cells need no more width than numbers, so that they need no line break."""
-    return all(len(cell.text) <= 16 for cell in cells)
+    return all(len(cell.text) <= 16 or cell.text.startswith("no data") for cell in cells)
 
 
 def run_columns(runs: Iterable[Run]) -> list[Column]:
