@@ -59,7 +59,12 @@ def main() -> None:
         path = f"{arguments.out}_controlled.csv"
         table.to_csv(path, index=False, float_format="%.4g", lineterminator="\n")
     print(table.groupby("synthesis", sort=False).mean(numeric_only=True).round(2).to_string())
-    print(correlations(table, "anatomy", unit="subject").to_string(index=False))
+    like_mr = table[(table["kind"] == "anatomy") | (table["synthesis"] == "truth")]
+    print("the truth and other anatomies in the look of MR, with `anatomy`")
+    print(correlations(like_mr, "anatomy", unit="subject").to_string(index=False))
+    for truth in ("dice_segmented", "ssim"):
+        print(f"all, with `{truth}`")
+        print(correlations(table, truth, unit="subject").to_string(index=False))
 
 
 def measured(test: Subject, training: list[Subject], folder: Path) -> list[dict[str, object]]:
@@ -99,7 +104,7 @@ def measured(test: Subject, training: list[Subject], folder: Path) -> list[dict[
             {
                 "synthesis": name,
                 "subject": test.slices.header.subject,
-                "kind": "look" if name in LOOKS else "anatomy" if name != "copy" else "reference",
+                "kind": kind(name),
                 "anatomy": anatomy(test, classes),
                 **likeness[["ssim", "ssim_brain", "ms_ssim", "nmi", "psnr", "mae"]].to_dict(),
                 **deformation[["deformation", "similarity_before", "similarity_after"]].to_dict(),
@@ -110,6 +115,13 @@ def measured(test: Subject, training: list[Subject], folder: Path) -> list[dict[
             }
         )
     return rows
+
+
+def kind(name: str) -> str:
+    """Return what a synthesis gets wrong: the look, the anatomy, or (a mixture, the scan) both."""
+    if name in LOOKS:
+        return "look"
+    return "both" if name in ("half_atlas", "copy") else "anatomy"
 
 
 def syntheses(
