@@ -8,4 +8,14 @@ to left (so index order ``[z, y, x]``), ``N`` batch, ``C`` channels, ``S`` slice
 columns. World coordinates are ITK's: LPS, in mm.
 """
 
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Load `predict` and `Prediction` when they are asked for: importing the package is cheap."""
+    if name in ("predict", "Prediction"):
+        return getattr(import_module("ssus2mri.prediction.predict"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,9 +19,9 @@ from typing import Annotated
 import typer
 
 from ssus2mri import __version__
-from ssus2mri.commands import evaluate, pages, rate, runs, scans
+from ssus2mri.commands import evaluate, pages, predict, rate, runs, scans
 from ssus2mri.commands.options import DEFAULT, require_steady
-from ssus2mri.errors import InputError
+from ssus2mri.errors import InputError, RefusalError
 
 # As torch says it of a processor and of a GPU, and SimpleITK of an image.
 _SHORT_OF_MEMORY = re.compile(
@@ -129,6 +129,7 @@ def why(context: typer.Context) -> None:
         typer.echo(line)
 
 
+app.add_typer(predict.app)
 app.add_typer(scans.app)
 app.add_typer(runs.app)
 app.add_typer(evaluate.app)
@@ -137,13 +138,18 @@ app.add_typer(rate.app, name="rate")
 
 
 def main() -> None:
-    """Run the command; turn the user's mistakes into one message and exit code 1."""
+    """Run the command; the user's mistakes become one message and exit code 1, refusals 3."""
     debug = "--debug" in sys.argv[1:]
     try:
         try:
             app()
         finally:  # an input that changed is the cause of whatever else failed
             require_steady()
+    except RefusalError as error:
+        if debug:
+            raise
+        print(f"ssus2mri: {error}", file=sys.stderr)
+        sys.exit(3)
     except InputError as error:
         if debug:
             raise

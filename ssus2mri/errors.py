@@ -24,3 +24,22 @@ class InputError(ValueError):
         error = cls.__new__(cls)
         ValueError.__init__(error, "\n".join(messages))
         return error
+
+
+class RefusalError(InputError):
+    """A scan that could be read and is not to be predicted: exit code 3."""
+
+    def __init__(self, *reasons: str, scan: str = "the scan") -> None:
+        """Compose the message.
+
+        Args:
+            reasons: each what was found, such as "no head in it".
+            scan: its name or file.
+        """
+        self.reasons = reasons
+        super().__init__(
+            scan,
+            expected="an ultrasound of a fetal head",
+            found="; ".join(reasons),
+            do="Look at it; --force predicts all the same and marks every output.",
+        )

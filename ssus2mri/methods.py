@@ -5,7 +5,15 @@ from typing import Literal
 
 Role = Literal["trained", "reference", "upper_bound"]
 MethodName = Literal[
-    "synthesis", "autoencoder", "cyclegan", "cut", "paired", "copy", "atlas", "matched"
+    "synthesis",
+    "autoencoder",
+    "cyclegan",
+    "cut",
+    "paired",
+    "simulated",
+    "copy",
+    "atlas",
+    "matched",
 ]
 
 
@@ -20,6 +28,7 @@ class Method:
             true MR, which only simulated scans have: not a competitor, but how near the trained
             runs could come at best.
         needs_truth: whether it is trained on the true MR of the ultrasound slices.
+        needs_labels: whether it is trained on their tissues as well.
         shown_match: whether its model is shown MR matched to the ultrasound, not the ultrasound.
         gaussian: whether its first weights are Gaussian with ``network.resnet.initial_std``.
     """
@@ -27,6 +36,7 @@ class Method:
     terms: tuple[str, ...]
     role: Role
     needs_truth: bool = False
+    needs_labels: bool = False
     shown_match: bool = False
     gaussian: bool = False
 
@@ -44,6 +54,12 @@ METHODS: dict[MethodName, Method] = {
     "cyclegan": Method(("app", "back_app", "cycle", "identity"), role="trained", gaussian=True),
     "cut": Method(("app", "nce", "nce_identity"), role="trained", gaussian=True),
     "paired": Method(("truth",), role="upper_bound", needs_truth=True),
+    "simulated": Method(
+        ("truth", "ssim", "tissue", "spread"),
+        role="upper_bound",
+        needs_truth=True,
+        needs_labels=True,
+    ),
     "copy": Method((), role="reference"),
     "atlas": Method((), role="reference"),
     "matched": Method((), role="reference", shown_match=True),

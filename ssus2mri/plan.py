@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ssus2mri import manifest, provenance
+from ssus2mri import manifest, provenance, weights
 from ssus2mri.config import project
 from ssus2mri.config.prepare import AtlasSettings
 from ssus2mri.config.project import Project
@@ -292,6 +292,7 @@ def training_content(
     rows = [row for row in table.rows.values() if row.split != "test"]
     return {
         f"train, run {run}": own,
+        "start": weights.file_digest(weights.start_file(own["start"])),
         **{section: getattr(settings, section).model_dump() for section in sections},
         "manifest": {row.volume: row.model_dump() for row in rows},
         "order": [row.volume for row in rows],

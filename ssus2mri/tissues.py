@@ -50,5 +50,15 @@ INTRACRANIAL = (
 )
 """Tissues inside the skull, which a brain-extracted MR shows."""
 
+SHOWN = (
+    Tissue.BACKGROUND,
+    *INTRACRANIAL,
+    Tissue.SKULL,
+)
+"""Tissues that a network tells apart, in the order of its channels.
+
+Sutures count as skull, all else as background.
+"""
+
 HEAD = (*INTRACRANIAL, Tissue.SKULL, Tissue.SUTURE)
 """Tissues inside the outer border of the skull: the head of an ultrasound."""

@@ -19,6 +19,7 @@ COMMANDS = (
     "propose",
     "why",
     "dry_run",
+    "sources",
     "__main__",
 )  # tie everything together
 
@@ -35,10 +36,11 @@ MAY_IMPORT = {
     "evaluate": {"segment"},
     "render": {"evaluate"},
     "rate": {"evaluate", "render"},
+    "prediction": {"simulate", "pose", "prepare", "models", "learn", "infer", "render"},
 }
 # Libraries that only some packages may load: an image costs every import of its jobs.
 ONLY_IN = {
-    "torch": {"models", "learn", "infer", "pose", "segment"},
+    "torch": {"models", "learn", "infer", "pose", "segment", "prediction"},
     "safetensors": {"models", "learn", "pose", "segment"},
     "h5py": {"slices", "slice_file", "other_slices"},
     "matplotlib": {"render"},

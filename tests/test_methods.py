@@ -33,7 +33,8 @@ def test_methods_that_learn_have_a_generator_and_an_objective():
 
 
 def test_traits_of_single_methods():
-    assert names(needs_truth=True) == names(role="upper_bound") == {"paired"}
+    assert names(needs_truth=True) == names(role="upper_bound") == {"paired", "simulated"}
+    assert names(needs_labels=True) == {"simulated"}
     assert names(shown_match=True) == {"matched"}
     assert names(gaussian=True) == {"cyclegan", "cut"}
     assert ROLES[LOWER_BOUND] == "reference"

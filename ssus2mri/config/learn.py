@@ -96,6 +96,9 @@ class WeightSettings(Section):
     nce: float = Field(ge=0, description="contrast of patches, US and synthetic MR")
     nce_identity: float = Field(ge=0, description="contrast of patches, MR and itself translated")
     truth: float = Field(ge=0, description="L1 of synthetic and true MR")
+    ssim: float = Field(ge=0, description="1 - SSIM of synthetic and true MR")
+    tissue: float = Field(ge=0, description="cross-entropy and overlap of the tissues")
+    spread: float = Field(ge=0, description="likelihood of the error of the synthetic MR")
 
 
 class AugmentSettings(Section):
@@ -132,6 +135,9 @@ class TrainSettings(Section):
     label: str = Field(description="the run's name in tables and figures")
     method: MethodName = Field(
         description="what is trained; copy, atlas and matched have nothing to learn"
+    )
+    start: str = Field(
+        min_length=1, description="weights to start from: `none`, `shipped`, or model.safetensors"
     )
     seed: int = Field(ge=0, description="of the initial weights and of the batches")
     network: NetworkSettings

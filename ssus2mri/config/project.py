@@ -18,6 +18,7 @@ from ssus2mri.config.evaluate import (
 )
 from ssus2mri.config.learn import SynthesizeSettings, TrainSettings
 from ssus2mri.config.pathology import Pathology
+from ssus2mri.config.predict import PredictSettings
 from ssus2mri.config.prepare import (
     AlignSettings,
     AtlasSettings,
@@ -68,6 +69,7 @@ class Project(Section):
     enabled_runs: list[str] = Field(min_length=1, description="runs to train and compare")
     synthesize: SynthesizeSettings
     probe: ProbeSettings
+    predict: PredictSettings
     register_: RegisterSettings = Field(alias="register")
     compare: CompareSettings
     segment: SegmentSettings

@@ -67,8 +67,8 @@ def optimize_for_inference(network: nn.Module, device: torch.device, *, bfloat16
         for decoder in decoders:
             decoder.roi = roi
         images = us.to(dtype=dtype, memory_format=torch.channels_last)
-        mr, position = optimized(images, plane, index, ga_weeks)
-        return Synthesis(mr.float(), position)
+        synthesis: Synthesis = optimized(images, plane, index, ga_weeks)
+        return synthesis._replace(mr=synthesis.mr.float())
 
     return infer
 

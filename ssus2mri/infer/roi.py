@@ -122,7 +122,7 @@ class RoiDecoder(nn.Module):
             output = read[number + 1]
             skip = _view(features[LEVELS - number], output)
             value = _concatenated(_view(block, output, frame), skip)
-        mr = self.decoder.output(self.decoder.blocks[LEVELS](value).float())
+        mr = self.decoder.shown(self.decoder.blocks[LEVELS](value))
         canvas = mr.new_zeros(len(mr), mr.shape[1], *image.shape[2:])
         _paste(_crop(mr, self.roi, read[LEVELS + 1]), canvas, self.roi)
         return canvas

@@ -54,10 +54,10 @@ def synthesize(
         for rows in torch.arange(len(heads)).split(batch_size):
             roi, rows = bounding_roi(heads[rows]), rows.to(device)
             place = scan.plane[rows], scan.index[rows], scan.ga_weeks[rows]
-            mr, position = infer(scan.images(rows, neighbours), *place, roi)
-            images.append(mr[:, 0])
-            if position is not None:
-                positions.append(position)
+            synthesis = infer(scan.images(rows, neighbours), *place, roi)
+            images.append(synthesis.mr[:, 0])
+            if synthesis.position is not None:
+                positions.append(synthesis.position)
     image = torch.cat(images).clamp(0, 1).cpu().numpy() * us.head
     return Slices(
         header=replace(us.header, modality="mr", run=run, low=0.0, high=1.0),

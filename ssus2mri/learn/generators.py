@@ -13,6 +13,7 @@ from ssus2mri.learn.data.dataset import Pool
 from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
 from ssus2mri.models.generator import Generator, Shape
 from ssus2mri.models.resnet import ResnetGenerator
+from ssus2mri.tissues import SHOWN
 
 
 def make_generator(settings: TrainSettings) -> nn.Module:
@@ -96,6 +97,7 @@ def _generator(settings: TrainSettings) -> Generator:
         reconstruct="lat" in terms,
         encode_back=needs_back(terms),
         infer_back=needs_us_back(terms),
+        tissues=len(SHOWN) if settings.traits.needs_labels else 0,
     )
 
 
@@ -115,6 +117,7 @@ def _shape(network: NetworkSettings) -> Shape:
 _GENERATORS: dict[str, Callable[[TrainSettings], nn.Module]] = {
     "synthesis": _generator,
     "paired": _generator,
+    "simulated": _generator,
     "autoencoder": _autoencoder,
     "cyclegan": _resnet,
     "cut": _resnet,

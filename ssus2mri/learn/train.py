@@ -30,8 +30,10 @@ from ssus2mri.learn.loop import Loop, Request
 from ssus2mri.learn.model_file import LAST, write_model
 from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.learn.progress import Progress
+from ssus2mri.learn.start import start_from
 from ssus2mri.learn.summary import Trained, facts, losses_csv
 from ssus2mri.learn.tensorboard import TensorBoard
+from ssus2mri.weights import file_digest, start_file
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ def run_train(
     data = load(
         extracts,
         truth=settings.traits.needs_truth,
+        labels=settings.traits.needs_labels,
         matched=matched if settings.learns_from_match else None,
     )
     if settings.traits.learns:
@@ -78,7 +81,11 @@ def run_train(
         with _signals() as received:  # before processes join: none may miss a signal later
             world = join(device, settings.batch_size)
             try:
-                loop = Loop(make_objective(settings), data, settings, world)
+                objective = make_objective(settings)
+                start = start_file(settings.start)
+                if start is not None:
+                    start_from(objective.generator, start)
+                loop = Loop(objective, data, settings, world)
                 _train(loop, received, run=run, out=out, checkpoints=checkpoints)
             finally:
                 leave()
@@ -144,13 +151,15 @@ def _train(loop: Loop, received: list[int], *, run: str, out: Path, checkpoints:
 
 
 def _require_truth(data: Data, settings: TrainSettings, run: str) -> None:
-    """Refuse a method that learns from the truth if a volume has none."""
+    """Refuse a method that learns from the truth, or from labels, if a volume has none."""
+    needed = {"truth": settings.traits.needs_truth, "labels": settings.traits.needs_labels}
     for split, pool in (("train", data.us), ("val", data.val_us)):
-        if settings.traits.needs_truth and len(pool) and pool.truth is None:
+        lacking = [name for name in needed if needed[name] and getattr(pool, name) is None]
+        if len(pool) and lacking:
             raise InputError(
                 f"run {run}, method {settings.method}",
                 expected="ultrasound slices whose true MR is known",
-                found=f"volumes of split {split} without `truth`",
+                found=f"volumes of split {split} without `{lacking[0]}`",
                 do="Train it on simulated volumes only, or leave it out of `enabled_runs`.",
             )
 
@@ -159,12 +168,15 @@ def _identity(settings: TrainSettings, data: Data) -> str:
     """Hash what must stay the same when a training is resumed; label and machine may change."""
     content = hashlib.sha256()
     for pool in (data.us, data.mr, data.val_us, data.val_mr):
-        for images in (pool.image, pool.truth, pool.matched):
+        for images in (pool.image, pool.truth, pool.matched, pool.labels):
             if images is not None:
                 content.update(str(list(images.shape)).encode())
                 content.update(images.contiguous().numpy().data)
     code = provenance.fingerprint("ssus2mri.learn.train")
-    return provenance.digest([settings.training_inputs(), data.subjects, content.hexdigest(), code])
+    start = file_digest(start_file(settings.start))
+    return provenance.digest(
+        [settings.training_inputs(), start, data.subjects, content.hexdigest(), code]
+    )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -35,12 +36,15 @@ class Shape:
 class Synthesis(NamedTuple):
     """The output of every model for a batch of slices.
 
-    ``mr (N, 1, H, W)``; ``position (N, 2)``, plane and index scaled by `locator.scale`, or None if
-    the model does not predict them.
+    ``mr (N, 1, H, W)``; ``position (N, 2)``, plane and index scaled by `locator.scale`; ``tissue
+    (N, K, H, W)``, logits of `tissues.SHOWN`; ``log_spread (N, 1, H, W)``, log of the expected
+    absolute error of ``mr``. What the model does not predict is None.
     """
 
     mr: Tensor
     position: Tensor | None
+    tissue: Tensor | None = None
+    log_spread: Tensor | None = None
 
 
 class Encoder(nn.Module):
@@ -156,15 +160,22 @@ class Decoder(nn.Module):
             value = join(self.blocks[level - 1](value), features[LEVELS - level])
         if last <= LEVELS:
             return value
+        return self.shown(self.blocks[-1](value))
+
+    def shown(self, value: Tensor) -> Tensor:
+        """Turn the last features into an image; what follows its channel stays as it is."""
         # Images are always float32: bfloat16 has only 8 bits for grey levels.
-        return self.output(self.blocks[-1](value).float())
+        image, details = value[:, :1].float(), value[:, 1:].float()
+        return torch.cat([self.output(image), details], dim=1)
 
 
 @dataclass(frozen=True)
 class Forward:
-    """Output of the forward path; US (reconstructed) and position only if requested."""
+    """Output of the forward path; what was not requested is None; see `Synthesis`."""
 
     mr: Tensor
+    tissue: Tensor | None
+    log_spread: Tensor | None
     us: Tensor | None
     latent: Tensor
     position: Tensor | None
@@ -185,6 +196,8 @@ class Generator(nn.Module):
         reconstruct: whether a loss needs all of decoder B; the attention needs its start.
         encode_back: whether encoder D is needed, from synthetic MR back to a latent.
         infer_back: whether decoder E is needed, from that latent to US.
+        tissues: number of tissues that decoder C tells apart, beside an MR and the log of its
+            spread; 0: it gives the MR only.
     """
 
     def __init__(
@@ -198,6 +211,7 @@ class Generator(nn.Module):
         reconstruct: bool,
         encode_back: bool,
         infer_back: bool,
+        tissues: int = 0,
     ) -> None:
         super().__init__()
         self.channels = 1 + 2 * neighbours
@@ -209,7 +223,8 @@ class Generator(nn.Module):
             self.decoder_b = Decoder(self.channels, 1, shape)
         elif attention_level:
             self.decoder_b = Decoder(self.channels, 1, shape).keep_before(self.level)
-        self.decoder_c = Decoder(self.channels, 1, shape)
+        self.tissues = tissues
+        self.decoder_c = Decoder(self.channels, 1 + (tissues + 1 if tissues else 0), shape)
         self.attention = CrossModalAttention(width, attention_channels) if attention_level else None
         self.locator = (
             Locator(shape.encoder_channels, locator_channels, activation=shape.activation)
@@ -238,9 +253,16 @@ class Generator(nn.Module):
                 mr = self.attention(guide, mr)
             if reconstruct:
                 us_output = self.decoder_b.finish(guide, features, self.level)
-        mr = self.decoder_c.finish(mr, features, self.level)
+        output = self.decoder_c.finish(mr, features, self.level)
         position = self.locator(features[-1]) if self.locator is not None else None
-        return Forward(mr=mr, us=us_output, latent=features[-1], position=position)
+        return Forward(
+            mr=output[:, :1],
+            tissue=output[:, 1:-1] if self.tissues else None,
+            log_spread=output[:, -1:] if self.tissues else None,
+            us=us_output,
+            latent=features[-1],
+            position=position,
+        )
 
     def infer_back(self, mr: Tensor) -> tuple[Tensor | None, Tensor]:
         """Run the backward path.
@@ -273,4 +295,4 @@ class Generator(nn.Module):
             See `Synthesis`.
         """
         forward = self.translate(us, reconstruct=False)
-        return Synthesis(forward.mr, forward.position)
+        return Synthesis(forward.mr, forward.position, forward.tissue, forward.log_spread)

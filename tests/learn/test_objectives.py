@@ -36,8 +36,10 @@ FORMULAS = {  # terms of the run; those of them with a discriminator
     "cyclegan": (["app", "back_app", "cycle", "identity"], ["app", "back_app"]),
     "cut": (["app", "nce", "nce_identity"], ["app"]),
     "paired": (["truth"], []),
+    "simulated": (["truth", "ssim", "tissue", "spread"], []),
 }
 FORMULAS |= {"no_att": FORMULAS["ours"], "ours_3d_i": FORMULAS["ours"]}
+FORMULAS |= {"ours_adapted": FORMULAS["ours"]}
 FORMULAS |= {"ours_3d_iii": FORMULAS["ours_3d_ii"]}
 
 

@@ -49,7 +49,8 @@ def batch(size: int = SIZE, *, channels: int = 1, count: int = 2, seed: int = 0)
         torch.rand(count, number, size, size, generator=random) for number in (channels, 1, 1, 1)
     )
     number = torch.arange(count)
-    return Batch(us, mr, number % 3, 30 + number, truth=truth, matched=matched, seed=seed)
+    labels = torch.randint(22, (count, size, size), generator=random).to(torch.uint8)
+    return Batch(us, mr, number % 3, 30 + number, truth, matched, seed=seed, labels=labels)
 
 
 def some_slices(

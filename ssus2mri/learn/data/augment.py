@@ -13,7 +13,14 @@ DRAWS = 6
 """Random numbers that the changes of a slice need."""
 
 
-def move(images: Tensor, plane: Tensor, draws: Tensor, settings: AugmentSettings) -> Tensor:
+def move(
+    images: Tensor,
+    plane: Tensor,
+    draws: Tensor,
+    settings: AugmentSettings,
+    *,
+    nearest: bool = False,
+) -> Tensor:
     """Mirror, rotate, scale and shift slices, each by its own random numbers.
 
     Left and right are the columns of axial and coronal slices; a sagittal slice is never mirrored.
@@ -24,6 +31,7 @@ def move(images: Tensor, plane: Tensor, draws: Tensor, settings: AugmentSettings
         plane: ``(N,)``, index into `slices.PLANES`.
         draws: ``(N, DRAWS)`` in [0, 1).
         settings: the largest changes.
+        nearest: whether each pixel takes the nearest one: labels.
 
     Returns:
         ``(N, C, H, W)``, linear interpolation, 0 beyond the border.
@@ -37,7 +45,8 @@ def move(images: Tensor, plane: Tensor, draws: Tensor, settings: AugmentSettings
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
     rows = torch.stack([sign * cos, -sign * sin, shift[:, 0], sin, cos, shift[:, 1]], dim=1)
     grid = F.affine_grid(rows.view(-1, 2, 3), list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False)
+    mode = "nearest" if nearest else "bilinear"
+    return F.grid_sample(images, grid, mode=mode, align_corners=False)
 
 
 def brighten(images: Tensor, draws: Tensor, settings: AugmentSettings) -> Tensor:

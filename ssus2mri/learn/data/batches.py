@@ -19,8 +19,9 @@ class Batch:
     ``us (N, 1 + 2 neighbours, H, W)`` float32 in [0, 1], the slice itself in the middle; ``mr (N,
     1, H, W)`` of other subjects; ``plane (N,)`` and ``index (N,)`` int64 of the US slices; ``truth
     (N, 1, H, W)`` the true MR of the US slices, only where the method needs it; ``matched (N, 1, H,
-    W)`` training MR deformed onto their heads, only where a term needs it. ``seed`` of the step is
-    for random choices inside an objective: the same whether or not training was resumed.
+    W)`` training MR deformed onto their heads, only where a term needs it; ``labels (N, H, W)``
+    uint8 `Tissue`, only where the method needs it. ``seed`` of the step is for random choices
+    inside an objective: the same whether or not training was resumed.
     """
 
     us: Tensor
@@ -30,6 +31,7 @@ class Batch:
     truth: Tensor | None
     matched: Tensor | None
     seed: int
+    labels: Tensor | None = None
 
     @property
     def slice(self) -> Tensor:
@@ -142,6 +144,11 @@ class Batches:
             mr=move(batch.mr, mr_plane, mr_draws, settings),
             truth=images.get("truth"),
             matched=images.get("matched"),
+            labels=None
+            if batch.labels is None
+            else move(batch.labels[:, None].float(), batch.plane, us_draws, settings, nearest=True)[
+                :, 0
+            ],
             seed=int(draws.seeds[step]),
         )
 
@@ -158,7 +165,7 @@ class Batches:
             The batch, on the device, with seed 0.
         """
         neighbours = self.settings.network.neighbours
-        truth, matched = us.truth if self.truth else None, us.matched
+        truth, matched, labels = us.truth if self.truth else None, us.matched, us.labels
         return Batch(
             us=self._copy(us.stored(us_rows.to(us.image.device), neighbours)).float(),
             mr=self._copy(mr.stored(mr_rows.to(mr.image.device))).float(),
@@ -166,6 +173,7 @@ class Batches:
             index=self._take(us.index, us_rows).long(),
             truth=None if truth is None else self._take(truth, us_rows)[:, None].float(),
             matched=None if matched is None else self._take(matched, us_rows)[:, None].float(),
+            labels=None if labels is None else self._take(labels, us_rows),
             seed=0,
         )
 

@@ -26,7 +26,8 @@ class Pool:
     ``index (S,)`` int16 in atlas space; ``ga_weeks (S,)`` float32; ``beside (S, 2)`` int64, the
     rows of the slice before and after in the same volume and plane, its own where there is none.
     Where requested, ``head (S, H, W)`` bool, ``truth (S, H, W)`` float16, the MR of the same
-    anatomy, and ``matched (S, H, W)`` float16, training MR deformed onto the same head.
+    anatomy, ``matched (S, H, W)`` float16, training MR deformed onto the same head, and ``labels
+    (S, H, W)`` uint8 `Tissue`.
     """
 
     image: Tensor
@@ -37,6 +38,7 @@ class Pool:
     head: Tensor | None = None
     truth: Tensor | None = None
     matched: Tensor | None = None
+    labels: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.image)
@@ -92,6 +94,7 @@ def pool(
     *,
     head: bool = False,
     truth: bool = False,
+    labels: bool = False,
     matched: Path | None = None,
 ) -> Pool:
     """Put the slices of volumes into one set of tensors, volume by volume.
@@ -103,6 +106,7 @@ def pool(
         count: slices of all volumes together; None: they are kept and counted first.
         head: whether to keep the masks too.
         truth: whether to keep the truth too, if all volumes have one.
+        labels: whether to keep the labels too, if all volumes have them.
         matched: folder of MR that `match` wrote, to keep that too; None: not needed.
 
     Returns:
@@ -115,13 +119,14 @@ def pool(
         volumes = list(volumes)
         count = sum(len(volume) for volume in volumes)
     wanted = ["image", "plane", "index", "ga_weeks", "beside"]
-    wanted += ["head"] * head + ["truth"] * truth + ["matched"] * (matched is not None)
+    wanted += ["head"] * head + ["truth"] * truth + ["labels"] * labels
+    wanted += ["matched"] * (matched is not None)
     tensors: dict[str, Tensor] = {}
     row = 0
     for volume in volumes:
         for name in list(wanted):
             part = _part(name, volume, matched)
-            if part is None:  # a volume without truth: none has any then
+            if part is None:  # a volume without truth or labels: none has any then
                 wanted.remove(name)
                 tensors.pop(name, None)
                 continue
@@ -157,7 +162,13 @@ def _beside(volume: Slices) -> NDArray[np.int64]:
     return np.array(neighbours, np.int64)
 
 
-def load(extracts: Iterable[Path], *, truth: bool = False, matched: Path | None = None) -> Data:
+def load(
+    extracts: Iterable[Path],
+    *,
+    truth: bool = False,
+    labels: bool = False,
+    matched: Path | None = None,
+) -> Data:
     """Read the slice files of train and val; volumes whose pose is uncertain are left out.
 
     Files are read one by one into their places: the peak is what is returned and one file.
@@ -166,6 +177,7 @@ def load(extracts: Iterable[Path], *, truth: bool = False, matched: Path | None 
         extracts: in any order; the result does not depend on it.
         truth: whether to keep the true MR of training slices too; that of validation slices is
             always kept.
+        labels: whether to keep the labels of the ultrasound.
         matched: folder where `match` wrote the MR of the ultrasound volumes; None: not needed.
 
     Returns:
@@ -203,6 +215,7 @@ def load(extracts: Iterable[Path], *, truth: bool = False, matched: Path | None 
             sum(file.count for file in group),
             head=validated,
             truth=validated or (modality == "us" and truth),
+            labels=modality == "us" and labels,
             matched=matched if modality == "us" else None,
         )
     for modality in ("us", "mr"):

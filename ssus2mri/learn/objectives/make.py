@@ -12,6 +12,7 @@ from ssus2mri.learn.objectives.base import Objective
 from ssus2mri.learn.objectives.cut import CutObjective
 from ssus2mri.learn.objectives.cyclegan import CycleganObjective
 from ssus2mri.learn.objectives.plain import AutoencoderObjective, PairedObjective
+from ssus2mri.learn.objectives.simulated import SimulatedObjective
 from ssus2mri.learn.objectives.synthesis import SynthesisObjective
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.edges import EdgeNet
@@ -101,6 +102,7 @@ _OBJECTIVES: dict[str, Callable[[TrainSettings, Any], Objective]] = {
     "synthesis": _synthesis,
     "autoencoder": lambda settings, generator: AutoencoderObjective(generator, settings.terms),
     "paired": lambda settings, generator: PairedObjective(generator, settings.terms),
+    "simulated": lambda settings, generator: SimulatedObjective(generator, settings.terms),
     "cyclegan": _cyclegan,
     "cut": _cut,
 }

@@ -1,0 +1,77 @@
+"""The command for one scan and no cohort: predict."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssus2mri.commands.options import Threads, apart, pixel
+from ssus2mri.errors import InputError
+
+app = typer.Typer()
+
+
+@app.command()
+def predict(
+    scans: Annotated[
+        list[Path],
+        typer.Argument(help="Ultrasound: images, DICOM folders, folders of images, manifests."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for {scan}_mr.nii.gz and the other outputs.")],
+    ga_weeks: Annotated[
+        float, typer.Option(help="Gestational age, weeks; a manifest has its own.")
+    ] = 0.0,
+    pixel_mm: Annotated[
+        float,
+        typer.Option(help="Pixel of a 2D axial plane, mm; 0: as the file says.", callback=pixel),
+    ] = 0.0,
+    model: Annotated[
+        str,
+        typer.Option(help="model.safetensors of a project's run; empty: the shipped network."),
+    ] = "",
+    force: Annotated[
+        bool, typer.Option(help="Predict what would be refused, and mark every output.")
+    ] = False,
+    threads: Threads = 2,
+) -> None:
+    """Predict MR, tissues, trust and sizes of scans; for research, not for diagnosis."""
+    from ssus2mri.prediction.run import run_predict
+    from ssus2mri.sources import sources
+
+    found = sources(scans, ga_weeks=ga_weeks, pixel_mm=pixel_mm or None)
+    for source in found:
+        apart({"--out": out}, source.path)
+    run_predict(found, out=out, model=Path(model) if model else None, force=force, threads=threads)
+
+
+@app.command()
+def export(
+    predicted: Annotated[Path, typer.Argument(help="Folder that `predict` wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder of the data set (nnU-Net).")],
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Images are the synthetic MR.")
+    ] = False,
+    annotate: Annotated[
+        list[Path] | None,
+        typer.Option(help="Images are the ultrasound: its files or folders; may be repeated."),
+    ] = None,
+) -> None:
+    """Put predictions and their tissues into a data set for training segmentation."""
+    from ssus2mri.export import run_export
+    from ssus2mri.sources import sources
+
+    if augment == bool(annotate):
+        raise InputError(
+            "export",
+            expected="either --augment or --annotate ULTRASOUND",
+            found="both" if augment else "neither",
+            do="Choose what the images of the data set are.",
+        )
+    scans = sources(annotate or [], ga_weeks=1.0, pixel_mm=None)
+    count = run_export(
+        predicted,
+        kind="augment" if augment else "annotate",
+        ultrasound={scan.name: scan.path for scan in scans},
+        out=out,
+    )
+    typer.echo(f"{out}: {count} cases")

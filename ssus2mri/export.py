@@ -1,0 +1,138 @@
+"""Predictions as a data set of nnU-Net: synthetic MR with tissues, or ultrasound with them.
+
+The layout (``imagesTr/{case}_0000.nii.gz``, ``labelsTr/{case}.nii.gz``, ``dataset.json``) is that
+of nnU-Net v2 (Isensee et al., Nature Methods 18, 2021), whose labels are 0, 1, 2, ... without gaps.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ssus2mri.errors import InputError
+from ssus2mri.files import write_text
+from ssus2mri.images import geometry, volume
+from ssus2mri.tissues import SHOWN, Tissue
+
+logger = logging.getLogger(__name__)
+Kind = Literal["augment", "annotate"]
+CHANNELS: dict[Kind, str] = {"augment": "MRI", "annotate": "ultrasound"}
+NUMBERS = {tissue.name.lower(): number for number, tissue in enumerate(SHOWN)}
+"""Labels of the data set by their names."""
+_MR = "_mr.nii.gz"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image with its labels on the same grid."""
+
+    name: str
+    image: Callable[[], sitk.Image]
+    labels: Path
+
+
+def run_export(predicted: Path, *, kind: Kind, ultrasound: dict[str, Path], out: Path) -> int:
+    """Write a data set from a folder of predictions.
+
+    Args:
+        predicted: folder that `predict` wrote; planes and forced predictions are left out.
+        kind: ``augment``: synthetic MR is the image; ``annotate``: the ultrasound.
+        ultrasound: path by the name of the scan; only for ``annotate``.
+        out: folder of the data set; must not exist, or be empty.
+
+    Returns:
+        Number of cases.
+
+    Raises:
+        InputError: nothing to export, labels on another grid than the ultrasound, or a data set in
+            ``out`` already.
+    """
+    if out.is_dir() and any(out.iterdir()):
+        raise InputError(
+            str(out),
+            expected="no such folder, or an empty one",
+            found="files",
+            do="Choose another.",
+        )
+    cases = _cases(predicted, kind, ultrasound)
+    for case in cases:
+        image, labels = case.image(), volume.read_labels(case.labels, tuple(Tissue))
+        if image.GetSize() != labels.GetSize():
+            raise InputError(
+                str(case.labels),
+                expected=f"labels of the ultrasound's size {image.GetSize()}",
+                found=str(labels.GetSize()),
+                do="Give the ultrasound that was predicted.",
+            )
+        numbers = renumbered(sitk.GetArrayFromImage(labels))
+        volume.write(image, out / "imagesTr" / f"{case.name}_0000.nii.gz")
+        volume.write(geometry.from_array(numbers, image), out / "labelsTr" / f"{case.name}.nii.gz")
+    write_text(json.dumps(description(kind, len(cases)), indent=2) + "\n", out / "dataset.json")
+    logger.info("%s: %d cases", out, len(cases))
+    return len(cases)
+
+
+def renumbered(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return labels without gaps.
+
+    Args:
+        labels: `Tissue`, any shape.
+
+    Returns:
+        Values of `NUMBERS`; tissues that no network tells apart are background.
+    """
+    table = np.zeros(len(Tissue), np.uint8)
+    for number, tissue in enumerate(SHOWN):
+        table[tissue] = number
+    table[Tissue.SUTURE] = SHOWN.index(Tissue.SKULL)
+    return table[labels]
+
+
+def description(kind: Kind, count: int) -> dict[str, object]:
+    """Return the content of ``dataset.json``."""
+    return {
+        "channel_names": {"0": CHANNELS[kind]},
+        "labels": NUMBERS,
+        "numTraining": count,
+        "file_ending": ".nii.gz",
+        "description": "Predicted by ssus2mri: synthetic, for research only, not for diagnosis.",
+    }
+
+
+def _cases(predicted: Path, kind: Kind, ultrasound: dict[str, Path]) -> list[Case]:
+    cases = []
+    for path in sorted(predicted.glob(f"*{_MR}")):
+        name = path.name.removesuffix(_MR)
+        labels = predicted / f"{name}_labels.nii.gz"
+        if not labels.is_file() or not _usable(predicted / f"{name}.json"):
+            logger.warning("%s: left out: forced, a plane, or without labels", name)
+            continue
+        if kind == "annotate" and name not in ultrasound:
+            logger.warning("%s: left out: its ultrasound was not given", name)
+            continue
+        source = path if kind == "augment" else ultrasound[name]
+        cases.append(Case(name, partial(volume.read, source), labels))
+    if not cases:
+        raise InputError(
+            str(predicted),
+            expected="predictions of volumes, with labels, that were not forced",
+            found="none" if kind == "augment" else "none whose ultrasound was given",
+            do="Give the folder that `predict` wrote (and with --annotate the ultrasound).",
+        )
+    return cases
+
+
+def _usable(path: Path) -> bool:
+    """Whether a prediction is of a volume and was not forced, as its JSON file says."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return said["forced"] is False and said["dimensions"] == 3
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,1 @@
+"""From one scan to MR, tissues, trust and sizes, with the network that the package has."""

@@ -1,0 +1,208 @@
+"""Predict MR, tissues, trust and sizes of one scan: the function behind the command."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ssus2mri import __version__
+from ssus2mri.errors import RefusalError
+from ssus2mri.images import geometry
+from ssus2mri.prediction.evidence import evidence, head_probability, reasons
+from ssus2mri.prediction.network import Network, load_network
+from ssus2mri.prediction.prepare import Floats, Prepared, prepare
+from ssus2mri.prediction.sizes import Size, judged, measure
+from ssus2mri.prediction.synthesise import (
+    Maps,
+    fine_labels,
+    labels_onto_scan,
+    onto_scan,
+    synthesise,
+)
+from ssus2mri.prepare.ellipsoid import draw, of_mask
+from ssus2mri.tissues import Tissue
+
+NOTICE = (
+    "For research only, not for diagnosis. The MR is synthetic: a network's estimate, learned from"
+    " simulated scans."
+)
+
+
+@dataclass(frozen=True)
+class Views:
+    """Upright maps in atlas space, ``[z, y, x]``, of a plane one slice; as in `Prediction`.
+
+    ``us`` in [0, 1]; voxels of ``spacing_mm``, in the scan's own mm.
+    """
+
+    us: Floats
+    mr: Floats
+    labels: NDArray[np.uint8]
+    trust: Floats
+    spacing_mm: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is predicted of a scan, on the scan's own grid.
+
+    ``mr`` float32 in [0, 1], 0 outside the brain; ``labels`` uint8 `Tissue`; ``trust`` float32, the
+    probability, 0 to 1, that an intensity of ``mr`` is right within ``tolerance``, 0 outside the
+    brain; the last two are None if the network knows no tissues. ``sizes`` by name; ``pose`` how
+    the head was placed; ``head_probability`` that it is a fetal head; ``refused`` why it would be
+    refused, empty unless forced; ``views`` the same upright, for pictures.
+    """
+
+    mr: sitk.Image
+    labels: sitk.Image | None
+    trust: sitk.Image | None
+    sizes: dict[str, Size]
+    pose: dict[str, object]
+    head_probability: float | None
+    refused: tuple[str, ...]
+    ga_weeks: float
+    tolerance: float
+    network: str
+    sha256: str
+    views: Views
+    version: str = __version__
+    notice: str = NOTICE
+
+
+def predict(
+    image: sitk.Image,
+    *,
+    ga_weeks: float,
+    mask: sitk.Image | None = None,
+    model: Path | None = None,
+    force: bool = False,
+) -> Prediction:
+    """Predict what an MR of the head in an ultrasound would show.
+
+    Args:
+        image: ultrasound, 3D or a 2D axial plane, world in mm, 0 outside the field of view.
+        ga_weeks: gestational age, weeks.
+        mask: the head, on the image's grid; None: found.
+        model: ``model.safetensors`` of a project's own run; None: the network in the package.
+        force: predict what would be refused, and say so in ``refused``.
+
+    Returns:
+        The prediction.
+
+    Raises:
+        RefusalError: it is not to be predicted: no fetal head, an uncertain pose, a size or an age
+            that does not suit.
+        InputError: the model cannot be used.
+    """
+    network = load_network(model)
+    image = sitk.Cast(image, sitk.sitkFloat32)
+    prepared, maps = placed(image, ga_weeks, network, mask=mask)
+    probability = None
+    calibration, settings = network.calibration, network.sections["predict"]
+    if maps.tissue is not None:
+        kind = "plane" if prepared.index is not None else "volume"
+        probability = head_probability(evidence(maps, prepared), calibration.head[kind])
+    refused = reasons(
+        prepared,
+        ga_weeks=ga_weeks,
+        ages_weeks=settings.ages_weeks,
+        min_confidence=network.sections["align"].min_confidence,
+        max_size_ratio=network.sections["crop"].max_size_ratio,
+        probability=probability,
+        min_head=settings.min_head,
+    )
+    if refused and not force:
+        raise RefusalError(*refused)
+    labels, trust, sizes = None, None, {}
+    if maps.tissue is not None and maps.spread is not None:
+        fine = fine_labels(maps, prepared, network)
+        labels = geometry.from_array(labels_onto_scan(fine, prepared, image), image)
+        shown = onto_scan(trust_of(maps, settings.tolerance), prepared, network, image)
+        trust = geometry.from_array(shown, image)
+        sizes = judged(
+            measure(fine, prepared.scale),
+            calibration,
+            ga_weeks=ga_weeks,
+            interval=settings.interval,
+        )
+    return Prediction(
+        mr=geometry.from_array(onto_scan(maps.mr, prepared, network, image), image),
+        labels=labels,
+        trust=trust,
+        sizes=sizes,
+        pose=prepared.pose,
+        head_probability=probability,
+        refused=tuple(refused),
+        ga_weeks=ga_weeks,
+        tolerance=settings.tolerance,
+        network=network.run,
+        sha256=network.sha256,
+        views=Views(
+            us=prepared.us,
+            mr=maps.mr,
+            labels=maps.labels,
+            trust=trust_of(maps, settings.tolerance),
+            spacing_mm=network.atlas.labels.GetSpacing()[0] / prepared.scale,
+        ),
+    )
+
+
+def placed(
+    image: sitk.Image, ga_weeks: float, network: Network, *, mask: sitk.Image | None = None
+) -> tuple[Prepared, Maps]:
+    """Place a scan and run the network over it, over a plane twice.
+
+    Args:
+        image: as of `predict`.
+        ga_weeks: gestational age, weeks.
+        network: to run.
+        mask: the head; None: found.
+
+    Returns:
+        The scan in atlas space, and the maps.
+
+    Raises:
+        RefusalError: there is no head in it.
+    """
+    image = sitk.Cast(image, sitk.sitkFloat32)
+    prepared = prepare(image, ga_weeks, network, mask=mask)
+    maps = synthesise(prepared, network, ga_weeks)
+    if prepared.index is not None and maps.tissue is not None:
+        return _again(image, prepared, maps, network, ga_weeks)
+    return prepared, maps
+
+
+def trust_of(maps: Maps, tolerance: float) -> Floats:
+    """Return the probability that an intensity is right within a tolerance.
+
+    Args:
+        maps: with the expected absolute error, the scale of a Laplace distribution.
+        tolerance: of intensities in [0, 1].
+
+    Returns:
+        float32, 0 to 1; 0 where there is no brain, or without tissues.
+    """
+    if maps.spread is None:
+        return np.zeros(maps.mr.shape, np.float32)
+    share = 1 - np.exp(-tolerance / np.maximum(maps.spread, 1e-6))
+    return (share * (maps.mr > 0)).astype(np.float32)
+
+
+def _again(
+    image: sitk.Image, prepared: Prepared, maps: Maps, network: Network, ga_weeks: float
+) -> tuple[Prepared, Maps]:
+    """Place a plane once more by the outline that the network sees, and read it again."""
+    seen = sitk.GetImageFromArray((maps.labels[0] != Tissue.BACKGROUND).astype(np.uint8))
+    if not sitk.GetArrayViewFromImage(seen).any():
+        return prepared, maps
+    head = onto_scan(
+        (maps.labels != Tissue.BACKGROUND).astype(np.float32), prepared, network, image
+    )
+    outline = geometry.from_array((head > 0.5).astype(np.uint8), image)
+    if not sitk.GetArrayViewFromImage(outline).any():
+        return prepared, maps
+    again = prepare(image, ga_weeks, network, mask=draw(of_mask(outline), image))
+    kept = replace(again, found=prepared.found, hc_mm=prepared.hc_mm)
+    return kept, synthesise(again, network, ga_weeks)

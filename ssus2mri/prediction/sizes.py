@@ -1,0 +1,142 @@
+"""Sizes of a predicted head in mm, each with an interval and its place in the growth charts."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy import ndimage, special
+
+from ssus2mri.growth import ellipse_circumference
+from ssus2mri.images import geometry
+from ssus2mri.prediction.network import Calibration
+from ssus2mri.prepare.ellipsoid import of_mask
+from ssus2mri.simulate import biometry
+from ssus2mri.simulate.anatomy import Anatomy
+from ssus2mri.simulate.growth_charts import CHARTS
+from ssus2mri.tissues import HEAD, Tissue
+
+NAMES = (
+    *("head_circumference", "biparietal", "occipitofrontal"),
+    *("transcerebellar", "atrium", "cavum"),
+)
+"""In the order of the output; a chart of each is in `ssus2mri.simulate.growth_charts`."""
+_LEAST_PX = 12  # of a structure: fewer are no structure but noise
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size in mm, the interval that holds the true one, and its place in the growth chart.
+
+    ``z`` standard deviations from the mean of the age, ``percentile`` 0 to 100.
+    """
+
+    mm: float
+    low_mm: float
+    high_mm: float
+    z: float
+    percentile: float
+
+
+def measure(labels: sitk.Image, scale: float) -> dict[str, float]:
+    """Measure a labelled head.
+
+    Args:
+        labels: 3D uint8 `Tissue`, upright; of an axial plane one slice.
+        scale: lengths in ``labels`` over true lengths.
+
+    Returns:
+        mm by `NAMES`, without what is not in it.
+    """
+    array = _tidy(sitk.GetArrayFromImage(labels))
+    anatomy = Anatomy(geometry.from_array(array, labels), np.zeros(3))
+    inside = np.isin(array, HEAD)
+    if not inside.any():
+        return {}
+    sizes = _of_plane(anatomy, inside[0]) if len(array) == 1 else _of_volume(anatomy)
+    present: dict[Tissue, dict[str, Callable[[], float]]] = {
+        Tissue.CEREBELLUM: {"transcerebellar": lambda: biometry.transcerebellar_mm(anatomy)},
+        Tissue.CHOROID_PLEXUS: {"atrium": lambda: float(np.nanmax(biometry.atria_mm(anatomy)))},
+        Tissue.CAVUM: {"cavum": lambda: biometry.cavum_mm(anatomy)},
+    }
+    for tissue, functions in present.items():
+        needs_middle = tissue == Tissue.CHOROID_PLEXUS and not (array == Tissue.DEEP_GREY).any()
+        if (array == tissue).sum() >= _LEAST_PX and not needs_middle:
+            sizes |= {name: function() for name, function in functions.items()}
+    return {name: sizes[name] / scale for name in NAMES if math.isfinite(sizes.get(name, math.nan))}
+
+
+def judged(
+    sizes: dict[str, float], calibration: Calibration, *, ga_weeks: float, interval: float
+) -> dict[str, Size]:
+    """Correct sizes for the known bias, and give interval and place in the charts.
+
+    Args:
+        sizes: mm, of `measure`.
+        calibration: of the network.
+        ga_weeks: gestational age, weeks.
+        interval: probability that the true size lies in the interval.
+
+    Returns:
+        By name.
+    """
+    reach = float(special.ndtri((1 + interval) / 2))
+    found = {}
+    for name, seen_mm in sizes.items():
+        if name not in calibration.sizes:  # never measured well enough to have an interval
+            continue
+        bias, deviation = calibration.sizes[name]
+        mm = seen_mm * math.exp(-bias)
+        chart = CHARTS[name]
+        z = (mm - chart.mean(ga_weeks)) / chart.sd(ga_weeks)
+        found[name] = Size(
+            mm,
+            mm * math.exp(-reach * deviation),
+            mm * math.exp(reach * deviation),
+            z,
+            100 * float(special.ndtr(z)),
+        )
+    return found
+
+
+def _of_volume(anatomy: Anatomy) -> dict[str, float]:
+    if not (anatomy.array == Tissue.DEEP_GREY).any():
+        return {}
+    return {
+        "head_circumference": biometry.head_circumference_mm(anatomy),
+        "biparietal": biometry.biparietal_mm(anatomy),
+        "occipitofrontal": biometry.occipitofrontal_mm(anatomy),
+    }
+
+
+def _of_plane(anatomy: Anatomy, inside: NDArray[np.bool_]) -> dict[str, float]:
+    mask = sitk.GetImageFromArray(inside.astype(np.uint8))
+    mask.SetSpacing(anatomy.labels.GetSpacing()[:2])
+    long, short = (2 * float(axis) for axis in of_mask(mask).axes)
+    return {
+        "head_circumference": ellipse_circumference(long, short),
+        "biparietal": short,
+        "occipitofrontal": long,
+    }
+
+
+def _tidy(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Keep the largest piece of the head, and of cerebellum and cavum, filled with brain."""
+    tidy = array.copy()
+    head = np.isin(array, HEAD)
+    whole = ndimage.binary_fill_holes(_largest(head))
+    tidy[head & ~whole] = Tissue.BACKGROUND
+    tidy[whole & ~head] = Tissue.WHITE_MATTER
+    for tissue in (Tissue.CEREBELLUM, Tissue.CAVUM):
+        part = tidy == tissue
+        tidy[part & ~_largest(part)] = Tissue.WHITE_MATTER
+    return tidy
+
+
+def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    pieces, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    return pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))

@@ -1,0 +1,115 @@
+"""From paths that a user gives to the scans that `predict` predicts: files, folders, manifests."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from ssus2mri import manifest
+from ssus2mri.config.base import file_name
+from ssus2mri.errors import InputError
+from ssus2mri.images import opening
+from ssus2mri.prediction.source import Source
+from ssus2mri.propose import proposals
+
+_DO = "Give --ga-weeks, or a manifest with that column."
+
+
+def sources(paths: list[Path], *, ga_weeks: float, pixel_mm: float | None) -> list[Source]:
+    """List the scans behind some paths.
+
+    Args:
+        paths: images, DICOM folders, folders of images, manifests (``.csv``, whose ultrasound rows
+            count).
+        ga_weeks: of all scans but those of manifests; 0: not given.
+        pixel_mm: edge of a pixel of planes; None: as their files say. A file given by itself is a
+            plane if this is given.
+
+    Returns:
+        The scans, each with a name of its own.
+
+    Raises:
+        InputError: a path without scans, no age, a manifest with mistakes, or two scans whose
+            outputs would have one name.
+    """
+    found: list[Source] = []
+    for path in paths:
+        if path.suffix.lower() == ".csv":
+            found += _of_manifest(path)
+            continue
+        if not ga_weeks:
+            raise InputError(
+                str(path), expected="the gestational age in weeks", found="none", do=_DO
+            )
+        if path.is_dir():
+            found += _of_folder(path, ga_weeks, pixel_mm)
+        else:
+            flat = pixel_mm is not None or opening.ending(path) in opening.STILL
+            found.append(Source(_name(path), path, ga_weeks, flat, pixel_mm if flat else None))
+    return _distinct(found)
+
+
+def _of_manifest(path: Path) -> list[Source]:
+    table, messages = manifest.load(path, val=0.0, test=0.0)
+    if table is None:  # what only a training lacks is no mistake here
+        raise InputError.several(messages)
+    rows = table.where(modality="us")
+    if not rows:
+        raise InputError(
+            str(path), expected="rows of modality us", found="none", do="Give another manifest."
+        )
+    return [
+        Source(
+            row.volume,
+            Path(row.image),
+            row.ga_weeks,
+            bool(row.plane),
+            row.pixel_mm,
+            row.frame,
+            Path(row.mask) if row.mask else None,
+        )
+        for row in rows
+    ]
+
+
+def _of_folder(folder: Path, ga_weeks: float, pixel_mm: float | None) -> list[Source]:
+    found = []
+    for proposal in proposals(folder):
+        path = Path(proposal["image"])
+        if proposal.get("modality", "us") == "us":
+            flat = bool(proposal.get("plane")) or opening.ending(path) in opening.STILL
+            size = pixel_mm if flat else None
+            mask = Path(proposal["mask"]) if proposal.get("mask") else None
+            found.append(Source(_name(path), path, ga_weeks, flat, size, mask=mask))
+    if not found:
+        raise InputError(
+            str(folder), expected="ultrasound images", found="none", do="Correct the path."
+        )
+    return found
+
+
+def _name(path: Path) -> str:
+    """Return the name of a scan: the file's without its ending, in letters of a file name."""
+    resolved = path.resolve()
+    stem = resolved.name.removesuffix(opening.ending(path)) if resolved.is_file() else resolved.name
+    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in stem).strip("._-") or "scan"
+    try:
+        return file_name(safe)
+    except ValueError:
+        return "scan"
+
+
+def _distinct(found: list[Source]) -> list[Source]:
+    """Give scans of one name that of their folder as well."""
+    twice = {name for name, count in Counter(s.name for s in found).items() if count > 1}
+    longer = [
+        replace(s, name=f"{_name(s.path.parent)}-{s.name}") if s.name in twice else s for s in found
+    ]
+    again = [name for name, count in Counter(s.name for s in longer).items() if count > 1]
+    if again:
+        raise InputError(
+            again[0],
+            expected="scans of different names: their outputs are in one folder",
+            found="several",
+            do="Rename them, or predict them one after the other into different folders.",
+        )
+    return longer

@@ -1,0 +1,128 @@
+"""Calibrate the network of `predict` and write the settings that lie beside it in the package.
+
+    python studies/pretrain/calibrate.py                                        (to measure with)
+    python studies/pretrain/measure.py predict WORK --out rows.json
+    python studies/pretrain/refuse.py made WORK --out made.json
+    python studies/pretrain/calibrate.py --rows rows.json --made made.json
+
+Of the rows those of set `calibrate` count; of the pictures every other one, the rest are judged.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pretrain import load_settings
+from scipy import optimize, special, stats
+
+from ssus2mri.prediction.evidence import NAMES, head_probability
+from ssus2mri.prediction.network import SECTIONS, Calibration, load_network, write_settings
+from ssus2mri.prediction.sizes import NAMES as SIZES
+
+PENALTY = 1e-2  # on the squared slopes, of evidence in units of its deviation
+FITTED = ("overlap", "ring")  # the rest differ between simulated and real planes of heads
+MOST_SIZE_RATIO = 1.33  # beyond it, size alone refuses
+LEAST_SUBJECTS = 3  # that a size was measured in
+
+
+def main() -> None:
+    """Fit, write, and print how it does."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=Path)
+    parser.add_argument("--made", type=Path)
+    arguments = parser.parse_args()
+    settings = load_settings()
+    sections = {name: getattr(settings, name) for name in SECTIONS}
+    even = {"offset": 10.0, **dict.fromkeys(NAMES, 0.0)}
+    calibration = Calibration(1.0, {}, {"plane": even, "volume": even})
+    if arguments.rows and arguments.made:
+        rows = json.loads(arguments.rows.read_text(encoding="utf-8"))
+        pictures = json.loads(arguments.made.read_text(encoding="utf-8"))
+        before = load_network().calibration.spread
+        calibration = Calibration(
+            before * spread_of(rows), sizes_of(rows), heads_of(rows, pictures)
+        )
+        print(json.dumps(vars(calibration), indent=1))
+    write_settings(sections, calibration)
+
+
+def spread_of(rows: list[dict[str, Any]]) -> float:
+    """Return the factor by which 90 % intervals hold 90 % of the errors, the mean of the scans."""
+    return float(np.mean([row["spread_needed"] for row in rows if row["set"] == "calibrate"]))
+
+
+def sizes_of(rows: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Return mean and deviation of the log error of each size, the latter as of a normal one."""
+    found = {}
+    for name in SIZES:
+        errors = [
+            np.log(row["sizes"][name] / row["true_sizes"][name])
+            for row in rows
+            if row["set"] == "calibrate" and name in row["sizes"] and name in row["true_sizes"]
+        ]
+        if len(errors) >= LEAST_SUBJECTS:
+            count = len(errors)
+            bias = float(np.mean(errors))
+            # Of few subjects neither mean nor deviation is well known: a prediction interval.
+            wider = stats.t.ppf(0.95, count - 1) / stats.norm.ppf(0.95) * np.sqrt(1 + 1 / count)
+            found[name] = (round(bias, 4), round(float(np.std(errors, ddof=1) * wider), 4))
+    return found
+
+
+def heads_of(
+    rows: list[dict[str, Any]], pictures: list[dict[str, Any]]
+) -> dict[str, dict[str, float]]:
+    """Fit the probability of a head for planes and for volumes, and print how it does."""
+    found = {}
+    volumes = [{"name": r["scan"], "head": True, "dimensions": 3, **r} for r in rows]
+    for kind, dimensions in (("plane", 2), ("volume", 3)):
+        seen = [
+            p
+            for p in (*pictures, *volumes)
+            if p.get("dimensions") == dimensions and (p["head"] or not wrong_size(p))
+        ]
+        half = np.arange(len(seen)) % 2 == 0
+        x = np.array([[p["evidence"][name] for name in FITTED] for p in seen])
+        y = np.array([bool(p["head"]) for p in seen])
+        if y.all() or not y.any():  # nothing to tell apart: the other reasons to refuse remain
+            found[kind] = {"offset": 10.0, **dict.fromkeys(NAMES, 0.0)}
+            continue
+        judged = fit(x[half], y[half])
+        right = [
+            (head_probability(seen[i]["evidence"], judged) >= 0.5) == y[i]
+            for i in np.flatnonzero(~half)
+        ]
+        print(f"{kind}: {sum(right)} of {len(right)} right that were not fitted")
+        found[kind] = fit(x, y)
+    return found
+
+
+def wrong_size(picture: dict[str, Any]) -> bool:
+    """Whether size alone refuses a picture."""
+    ratio = picture["found_hc_mm"] / picture["expected_hc_mm"]
+    return not 1 / MOST_SIZE_RATIO <= ratio <= MOST_SIZE_RATIO
+
+
+def fit(x: NDArray[np.float64], y: NDArray[np.bool_]) -> dict[str, float]:
+    """Fit a logistic regression in which both kinds count alike."""
+    mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-3
+    unit = np.column_stack([np.ones(len(x)), (x - mean) / deviation])
+    sign = np.where(y, 1.0, -1.0)
+    share = np.where(y, 0.5 / max(y.sum(), 1), 0.5 / max((~y).sum(), 1))
+
+    def cost(weights: NDArray[np.float64]) -> float:
+        loss = -(special.log_expit(sign * (unit @ weights)) * share).sum()
+        return float(loss + PENALTY * (weights[1:] @ weights[1:]))
+
+    weights = optimize.minimize(cost, np.zeros(unit.shape[1])).x
+    slopes = weights[1:] / deviation
+    values = {"offset": float(weights[0] - slopes @ mean)}
+    values |= dict.fromkeys(NAMES, 0.0) | dict(zip(FITTED, slopes.tolist(), strict=True))
+    return {name: round(value, 4) for name, value in values.items()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Draw slices from simulated scans: in any plane, tilted, and off as `align` leaves them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssus2mri.learn.data.batches import Batch
+from ssus2mri.tissues import HEAD, INTRACRANIAL
+
+BRAIN_MM = 4.0  # from the skull's inside: its echo is thick
+PERCENTILES = (1.0, 99.5)
+MASKED_SHARE = 0.35  # of slices that show nothing but the head, as `extract` gives them
+PLANE_SHARE = 0.3  # of slices without neighbours, as 2D planes are
+# Standard deviations of what is left after alignment: degrees, mm, log of size; each for a share.
+OFF = ((0.5, 4.0, 1.5, 0.03), (0.35, 9.0, 3.0, 0.06), (0.15, 16.0, 4.0, 0.09))
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A scan as training needs it.
+
+    ``us``, ``mr``, ``head`` (255 inside) and ``labels`` uint8 ``[z, y, x]``; ``to_index (3, 4)``;
+    ``low`` and ``high``, grey values of the US that become 0 and 1.
+    """
+
+    us: NDArray[np.uint8]
+    mr: NDArray[np.uint8]
+    head: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    to_index: NDArray[np.float64]
+    low: float
+    high: float
+
+
+def read_scan(path: Path) -> Scan:
+    """Read a scan that `make_scan` wrote."""
+    with np.load(path) as file:
+        us, mr, labels = file["us"], file["mr"], file["labels"]
+        to_index = file["to_index"].astype(np.float64)
+    head = np.isin(labels, HEAD)
+    voxel_mm = 1 / np.cbrt(np.linalg.det(to_index[:, :3]))  # in atlas space
+    inside = np.isin(labels, INTRACRANIAL)
+    brain = ndimage.distance_transform_edt(inside, voxel_mm) > BRAIN_MM
+    low, high = np.percentile(us[brain], PERCENTILES)
+    return Scan(
+        us,
+        mr,
+        (255 * head).astype(np.uint8),
+        labels,
+        to_index,
+        float(low),
+        max(float(high), float(low) + 1),
+    )
+
+
+def draw_batch(
+    scans: list[Scan], count: int, *, size: int, spacing_mm: float, rng: np.random.Generator
+) -> Batch:
+    """Draw a batch of slices, each of a random scan, plane and place.
+
+    Args:
+        scans: to draw from.
+        count: slices.
+        size: edge of the atlas grid, voxels.
+        spacing_mm: of the atlas grid.
+        rng: source of randomness.
+
+    Returns:
+        The batch; US of three neighbouring slices.
+    """
+    rows = [scans[int(rng.integers(len(scans)))] for _ in range(count)]
+    slices = [draw_slice(scan, size=size, spacing_mm=spacing_mm, rng=rng) for scan in rows]
+    us, mr, labels = (torch.stack(part) for part in zip(*slices, strict=True))
+    zero = torch.zeros(count, dtype=torch.long)
+    return Batch(
+        us=us, mr=mr, plane=zero, index=zero, truth=mr, matched=None, seed=0, labels=labels
+    )
+
+
+def draw_slice(
+    scan: Scan, *, size: int, spacing_mm: float, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw a slice: US ``(3, H, W)``, MR ``(1, H, W)`` and labels ``(H, W)``."""
+    flat = rng.random() < PLANE_SHARE
+    plane = 0 if flat else int(rng.integers(3))
+    reach_mm = 30.0
+    depth_mm = rng.uniform(-14, 20) if flat else rng.uniform(-reach_mm, reach_mm)
+    axis = (np.arange(size) - (size - 1) / 2) * spacing_mm
+    offsets = (0.0,) if flat else (-spacing_mm, 0.0, spacing_mm)
+    # Rows and columns of a slice: axial y, x; coronal z, x; sagittal z, y (`ssus2mri.slicing`).
+    rows, columns = np.meshgrid(axis, axis, indexing="ij")
+    points = np.empty((len(offsets), size, size, 3))
+    across, down, along = ((2, 1, 0), (1, 2, 0), (0, 2, 1))[plane]
+    points[..., down], points[..., along] = rows, columns
+    for number, offset in enumerate(offsets):
+        points[number, ..., across] = depth_mm + offset
+    if rng.random() < 0.5:
+        points[..., 0] *= -1  # the two hemispheres are much alike
+    shares = np.array([share for share, *_ in OFF])
+    _, degrees, shift_mm, log_size = OFF[int(rng.choice(len(OFF), p=shares / shares.sum()))]
+    turn = Rotation.from_rotvec(np.radians(degrees) * rng.normal(size=3)).as_matrix()
+    turn *= np.exp(log_size * rng.normal())
+    points = points @ turn.T + shift_mm * rng.normal(size=3)
+    index = points @ scan.to_index[:, :3].T + scan.to_index[:, 3]
+    places = np.moveaxis(index, -1, 0)[::-1]  # z, y, x
+    middle = len(offsets) // 2
+    grey = torch.from_numpy(_read(scan.us, places))
+    mr = torch.from_numpy(_read(scan.mr, places[:, middle])) / 255
+    labels = torch.from_numpy(ndimage.map_coordinates(scan.labels, places[:, middle], order=0))
+    us = brighten((grey - scan.low) / (scan.high - scan.low), rng) * (grey > 0)
+    if rng.random() < MASKED_SHARE:
+        us = us * around(torch.from_numpy(_read(scan.head, places)), rng)
+    if flat:
+        us = us.expand(3, -1, -1)
+    return us.contiguous(), mr[None], labels
+
+
+def _read(array: NDArray[np.uint8], places: NDArray[np.float64]) -> NDArray[np.float32]:
+    return ndimage.map_coordinates(array, places, order=1, output=np.float32)
+
+
+def brighten(us: Tensor, rng: np.random.Generator) -> Tensor:
+    """Change gain, its course over the slice, grey curve, sharpness and noise; ``(K, H, W)``."""
+    soft = F.avg_pool2d(us[None], 3, 1, 1)[0]
+    us = us + rng.uniform(-0.3, 0.9) * (soft - us)
+    field = torch.from_numpy(rng.normal(0, rng.uniform(0, 0.3), (1, 1, 3, 3)).astype(np.float32))
+    gain = F.interpolate(field, us.shape[1:], mode="bilinear", align_corners=True)[0].exp()
+    us = us * gain * float(np.exp(rng.normal(0, 0.15)))
+    noise = torch.from_numpy(rng.standard_normal(us.shape, np.float32))
+    us = us * (1 + rng.uniform(0, 0.25) * noise)
+    return us.clamp(0, 1) ** float(np.exp(rng.normal(0, 0.25)))
+
+
+def around(head: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return a mask of the head and up to 4 pixels around it; ``(K, H, W)`` of 0 and 1."""
+    reach = int(rng.integers(5))
+    grown = F.max_pool2d(head[None], 2 * reach + 1, 1, reach)[0] if reach else head
+    return (grown > 127).float()

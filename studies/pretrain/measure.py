@@ -1,0 +1,134 @@
+"""Measure the network of `predict` on simulated scans with known truth, through the whole of it.
+
+    python studies/pretrain/measure.py simulate WORK [--data DATA]
+    python studies/pretrain/measure.py predict WORK --out rows.json
+
+The first writes the scans of measure.yaml; the second predicts each, as the command does, and
+writes a row a scan. Sets with label atlases need the folder DATA that has them.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from numpy.typing import NDArray
+from scan_sets import Subject, simulate_subject, subjects
+from scipy import stats
+
+from ssus2mri.images import geometry, volume
+from ssus2mri.measures import ssim
+from ssus2mri.prediction.evidence import evidence
+from ssus2mri.prediction.network import Network, load_network
+from ssus2mri.prediction.predict import trust_of
+from ssus2mri.prediction.prepare import prepare
+from ssus2mri.prediction.sizes import measure
+from ssus2mri.prediction.synthesise import fine_labels, synthesise
+from ssus2mri.prepare.extract import choose, scaled
+from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
+
+EIGHT = tuple(Tissue)[1:9]
+
+
+def main() -> None:
+    """Simulate, or predict and write rows."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("verb", choices=["simulate", "predict"])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--data", type=Path, help="folder of the label atlases")
+    parser.add_argument("--out", type=Path, default=Path("rows.json"))
+    parser.add_argument("--sets", nargs="*", help="only these")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    rows: list[dict[str, Any]] = []
+    for subject in subjects(arguments.data):
+        if arguments.sets and subject.set_name not in arguments.sets:
+            continue
+        if arguments.verb == "simulate":
+            simulate_subject(subject, arguments.work)
+            print(subject.name, flush=True)
+        elif (arguments.work / f"{subject.name}.nii.gz").exists():
+            rows.append(row(subject, arguments.work))
+            print(json.dumps(rows[-1]), flush=True)
+            arguments.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def row(subject: Subject, work: Path) -> dict[str, Any]:
+    """Predict a scan and compare with the truth, in atlas space as it was placed."""
+    network = load_network()
+    image = volume.read(work / f"{subject.name}.nii.gz")
+    prepared = prepare(image, subject.ga_weeks, network)
+    maps = synthesise(prepared, network, subject.ga_weeks)
+    like = network.atlas.labels
+
+    def carried(ending: str, *, nearest: bool) -> NDArray[np.float32]:
+        true = volume.read(work / f"{subject.name}_{ending}.nii.gz")
+        moved = geometry.resample(true, like, prepared.to_atlas, nearest=nearest)
+        return sitk.GetArrayFromImage(moved)
+
+    labels = carried("labels", nearest=True).astype(np.uint8)
+    brain = np.isin(labels, INTRACRANIAL)
+    truth = scaled(carried("truth", nearest=False) * brain, brain, [0.5, 99.5])[0]
+    head = np.isin(labels, HEAD)
+    error = np.abs(maps.mr - truth)[brain]
+    assert maps.spread is not None
+    fine = fine_labels(maps, prepared, network)
+    true_labels = _true_labels(work, subject, prepared.to_atlas, fine)
+    return {
+        "scan": subject.name,
+        "set": subject.set_name,
+        "pathology": subject.pathology.kind if subject.pathology else "none",
+        "ga_weeks": subject.ga_weeks,
+        "ssim": similarity(maps.mr, truth, head, network),
+        "mae": float(error.mean()),
+        "dice": {t.name.lower(): dice(maps.labels == t, labels == t) for t in EIGHT},
+        "volume_ratio": {
+            t.name.lower(): float((maps.labels == t).sum() / max((labels == t).sum(), 1))
+            for t in (Tissue.VENTRICLES, Tissue.CYST, Tissue.BLEED)
+        },
+        "true_ml": {
+            t.name.lower(): float((labels == t).sum() / prepared.scale**3 / 1000)
+            for t in (Tissue.VENTRICLES, Tissue.CYST, Tissue.BLEED)
+        },
+        # 90 % of the errors under the spread's Laplace distribution lie within log(10) of it.
+        "spread_needed": float(np.quantile(error / maps.spread[brain], 0.9) / np.log(10)),
+        "covered": float((error <= maps.spread[brain] * np.log(10)).mean()),
+        "rank": float(stats.spearmanr(trust_of(maps, 0.1)[brain], -error)[0]),
+        "sizes": measure(fine, prepared.scale),
+        "true_sizes": measure(true_labels, prepared.scale),
+        "evidence": evidence(maps, prepared),
+        "pose_confidence": prepared.pose["confidence"],
+        "head_dice": dice(maps.labels > 0, head),
+    }
+
+
+def similarity(
+    mr: NDArray[np.float32], truth: NDArray[np.float32], head: NDArray[np.bool_], network: Network
+) -> float:
+    """Return the mean SSIM within the head over the slices that `extract` would choose."""
+    pairs = choose(head, network.sections["extract"])
+    values = [
+        ssim(mr.take(k, axis), truth.take(k, axis), head.take(k, axis))
+        for axis, k in pairs
+        if head.take(k, axis).any()
+    ]
+    return float(np.mean(values))
+
+
+def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    """Return the overlap of two masks, 0 to 1."""
+    return float(2 * (a & b).sum() / max(a.sum() + b.sum(), 1))
+
+
+def _true_labels(
+    work: Path, subject: Subject, to_atlas: sitk.Transform, like: sitk.Image
+) -> sitk.Image:
+    true = volume.read_labels(work / f"{subject.name}_labels.nii.gz", tuple(Tissue))
+    return geometry.resample(true, like, to_atlas, nearest=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Several scans: one that fails does not stop the rest, and the exit code says what happened."""
+
+import sys
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from conftest import blob_volume
+from phantom_prediction import network, prediction, saying
+
+import ssus2mri
+from ssus2mri import cli
+from ssus2mri.errors import InputError, RefusalError
+from ssus2mri.prediction import run
+from ssus2mri.prediction.source import Source
+from ssus2mri.tissues import Tissue
+
+
+@pytest.fixture
+def _stub(monkeypatch):
+    """Predict without a network: a scan named bad is refused unless forced."""
+    monkeypatch.setattr(run, "load_network", lambda model: network(saying(Tissue.CORTEX)))
+
+    def predict(image, *, ga_weeks, mask, model, force):
+        bad = image.GetOrigin()[0] > 100
+        if bad and not force:
+            raise RefusalError("no head in it")
+        return prediction(refused=("no head in it",) if bad else ())
+
+    monkeypatch.setattr(run, "predict", predict)
+
+
+def scans(tmp_path, **origins):
+    found = []
+    for name, x in origins.items():
+        image = blob_volume(origin=(x, 0.0, 0.0))
+        sitk.WriteImage(image, str(tmp_path / f"{name}.nii.gz"))
+        found.append(Source(name, tmp_path / f"{name}.nii.gz", 23.0, plane=False))
+    return found
+
+
+def outputs(tmp_path):
+    return sorted(path.name for path in (tmp_path / "out").glob("*.json"))
+
+
+def start(tmp_path, found, *, force=False):
+    run.run_predict(found, out=tmp_path / "out", model=None, force=force, threads=1)
+
+
+@pytest.mark.usefixtures("_stub")
+def test_a_refusal_writes_nothing_and_the_rest_goes_on(tmp_path):
+    with pytest.raises(RefusalError, match=r"bad\.nii\.gz.*no head in it") as caught:
+        start(tmp_path, scans(tmp_path, bad=200.0, good=0.0))
+    assert outputs(tmp_path) == ["good.json"]
+    assert not list((tmp_path / "out").glob("bad*"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("_stub")
+def test_a_file_that_cannot_be_read_is_worse_than_a_refusal(tmp_path):
+    found = [
+        *scans(tmp_path, bad=200.0, good=0.0),
+        Source("gone", tmp_path / "gone.nii.gz", 23.0, False),
+    ]
+    with pytest.raises(InputError) as caught:
+        start(tmp_path, found)
+    assert not isinstance(caught.value, RefusalError)
+    assert len(str(caught.value).splitlines()) == 2
+    assert outputs(tmp_path) == ["good.json"]
+
+
+@pytest.mark.usefixtures("_stub")
+def test_force_predicts_what_would_be_refused(tmp_path):
+    start(tmp_path, scans(tmp_path, bad=200.0), force=True)
+    assert outputs(tmp_path) == ["bad.json"]
+
+
+@pytest.mark.usefixtures("_stub")
+def test_exit_codes(tmp_path, monkeypatch, capsys):
+    scans(tmp_path, bad=200.0, good=0.0)
+
+    def code(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["ssus2mri", "predict", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        return caught.value.code or 0
+
+    options = ["--ga-weeks=23", f"--out={tmp_path / 'out'}", "--threads=1"]
+    assert code(str(tmp_path / "good.nii.gz"), *options) == 0
+    assert code(str(tmp_path / "bad.nii.gz"), *options) == 3
+    assert "Traceback" not in capsys.readouterr().err
+    assert code(str(tmp_path / "gone.nii.gz"), *options) == 1
+    assert code(str(tmp_path / "bad.nii.gz"), "--force", *options) == 0
+
+
+def test_the_function_is_offered_by_the_package():
+    assert ssus2mri.predict.__module__ == "ssus2mri.prediction.predict"
+    assert ssus2mri.Prediction.__name__ == "Prediction"
+    with pytest.raises(AttributeError):
+        _ = ssus2mri.nothing
+
+
+def test_an_empty_scan_is_refused(monkeypatch):
+    from ssus2mri.prediction import predict as module
+
+    monkeypatch.setattr(module, "load_network", lambda model: network(saying(Tissue.CORTEX)))
+    image = sitk.GetImageFromArray(np.ones((24, 24, 24), np.float32))
+    mask = sitk.Image(24, 24, 24, sitk.sitkUInt8)
+    with pytest.raises(RefusalError, match="no head in it"):
+        ssus2mri.predict(image, ga_weeks=23.0, mask=mask)
