@@ -340,7 +340,7 @@ def test_several_gpus_of_a_job_share_a_training(project):
     profile = ("--workflow-profile", "workflow/profiles/slurm")
     target = "results/train/ours/model.safetensors"
     said = project.snakemake(
-        "--dry-run", "-p", "--forcerun", "train", *profile, *asked, "--until", "train", "--", target
+        target, "--dry-run", "-p", "--forcerun", "train", *profile, *asked, "--until", "train"
     )
     (command,) = re.findall(r"ssus2mri train .*--run=ours .*", said)
     assert "--threads=2 --processes=4" in command

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Matched, Out, Run, Settings, Threads, apart, listed
+from ssus2mri.commands.options import (
+    DEFAULT,
+    Matched,
+    Out,
+    Run,
+    Settings,
+    Threads,
+    apart,
+    listed,
+    words,
+)
 from ssus2mri.config.base import load_section
 
 app = typer.Typer()
@@ -46,9 +56,11 @@ def probe(
 
 @app.command()
 def segment(
-    synthetic: Annotated[list[Path], typer.Argument(help="Synthetic slice files of one run.")],
+    synthetic: Annotated[
+        list[Path], typer.Argument(help="Synthetic slice files of one run, or @FILE.")
+    ],
     extracts: Annotated[
-        str, typer.Option(help="Slice files of the test ultrasound, separated by spaces.")
+        str, typer.Option(help="Slice files of the test ultrasound, separated by spaces, or @FILE.")
     ],
     out: Out,
     settings: Settings = DEFAULT,
@@ -57,11 +69,12 @@ def segment(
     from ssus2mri.config.evaluate import SegmentSettings
     from ssus2mri.evaluate.segment import run_segment
 
-    apart({"--out": out}, *synthetic, *extracts.split())
+    synthetic, paths = listed(synthetic), words(extracts)
+    apart({"--out": out}, *synthetic, *paths)
 
     run_segment(
         synthetic,
-        extracts=[Path(path) for path in extracts.split()],
+        extracts=[Path(path) for path in paths],
         out=out,
         settings=load_section(SegmentSettings, settings, "segment"),
     )

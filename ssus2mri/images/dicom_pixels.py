@@ -137,8 +137,8 @@ def _decoded(path: Path, data: pydicom.Dataset, wanted: list[int] | None) -> Ite
     rows, columns = (integer(path, data, name) for name in ("Rows", "Columns"))
     if "PixelData" not in data:
         raise unreadable(path, "it has no PixelData")
-    _require_length(path, data)
     try:
+        _require_length(path, data)
         source: Any = path
         if not has_preamble(path):
             source = pydicom.dcmread(path, force=True)

@@ -114,7 +114,7 @@ def test_float16_slices_are_taken():
         ({"smooth_mm": [1.0]}, "2 entries in each"),
         ({"mesh_mm": [20.0, 12.0]}, "divisors"),
         ({"mesh_mm": [12.0, 24.0]}, "divisors"),
-        ({"resolution_mm": [2.0, 0.0]}, "above 0"),
+        ({"resolution_mm": [2.0, 0.0]}, "a number from 0.02"),
     ],
 )
 def test_levels_that_do_not_fit_are_refused(changes, message):

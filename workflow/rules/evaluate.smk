@@ -100,10 +100,12 @@ rule segment:
         mem_mb=4000,
         runtime=60,
     params:
+        synthetic=listing("synthetic"),
+        extracts=listing("extracts"),
         settings=settings("segment"),
         code=fingerprint("ssus2mri.evaluate.segment"),
     shell:
-        "ssus2mri segment {input.synthetic} --extracts='{input.extracts}'"
+        "ssus2mri segment {params.synthetic} --extracts={params.extracts}"
         " --out={output.rows} --settings={params.settings:q} &> {log}"
 
 
