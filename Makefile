@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 REPORT := results/render/report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slurm test-failures check fix clean .venv
+.PHONY: help demo test test-slurm test-failures check style fix clean .venv
 
 help: ## this list
 	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/^([a-z.-]+):.*## /  make \1\t/' | expand -t 24
@@ -27,13 +27,15 @@ test-slurm: .venv ## the workflow under a SLURM started for it (Debian: slurm-wl
 test-failures: .venv ## runs that are killed, starved and disturbed, in minutes
 	OMP_NUM_THREADS=1 pytest tests/failures
 
-check: .venv ## format, style, types, workflow and the fast tests
+check: style ## format, style, types, workflow and the fast tests
+	pytest -m "not slow" --numprocesses auto --dist worksteal
+
+style: .venv ## format, style, types and workflow, without tests
 	ruff check
 	ruff format --check
 	mypy
 	snakefmt --check workflow
 	snakemake --lint
-	pytest -m "not slow" --numprocesses auto --dist worksteal
 
 fix: .venv ## format code and workflow, mend style
 	ruff check --fix

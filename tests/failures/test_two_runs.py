@@ -1,7 +1,6 @@
 """Two runs at once, a job killed for memory, an input that changes: each is said, and can go on."""
 
 import os
-import shutil
 import signal
 import time
 
@@ -12,8 +11,7 @@ from phantom_failures import Smallest, jobs, kill_all
 @pytest.fixture
 def training(copied: Smallest):
     """A run whose job of `train` works at the moment, as a process and the number of the job."""
-    shutil.rmtree(copied.folder / "results" / "train" / "ours")
-    run = copied.start()
+    run = copied.start("--forcerun", "train")
     try:
         while "train" not in jobs(run.pid):
             assert run.poll() is None, run.communicate()[0]
