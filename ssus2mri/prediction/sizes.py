@@ -24,6 +24,7 @@ NAMES = (
 )
 """In the order of the output; a chart of each is in `ssus2mri.simulate.growth_charts`."""
 _LEAST_PX = 12  # of a structure: fewer are no structure but noise
+_LEAST_CEREBELLUM = 0.5  # of its age's mean: a narrower one was not found; not stated in the source
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def judged(
         interval: probability that the true size lies in the interval.
 
     Returns:
-        By name.
+        By name, without a transcerebellar diameter that says that the cerebellum was not found.
     """
     reach = float(special.ndtri((1 + interval) / 2))
     found = {}
@@ -90,6 +91,8 @@ def judged(
         bias, deviation = calibration.sizes[name]
         mm = seen_mm * math.exp(-bias)
         chart = CHARTS[name]
+        if name == "transcerebellar" and mm < _LEAST_CEREBELLUM * chart.mean(ga_weeks):
+            continue
         z = (mm - chart.mean(ga_weeks)) / chart.sd(ga_weeks)
         found[name] = Size(
             mm,

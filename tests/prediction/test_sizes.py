@@ -69,3 +69,11 @@ def test_place_in_the_charts():
 
 def test_a_size_without_a_measured_error_is_not_given():
     assert judged({"atrium": 7.0}, CALIBRATION, ga_weeks=24.0, interval=0.9) == {}
+
+
+def test_a_cerebellum_that_was_not_found_has_no_diameter():
+    calibration = Calibration(1.0, {"transcerebellar": (0.0, 0.1)}, {})
+    mean_mm = CHARTS["transcerebellar"].mean(24.0)
+    for share, names in ((0.3, set()), (0.8, {"transcerebellar"})):
+        sizes = {"transcerebellar": share * mean_mm}
+        assert set(judged(sizes, calibration, ga_weeks=24.0, interval=0.9)) == names
