@@ -29,7 +29,9 @@ def opinions(results: Results) -> tuple[list[Line], dict[str, dict[str, str]]]:
     groups = [key[0].removeprefix(OPINION) for key in results.paper if key[0].startswith(OPINION)]
     rated = [kind for stage, kind, _, _ in results.summary if stage == "rate"]
     for group in dict.fromkeys([*groups, *rated]):
-        line = line_of(results, "rate", group, Measure("mos", f"MOS of {group}", 2))
+        line = line_of(
+            results, "rate", group, Measure("mos", f"MOS of {group}", 2, missing="no ratings yet")
+        )
         if measured(line):
             lines.append(line)
         else:

@@ -38,7 +38,7 @@ def test_opinions_are_shown_with_that_of_real_mr(results: Results):
     scores = {"ours": Score(9, 3, 3.5, 0.5, 3.0, 4.0), "real": Score(9, 3, 4.25, 0.5, 4.0, 4.5)}
     rated = replace(results, summary={**results.summary, ("rate", "expert", "all", "mos"): scores})
     content = table(rated, "table2.csv")
-    assert row(content, "MOS of expert ↑") == ["3.50 ± 0.50", "–", "–", "–"]
+    assert row(content, "MOS of expert ↑") == ["3.50 ± 0.50", *["no ratings yet"] * 3]
     assert row(content, "MOS of beginner ↑") == ["no ratings yet"] * 4
     assert "MOS of expert, of real MR: 4.25." in content.notes
 
