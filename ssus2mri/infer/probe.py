@@ -24,12 +24,9 @@ from ssus2mri.config.evaluate import ProbeSettings
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.pairs import Pair, choose, entry_of, keys
-from ssus2mri.infer.optimize import optimize_for_inference
 from ssus2mri.infer.patterns import PATTERNS, draw_patterns, recover, stamp
-from ssus2mri.infer.synthesize import certified, require_unseen, synthesize
-from ssus2mri.learn.data.dataset import missing_match, read_match
-from ssus2mri.learn.hardware import device as devices
-from ssus2mri.learn.model_file import read_model
+from ssus2mri.infer.synthesize import certified, prepare, synthesize
+from ssus2mri.learn.data.dataset import read_match
 from ssus2mri.measures import dice, psnr
 from ssus2mri.slices import Slices
 
@@ -135,17 +132,10 @@ def run_probe(
     Raises:
         InputError: unfit model or file, or a model that was trained on one of the subjects.
     """
-    loaded = read_model(model)
-    for path in extracts:
-        header = slices.read_header(path)
-        require_unseen(loaded, model, header, path, allow=synthesis.allow_seen_subjects)
-    traits = loaded.settings.traits
-    if traits.shown_match and matched is None:
-        raise missing_match(run)
-    device = devices.prepare(threads)
-    infer = optimize_for_inference(
-        loaded.network, device, bfloat16=synthesis.mixed_precision and traits.learns
+    loaded, device, infer = prepare(
+        model, extracts, run=run, settings=synthesis, threads=threads, matched=matched
     )
+    traits = loaded.settings.traits
     neighbours = loaded.settings.network.neighbours
     size = synthesis.gpu_batch_size if device.type == "cuda" else synthesis.batch_size
     rows: list[dict[str, object]] = []

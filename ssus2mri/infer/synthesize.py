@@ -69,6 +69,37 @@ def synthesize(
     )
 
 
+def prepare(
+    model: Path,
+    extracts: list[Path],
+    *,
+    run: str,
+    settings: SynthesizeSettings,
+    threads: int,
+    matched: Path | None,
+) -> tuple[Model, torch.device, Infer]:
+    """Read a model and make it ready to infer on slice files; see `run_synthesize`.
+
+    Returns:
+        The model, the device, and the network optimised for it.
+
+    Raises:
+        InputError: unfit model or file, or a model that was trained on one of the subjects.
+    """
+    loaded = read_model(model)
+    for path in extracts:
+        header = slices.read_header(path)
+        require_unseen(loaded, model, header, path, allow=settings.allow_seen_subjects)
+    traits = loaded.settings.traits
+    if traits.shown_match and matched is None:
+        raise missing_match(run)
+    device = devices.prepare(threads)
+    infer = optimize_for_inference(
+        loaded.network, device, bfloat16=settings.mixed_precision and traits.learns
+    )
+    return loaded, device, infer
+
+
 def run_synthesize(
     model: Path,
     extracts: list[Path],
@@ -93,19 +124,12 @@ def run_synthesize(
     Raises:
         InputError: unfit model or file, or a model that was trained on one of the subjects.
     """
-    loaded = read_model(model)
-    for path in extracts:
-        header = slices.read_header(path)
-        require_unseen(loaded, model, header, path, allow=settings.allow_seen_subjects)
+    loaded, device, infer = prepare(
+        model, extracts, run=run, settings=settings, threads=threads, matched=matched
+    )
     traits = loaded.settings.traits
-    if traits.shown_match and matched is None:
-        raise missing_match(run)
-    device = devices.prepare(threads)
     # References are cut from a volume already, and `atlas` must stay the training MR, exactly.
     fuse = settings.fuse and traits.learns
-    infer = optimize_for_inference(
-        loaded.network, device, bfloat16=settings.mixed_precision and traits.learns
-    )
     for path in extracts:
         us = slices.read(path)
         if traits.shown_match and matched is not None:
