@@ -42,7 +42,7 @@ def optimize_for_inference(network: nn.Module, device: torch.device, *, bfloat16
         network: called as ``network(us, plane, index, ga_weeks)``, in evaluation mode.
         device: where to compute.
         bfloat16: whether weights and features are in bfloat16, if the hardware computes with it
-            (GPU, CPU with AMX). Positions are always computed in float32.
+            (GPU, CPU with AMX or AVX512-BF16). Positions are always computed in float32.
 
     Returns:
         A function with the same results except for rounding.

@@ -44,7 +44,7 @@ def mixed_precision(device: torch.device, *, wanted: bool) -> AbstractContextMan
     """Return a context that computes convolutions in bfloat16 where the hardware supports it.
 
     Args:
-        device: the device; a CPU needs AMX, anything less is slower than float32.
+        device: the device; a CPU needs AMX or AVX512-BF16, anything less is slower than float32.
         wanted: False: float32 everywhere.
 
     Returns:
@@ -53,7 +53,8 @@ def mixed_precision(device: torch.device, *, wanted: bool) -> AbstractContextMan
     if device.type == "cuda":
         supported = torch.cuda.is_bf16_supported()
     else:
-        supported = torch.cpu.get_capabilities().get("amx_bf16", False)
+        capabilities = torch.cpu.get_capabilities()
+        supported = any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted and supported)
 
 
