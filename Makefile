@@ -27,13 +27,14 @@ test-slurm: .venv ## the workflow under a SLURM started for it (Debian: slurm-wl
 test-failures: .venv ## runs that are killed, starved and disturbed, in minutes
 	OMP_NUM_THREADS=1 pytest tests/failures
 
-check: style ## format, style, types, workflow and the fast tests
+check: style ## format, style, types, imports, workflow and the fast tests
 	pytest -m "not slow" --numprocesses auto --dist worksteal
 
-style: .venv ## format, style, types and workflow, without tests
+style: .venv ## format, style, types, imports and workflow, without tests
 	ruff check
 	ruff format --check
 	mypy
+	lint-imports
 	snakefmt --check workflow
 	snakemake --lint
 

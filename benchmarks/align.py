@@ -1,7 +1,8 @@
 """How exactly, and how fast, `crop` and `align` place heads in any pose.
 
-    python benchmarks/align.py --us 200 --chains 30 --mr 60 [--labels ATLAS/*_labels.nii.gz --turned
-    10] python benchmarks/align.py --real DATA/us_volumes [--turns 50]
+    python benchmarks/align.py --us 200 --chains 30 --mr 60
+    python benchmarks/align.py --labels ATLAS/*_labels.nii.gz --turned 10
+    python benchmarks/align.py --real DATA/us_volumes [--turns 50]
 
 Simulated heads of 18 to 30 weeks, turned by any rotation, against the least-squares similarity fit
 of each subject's pose and deformation. `--chains` repeats ultrasound under each acoustic chain of
@@ -10,52 +11,23 @@ beside them, and turns each by random rotations, field of view and all.
 """
 
 import argparse
-import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import SimpleITK as sitk
+from align_cases import Result, Template, real_case, simulated_case, turned_mr
 from scipy.spatial.transform import Rotation
 
 from ssus2mri.config import project
 from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.project import Project
 from ssus2mri.images import geometry, volume
-from ssus2mri.prepare.align import align_3d, head_of
-from ssus2mri.prepare.crop import crop
-from ssus2mri.prepare.head import find_mask
-from ssus2mri.prepare.similarity import ball_radius_mm, middle
-from ssus2mri.prepare.upright import upright_rotation
-from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
-from ssus2mri.simulate.pose import generator
 from ssus2mri.simulate.template import run_template
 from ssus2mri.tissues import Tissue
 
 ROOT = Path(__file__).parents[1]
 WITHIN_DEG, WITHIN_MM = 10.0, 3.0
-WEEKS = (18.0, 30.0)
-
-
-class Result(NamedTuple):
-    """Of one volume: errors against the true pose, confidence, CPU seconds of crop and align."""
-
-    degrees: float
-    centre_mm: float
-    scale: float
-    confidence: float
-    crop_s: float
-    align_s: float
-
-
-class Template(NamedTuple):
-    """What `align` compares with."""
-
-    us: sitk.Image
-    mr: sitk.Image
-    labels: sitk.Image
 
 
 def main() -> None:
@@ -73,7 +45,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--verbose", action="store_true", help="a line for each volume")
     arguments = parser.parse_args()
-    settings = load(ROOT / "config" / "config.yaml")
+    values = load_yaml(ROOT / "config" / "config.yaml")
+    settings = project.validated(values)
     folder = Path("/tmp") / f"align-{arguments.template.stem if arguments.template else 'built-in'}"
     template = make_template(settings, arguments.template, folder)
     print(
@@ -109,7 +82,7 @@ def main() -> None:
             show(f"real mr {path.name.split('_')[0]}", run, list(range(arguments.turned)))
         if arguments.chains:
             for name, chain in load_yaml(ROOT / "benchmarks" / "chains.yaml").items():
-                own = load(ROOT / "config" / "config.yaml", {"simulate": {"ultrasound": chain}})
+                own = project.validated(merge(values, {"simulate": {"ultrasound": chain}}))
                 run = partial(simulated, modality="us", settings=own)
                 cases = [
                     (n, None) for n in range(arguments.first, arguments.first + arguments.chains)
@@ -117,13 +90,6 @@ def main() -> None:
                 show(f"us, {name}", run, cases)
         if arguments.real:
             real(arguments, template, settings, pool)
-
-
-def load(path: Path, changes: dict | None = None) -> Project:
-    settings, messages = project.load(merge(load_yaml(path), changes or {}))
-    if settings is None or messages:
-        raise SystemExit("\n".join(messages))
-    return settings
 
 
 def make_template(settings: Project, labels: Path | None, folder: Path) -> Template:
@@ -134,148 +100,11 @@ def make_template(settings: Project, labels: Path | None, folder: Path) -> Templ
     return Template(us, mr, volume.read_labels(folder / "labels.nii.gz", tuple(Tissue)))
 
 
-def aligned(
-    image: sitk.Image, modality: str, ga_weeks: float, template: Template, settings: Project
-) -> tuple[sitk.Transform, float, float, float]:
-    """Crop and align a volume: transform, confidence, CPU seconds of both."""
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    begin = time.process_time()
-    mask = find_mask(image, modality=modality, ga_weeks=ga_weeks, settings=settings.crop)
-    scan, head = crop(image, mask, settings.crop.margin_mm)
-    cropped = time.process_time()
-    transform, quality = align_3d(
-        sitk.Cast(scan, sitk.sitkFloat32),
-        head,
-        template.us if modality == "us" else template.mr,
-        template.labels,
-        modality=modality,
-        transform=None,
-        settings=settings.align,
-    )
-    end = time.process_time()
-    return transform, quality["confidence"], cropped - begin, end - cropped
-
-
-def simulated_case(
-    case: tuple[int, Path | None], *, modality: str, template: Template, settings: Project
-) -> Result:
-    """Simulate a head in any pose, align it, and compare."""
-    number, labels = case
-    name = f"{modality}-{number}"
-    rng = generator(settings.simulate.seed, "benchmark", name)
-    ga_weeks = float(rng.uniform(*WEEKS))
-    if labels is not None:  # an atlas keeps its shape: an age near its own
-        ga_weeks = float(labels.name.split("-")[1][:2])
-    own = settings_of(name, settings.simulate)
-    turned = {"rotation_deg": 180.0}
-    own = own.model_copy(
-        update={**turned, "shift_mm": 6.0, "size": 128, "spacing_mm": 0.9}
-        | {"mr": own.mr.model_copy(update={**turned, "shift_mm": 6.0})}
-    )
-    anatomy = anatomy_of(ga_weeks, labels, own)
-    scan = simulate(
-        name, subject=name, modality=modality, ga_weeks=ga_weeks, anatomy=anatomy, settings=own
-    )
-    transform, *rest = aligned(scan.image, modality, ga_weeks, template, settings)
-    template_labels = template.labels
-    truth = through_upright(scan.pose, anatomy.labels, template_labels)
-    return Result(*errors(transform, truth, head_of(scan.labels, "us")), *rest)
-
-
-def through_upright(
-    pose: sitk.Transform, anatomy: sitk.Image, template: sitk.Image
-) -> sitk.Transform:
-    """Go on from a subject's anatomy to the template: same upright frame, head over head."""
-    (own_centre, own_mm3), (centre, mm3) = (middle(head_of(a, "us")) for a in (anatomy, template))
-    scale = ball_radius_mm(mm3) / ball_radius_mm(own_mm3)
-    matrix = scale * upright_rotation(template).T @ upright_rotation(anatomy)
-    on = sitk.AffineTransform(3)
-    whole = matrix @ geometry.matrix(pose)
-    on.SetMatrix(whole.ravel().tolist())
-    zero = np.array(pose.TransformPoint((0.0, 0.0, 0.0)))
-    on.SetTranslation((centre + matrix @ (zero - own_centre)).tolist())
-    return on
-
-
-def errors(
-    transform: sitk.Transform, truth: sitk.Transform, head: sitk.Image
-) -> tuple[float, float, float]:
-    """Angle in degrees, distance in mm at the head's centre in the atlas, ratio of scales."""
-    turn = geometry.matrix(transform) @ np.linalg.inv(geometry.matrix(truth))
-    scale = float(np.cbrt(np.linalg.det(turn)))
-    centre = middle(head)[0].tolist()
-    away = np.array(transform.TransformPoint(centre)) - np.array(truth.TransformPoint(centre))
-    degrees = np.degrees(Rotation.from_matrix(turn / scale).magnitude())
-    return float(degrees), float(np.linalg.norm(away)), scale
-
-
-def turned_copy(image: sitk.Image, turn: Rotation, spacing_mm: float) -> sitk.Image:
-    """Resample an image turned about its middle, on a grid that holds all of it."""
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(image.GetSize()) - 1)
-    world = np.array(
-        [image.TransformContinuousIndexToPhysicalPoint(c.astype(float).tolist()) for c in corners]
-    )
-    centre = world.mean(axis=0)
-    reach = np.abs((world - centre) @ turn.as_matrix().T).max()
-    grid = geometry.grid(int(2 * reach / spacing_mm) + 2, spacing_mm, (0.0, 0.0, 0.0))
-    move = sitk.AffineTransform(3)
-    move.SetMatrix(turn.as_matrix().ravel().tolist())
-    move.SetTranslation((-turn.as_matrix() @ centre).tolist())
-    return geometry.resample(sitk.Cast(image, sitk.sitkFloat32), grid, move)
-
-
-def turned_mr(path: Path, number: int, *, template: Template, settings: Project) -> Result:
-    """Turn a real MR that is upright in its own world by any rotation, and align it."""
-    turn = Rotation.random(random_state=number)
-    image = volume.read(path)
-    labels = volume.read(path.with_name(path.name.replace("_t2w", "_labels")))
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(image.GetSize()) - 1)
-    world = [
-        image.TransformContinuousIndexToPhysicalPoint(c.astype(float).tolist()) for c in corners
-    ]
-    centre = np.mean(world, axis=0)
-    copy = turned_copy(image, turn, 0.8)
-    back = sitk.AffineTransform(3)
-    back.SetMatrix(turn.inv().as_matrix().ravel().tolist())
-    back.SetTranslation(centre.tolist())
-    ga_weeks = float(path.name.split("-")[1][:2])
-    transform, *rest = aligned(copy, "mr", ga_weeks, template, settings)
-    own = sitk.Cast(labels, sitk.sitkUInt8)
-    (own_centre, own_mm3), (centre_t, mm3) = (
-        middle(head_of(a, "mr")) for a in (own, template.labels)
-    )
-    scale = ball_radius_mm(mm3) / ball_radius_mm(own_mm3)
-    matrix = scale * upright_rotation(template.labels).T @ upright_rotation(own)
-    truth = sitk.AffineTransform(3)
-    truth.SetMatrix((matrix @ turn.inv().as_matrix()).ravel().tolist())
-    truth.SetTranslation((centre_t + matrix @ (centre - own_centre)).tolist())
-    brain = geometry.resample(
-        sitk.Cast(own > 0, sitk.sitkUInt8), copy, back.GetInverse(), nearest=True
-    )
-    return Result(*errors(transform, truth, brain), *rest)
-
-
-def real_case(
-    case: tuple[Path, int], *, template: Template, settings: Project
-) -> tuple[np.ndarray, float, float, float]:
-    """Align a real volume after a turn; the rotation that `align` gives to the unturned image."""
-    path, number = case
-    image = volume.read(path)
-    turn = Rotation.identity() if number == 0 else Rotation.random(random_state=number)
-    # The unturned scan goes as it is.
-    scan = image if number == 0 else turned_copy(image, turn, 0.6)
-    ga_weeks = float(path.name.split("-")[1][:2])
-    transform, *rest = aligned(scan, "us", ga_weeks, template, settings)
-    whole = geometry.matrix(transform) @ turn.as_matrix()
-    return whole / np.cbrt(np.linalg.det(whole)), *rest
-
-
 def real(
     arguments: argparse.Namespace, template: Template, settings: Project, pool: ProcessPoolExecutor
 ) -> None:
     """Print angles to the reference pose, and of turned copies to the unturned scan."""
-    reference = geometry.matrix(geometry.read_transform(arguments.real / "common_pose.tfm"))
-    reference /= np.cbrt(np.linalg.det(reference))
+    reference = geometry.rotation(geometry.read_transform(arguments.real / "common_pose.tfm"))
     run = partial(real_case, template=template, settings=settings)
     for path in sorted(arguments.real.glob("*.nii.gz")):
         cases = [(path, number) for number in range(arguments.turns + 1)]

@@ -72,13 +72,13 @@ class Plane:
 
 
 def grey_levels(plane: Plane) -> Floats:
-    """Histogram: share of the head's pixels in each class of 8 grey levels."""
+    """Return the share of the head's pixels in each class of 8 grey levels."""
     counts, _ = np.histogram(plane.image[plane.head & plane.seen], GREY_EDGES)
     return counts / counts.sum()
 
 
 def spectrum(plane: Plane) -> Floats:
-    """Power spectral density of the brain, radially averaged, dB of grey^2 mm^2.
+    """Return the radial power spectral density of the brain, dB of grey^2 mm^2.
 
     The brain's mean is taken off and its edge tapered over 6 mm (a cosine), so that neither skull
     nor border adds power. The density is that of the texture, whatever the brain's size.
@@ -94,7 +94,7 @@ def spectrum(plane: Plane) -> Floats:
 
 
 def skull_contrast(plane: Plane) -> Floats:
-    """Skull less brain in sectors of 30 degrees around the head, grey levels.
+    """Return skull less brain in sectors of 30 degrees around the head, grey levels.
 
     Skull: the 90th percentile from 1 mm outside to 5 mm inside the head's border. Brain: its
     median. Sector 0 faces the probe, then the numbers go round over the anterior side.
@@ -109,7 +109,7 @@ def skull_contrast(plane: Plane) -> Floats:
 
 
 def depth_profile(plane: Plane) -> Floats:
-    """Brightness from near to far: median grey of slabs across the beam, less the brain's.
+    """Return the median grey of slabs from near to far, less the brain's.
 
     The brain's extent along the beam at the head's centre is cut into 12 slabs of equal thickness.
     """
@@ -119,13 +119,13 @@ def depth_profile(plane: Plane) -> Floats:
 
 
 def hemispheres(plane: Plane) -> Floats:
-    """Mean grey of the hemisphere nearer to the probe less that of the farther one."""
+    """Return the mean grey of the nearer hemisphere less that of the farther one."""
     near, far = _by_bin(plane.image, _portion(plane, plane.place_mm[0], 2), 2)
     return np.array([near - far])
 
 
 def shadow(plane: Plane) -> Floats:
-    """Share of the brain in shadow: of ten strips along the beam, posterior first, and of all.
+    """Return the share of the brain in shadow: of ten strips, posterior first, and of all.
 
     Dark is what stays below half of the brain's median grey after a blur of 1.5 mm: anechoic fluid
     counts too, in both sets alike.
@@ -140,11 +140,11 @@ def shadow(plane: Plane) -> Floats:
 
 
 class Measure(NamedTuple):
-    """``of`` gives a row of bins for a plane; ``bins`` names them."""
+    """``compute`` returns a row of bins for a plane; ``bins`` names them."""
 
     name: str
     unit: str
-    of: Callable[[Plane], Floats]
+    compute: Callable[[Plane], Floats]
     bins: list[str]
 
 
@@ -192,13 +192,15 @@ def compare(simulated: list[Plane], real: list[Plane], measure: Measure) -> Comp
     Returns:
         The comparison.
     """
-    ours, theirs = (np.array([measure.of(plane) for plane in set_]) for set_ in (simulated, real))
+    ours, theirs = (
+        np.array([measure.compute(plane) for plane in set_]) for set_ in (simulated, real)
+    )
     low, high = np.nanpercentile(theirs, [10, 90], axis=0)
     return Comparison(np.nanmedian(ours, axis=0), low, high)
 
 
 def _portion(plane: Plane, along: Floats, count: int) -> NDArray[np.int_]:
-    """Number of the slab, of ``count``, across an axis of the brain; -1 outside the brain."""
+    """Return the number of the slab, of ``count``, across an axis of the brain; -1 outside."""
     inside = plane.depth_mm > RIM_MM
     low, high = along[inside].min(), along[inside].max()
     number = np.clip((along - low) / (high - low) * count, 0, count - 1).astype(int)

@@ -27,6 +27,7 @@ from likeness import MEASURES, Comparison, Measure, Plane, compare
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, AtlasSettings, CropSettings
@@ -38,7 +39,7 @@ from ssus2mri.prepare.ellipsoid import draw, of_mask, solidity
 from ssus2mri.prepare.head import find_mask
 from ssus2mri.prepare.plane import align_plane, axial_grid, thalamic_level
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
-from ssus2mri.simulate.pose import generator, random_pose, rotation_about
+from ssus2mri.simulate.pose import generator, random_pose
 from ssus2mri.simulate.sound.beam import random_fan
 from ssus2mri.simulate.template import template
 from ssus2mri.tissues import HEAD
@@ -107,11 +108,11 @@ def main() -> None:
 def make_aligner(settings: SimulateSettings) -> Aligner:
     """Make the built-in atlas that planes are aligned to."""
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    atlas = load_section(AtlasSettings, CONFIG, "atlas")
-    made = template(anatomy_of(atlas.ga_weeks, None, settings), atlas, settings, image=None)
+    section = load_section(AtlasSettings, CONFIG, "atlas")
+    atlas = template(anatomy_of(section.ga_weeks, None, settings), section, settings, image=None)
     return Aligner(
-        sitk.Cast(made.us, sitk.sitkFloat32),
-        made.labels,
+        sitk.Cast(atlas.us, sitk.sitkFloat32),
+        atlas.labels,
         load_section(CropSettings, CONFIG, "crop"),
         load_section(AlignSettings, CONFIG, "align"),
     )
@@ -148,16 +149,16 @@ def simulated_scan(
     name = f"realism-{number}"
     ga_weeks = float(np.quantile(ages, (0.5 + number * (np.sqrt(5) - 1) / 2) % 1))
     anatomy = anatomy_of(ga_weeks, labels, settings_of(name, settings))
-    made = simulate(
+    scan = simulate(
         name, subject=name, modality="us", ga_weeks=ga_weeks, anatomy=anatomy, settings=settings
     )
     probe_mm = probe_of(name, settings)
-    like = axial_plane(made.labels, made.pose, probe_mm, generator(settings.seed, "plane", name))
+    like = axial_plane(scan.labels, scan.pose, probe_mm, generator(settings.seed, "plane", name))
     image, tissues = (
         sitk.Resample(part, like, sitk.Transform(), order, 0.0, kind)[:, :, 0]
         for part, order, kind in (
-            (made.image, sitk.sitkBSpline, sitk.sitkFloat32),
-            (made.labels, sitk.sitkNearestNeighbor, sitk.sitkUInt8),
+            (scan.image, sitk.sitkBSpline, sitk.sitkFloat32),
+            (scan.labels, sitk.sitkNearestNeighbor, sitk.sitkUInt8),
         )
     )
     grey = np.rint(np.clip(sitk.GetArrayFromImage(image), 0, 255)).astype(np.float32)
@@ -191,10 +192,10 @@ def axial_plane(
     y, x = (float(axis.mean()) for axis in np.nonzero(np.isin(array[level], HEAD)))
     middle = np.array(upright.TransformContinuousIndexToPhysicalPoint((x, y, float(level))))
     middle[2] += rng.uniform(*LEVEL_MM)
-    turn = geometry.matrix(pose)
-    turn = np.linalg.inv(turn / np.cbrt(np.linalg.det(turn)))
+    turn = geometry.rotation(pose).T
     for axis in np.eye(3)[:2]:
-        turn = turn @ rotation_about(axis, np.deg2rad(rng.normal(0, TILT_DEG)))
+        tilt = Rotation.from_rotvec(rng.normal(0, TILT_DEG) * axis, degrees=True)
+        turn = turn @ tilt.as_matrix()
     normal = turn[:, 2]
     centre = np.array(pose.GetInverse().TransformPoint(middle.tolist()))
     away = centre - probe_mm
@@ -237,7 +238,7 @@ def aligned(scan: Scan, aligner: Aligner) -> Plane:
 
 
 def field_of_view(image: sitk.Image) -> sitk.Image:
-    """Mask of what the scanner shows: less broad zeros that reach the image's border.
+    """Return a mask of what the scanner shows: without broad zeros that reach the border.
 
     Fluid can be zero too, but it lies within tissue; what surrounds the fan, and the black boxes
     over burnt-in text, reach the border.
@@ -251,13 +252,13 @@ def field_of_view(image: sitk.Image) -> sitk.Image:
     return geometry.from_array((~(near & padded))[1:-1, 1:-1].astype(np.uint8), image)
 
 
-def lines(measure: Measure, found: Comparison) -> Iterator[str]:
+def lines(measure: Measure, comparison: Comparison) -> Iterator[str]:
     """Say how many bins are within, and what the others are."""
-    mark = "" if found.share >= WANTED else f"   below {WANTED:.0%}"
-    count = f"{found.within.sum()} of {found.within.size}"
-    yield f"{measure.name:22}{count:>10} bins within{found.share:>7.0%}{mark}"
-    for k in np.flatnonzero(~found.within):
-        value, low, high = found.median[k], found.low[k], found.high[k]
+    mark = "" if comparison.share >= WANTED else f"   below {WANTED:.0%}"
+    count = f"{comparison.within.sum()} of {comparison.within.size}"
+    yield f"{measure.name:22}{count:>10} bins within{comparison.share:>7.0%}{mark}"
+    for k in np.flatnonzero(~comparison.within):
+        value, low, high = comparison.median[k], comparison.low[k], comparison.high[k]
         off = value - (low if value < low else high)
         yield (
             f"    {measure.bins[k]:12} simulated {value:8.2f}   real {low:.2f} to {high:.2f}"
@@ -266,7 +267,7 @@ def lines(measure: Measure, found: Comparison) -> Iterator[str]:
 
 
 def spread(planes: list[Plane]) -> list[NDArray[np.float32]]:
-    """Images of a few planes, evenly from the list."""
+    """Return images of a few planes, evenly from the list."""
     chosen = np.linspace(0, len(planes) - 1, min(PICTURES, len(planes))).round().astype(int)
     return [planes[k].image for k in chosen]
 

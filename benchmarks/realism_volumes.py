@@ -56,9 +56,9 @@ def main() -> None:
     }
     print(f"{len(planes)} simulated planes of probes beside the head")
     for measure in MEASURES:
-        low, high = np.nanpercentile([measure.of(plane) for plane in planes], [5, 95], axis=0)
+        low, high = np.nanpercentile([measure.compute(plane) for plane in planes], [5, 95], axis=0)
         for name, plane in real.items():
-            values = measure.of(plane)
+            values = measure.compute(plane)
             finite = np.isfinite(values)
             within = (values >= low) & (values <= high)
             outside = [

@@ -42,8 +42,8 @@ def causes(reason: str, before: Meaning, now: Meaning) -> Causes:
         What has changed, such as ``crop.margin_mm: 6.0 -> 7.0``.
     """
     plain, _, params = reason.partition(_PARAMS)
-    found = [_plainly(part) for part in plain.rstrip("; ").split("; ") if part]
-    return found + (_parameters(params, before, now) if params else [])
+    causes = [_plainly(part) for part in plain.rstrip("; ").split("; ") if part]
+    return causes + (_parameters(params, before, now) if params else [])
 
 
 def _plainly(part: str) -> tuple[str, list[str]]:
@@ -59,14 +59,14 @@ def _parameters(text: str, before: Meaning, now: Meaning) -> Causes:
     if sides is None:
         return [("other parameters", [])]
     old, new = map(_sorted, sides)
-    found: Causes = []
+    causes: Causes = []
     for kind, tell in (("code", _code), ("training", _training)):
         if kind in old or kind in new:
-            found += tell(old.pop(kind, ""), new.pop(kind, ""), before, now)
+            causes += tell(old.pop(kind, ""), new.pop(kind, ""), before, now)
     rows = [" or ".join(side.pop("row", ["none"])) for side in (old, new)]
     if rows[0] != rows[1]:
-        found.append(("the manifest's row", [" -> ".join(rows)]))
-    return found + differences(old, new, "")
+        causes.append(("the manifest's row", [" -> ".join(rows)]))
+    return causes + differences(old, new, "")
 
 
 def _sides(text: str) -> tuple[list[Any], list[Any]] | None:
@@ -83,19 +83,19 @@ def _sides(text: str) -> tuple[list[Any], list[Any]] | None:
 
 def _sorted(values: list[Any]) -> dict[str, Any]:
     """Tell what each parameter is."""
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for value in map(str, values):
         training = _TRAINING.fullmatch(value)
         content = _json(value)
         if _HASH.fullmatch(value):
-            found["code"] = value
+            parameters["code"] = value
         elif training:
-            found["training"] = training.group(1)
+            parameters["training"] = training.group(1)
         elif isinstance(content, dict):
-            found[section_of(content)] = content
+            parameters[section_of(content)] = content
         else:
-            found.setdefault("row", []).append(value or "empty")
-    return found
+            parameters.setdefault("row", []).append(value or "empty")
+    return parameters
 
 
 def _json(text: str) -> Any:
@@ -130,14 +130,14 @@ def _training(old: str, new: str, before: Meaning, now: Meaning) -> Causes:
     then, today = before(old), now(new)
     if then is None or today is None:
         return [("settings, rows or code of training or before it", [])]
-    found: Causes = []
+    causes: Causes = []
     for module, name in today.pop("code").items():
         earlier = then["code"].get(module)
         if earlier and earlier != name:
-            found += _code(earlier, name, before, now)
+            causes += _code(earlier, name, before, now)
     del then["code"]
-    found += differences(then, today, "")
-    return found
+    causes += differences(then, today, "")
+    return causes
 
 
 def differences(old: Any, new: Any, name: str) -> Causes:
@@ -153,14 +153,14 @@ def differences(old: Any, new: Any, name: str) -> Causes:
     """
     if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         return [(f"{name}: {_short(old)} -> {_short(new)}", [])] if old != new else []
-    found: Causes = []
+    causes: Causes = []
     for key in dict.fromkeys([*old, *new]):
         path = f"{name}.{key}" if name else str(key)
         if key not in old or key not in new:
-            found.append((f"{path}: {'added' if key in new else 'removed'}", []))
+            causes.append((f"{path}: {'added' if key in new else 'removed'}", []))
         else:
-            found += differences(old[key], new[key], path)
-    return found
+            causes += differences(old[key], new[key], path)
+    return causes
 
 
 def _short(value: Any) -> str:

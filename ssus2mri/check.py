@@ -74,10 +74,14 @@ def check_images(table: Manifest, path: Path) -> list[str]:
     Returns:
         A message for each that is wrong; what the workflow makes is not read.
     """
-    made = generated(table)
+    outputs = generated(table)
     with ThreadPoolExecutor(WORKERS) as pool:
         seen = dict(
-            zip(table.rows, pool.map(lambda row: _row(row, made), table.rows.values()), strict=True)
+            zip(
+                table.rows,
+                pool.map(lambda row: _row(row, outputs), table.rows.values()),
+                strict=True,
+            )
         )
     contents = {
         name: (row_seen.content, table.rows[name].subject)
@@ -103,17 +107,17 @@ def generated(table: Manifest) -> set[str]:
     Returns:
         Paths relative to the working directory.
     """
-    made: set[str] = set()
+    paths: set[str] = set()
     for name, row in table.rows.items():
         if row.simulated:
-            made |= {f"{SIMULATED}{name}{end}.nii.gz" for end in ("", "_labels", "_truth")}
-            made.add(f"{SIMULATED}{name}_pose.tfm")
-        made |= {f"results/crop/{name}{end}.nii.gz" for end in ("", "_mask")}
-        made |= {f"results/align/{name}{end}" for end in (".nii.gz", ".tfm")}
-    return made
+            paths |= {f"{SIMULATED}{name}{end}.nii.gz" for end in ("", "_labels", "_truth")}
+            paths.add(f"{SIMULATED}{name}_pose.tfm")
+        paths |= {f"results/crop/{name}{end}.nii.gz" for end in ("", "_mask")}
+        paths |= {f"results/align/{name}{end}" for end in (".nii.gz", ".tfm")}
+    return paths
 
 
-def _row(row: Row, made: set[str]) -> Seen:
+def _row(row: Row, outputs: set[str]) -> Seen:
     """Look at a row's files; whatever happens there, the other rows are looked at."""
     messages: list[str] = []
     content: tuple[int, int] | None = None
@@ -132,16 +136,16 @@ def _row(row: Row, made: set[str]) -> Seen:
             )
         return None
 
-    if row.image not in made:
+    if row.image not in outputs:
         looked = attempt(lambda: _image(row))
         grid, content = looked or (None, None)
         if looked:
             attempt(lambda: volume.require_modality(Path(row.image), row.modality))
-    if row.mask and row.mask not in made and (grid is not None or not _exists(row.mask)):
+    if row.mask and row.mask not in outputs and (grid is not None or not _exists(row.mask)):
         attempt(lambda: volume.examine_mask(Path(row.mask), grid, plane=bool(row.plane)))
-    if row.transform and row.transform not in made:
+    if row.transform and row.transform not in outputs:
         attempt(lambda: geometry.read_transform(Path(row.transform), 2 if row.plane else 3))
-    if row.labels and row.labels not in made:
+    if row.labels and row.labels not in outputs:
         like = None if row.simulated else grid
         attempt(lambda: volume.examine_labels(Path(row.labels), ATLAS_LABELS, like))
     return Seen(messages, content)

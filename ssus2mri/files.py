@@ -10,7 +10,7 @@ from ssus2mri.errors import InputError
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; rename it to ``path`` when the block succeeds.
+    """Yield a temporary name beside ``path``; rename it to ``path`` when the block succeeds.
 
     The temporary name ends like ``path`` (writers choose the format by the ending) and is removed
     when the block fails, so an earlier ``path`` is never damaged.

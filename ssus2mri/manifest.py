@@ -109,7 +109,7 @@ class Manifest:
     rows: dict[str, Row]
 
     def where(self, **values: str) -> list[Row]:
-        """Rows with the given values, such as ``modality="us", split="test"``, in file order."""
+        """Return rows by values, such as ``modality="us", split="test"``, in file order."""
         return [
             row
             for row in self.rows.values()
@@ -167,7 +167,7 @@ def load(path: Path, *, val: float, test: float) -> tuple[Manifest | None, list[
         for row in manifest.rows.values()
         if not row.simulated
     }
-    messages = _too_few(path, manifest) + _ill(path, rows, manifest)
+    messages = _too_few(path, manifest) + _pathologies(path, rows, manifest)
     return manifest, messages + subjects.same_file(path, people)
 
 
@@ -205,11 +205,11 @@ def _located(folder: Path, text: str) -> str:
     return text if not text or text.startswith("results/") else str(folder / text)
 
 
-def _ill(path: Path, rows: dict[int, Row], manifest: Manifest) -> list[str]:
+def _pathologies(path: Path, rows: dict[int, Row], manifest: Manifest) -> list[str]:
     messages = []
-    found: dict[str, dict[str, int]] = {}
+    pathologies: dict[str, dict[str, int]] = {}
     for number, row in rows.items():
-        found.setdefault(row.subject, {}).setdefault(row.pathology, number)
+        pathologies.setdefault(row.subject, {}).setdefault(row.pathology, number)
         split = manifest.rows[row.volume].split
         if row.pathology and split != "test":
             messages.append(
@@ -227,7 +227,7 @@ def _ill(path: Path, rows: dict[int, Row], manifest: Manifest) -> list[str]:
             found=", ".join(name or "none" for name in names),
             do="Give every image of a person the same pathology.",
         )
-        for subject, names in found.items()
+        for subject, names in pathologies.items()
         if len(names) > 1
     ]
     return [str(message) for message in messages]

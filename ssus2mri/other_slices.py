@@ -52,7 +52,7 @@ class _Row(BaseModel):
 def files_of(
     files: Sequence[Path], folder: Path | None, extracts: Sequence[Path], run: str
 ) -> Iterator[list[Path]]:
-    """Give slice files: those that `synthesize` wrote, or another tool's `converted`.
+    """Return slice files: those that `synthesize` wrote, or another tool's `converted`.
 
     Args:
         files: slice files of one run; empty with a folder.

@@ -39,9 +39,7 @@ def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:
         InputError: every message about the configuration, else every one about the manifest, else
             every one about what contradicts between them.
     """
-    settings, messages = project.load(values)
-    if settings is None or messages:
-        raise InputError.several(messages)
+    settings = project.validated(values)
     table = manifest.read(Path(settings.manifest), val=settings.split.val, test=settings.split.test)
     messages = unknown_pathologies(settings, table) + unmatchable(values, table)
     messages += with_braces(settings.manifest, table)

@@ -33,13 +33,13 @@ def lay_out(folder: Path) -> None:
             found="a file" if folder.is_file() else "files in it",
             do="Give another name.",
         )
-    made = not folder.exists()
+    is_new = not folder.exists()
     try:
         for part in PARTS:
             shutil.copytree(source() / part, folder / part)
     except OSError as error:  # shutil.Error among them
         for part in PARTS:
             shutil.rmtree(folder / part, ignore_errors=True)
-        if made:
+        if is_new:
             shutil.rmtree(folder, ignore_errors=True)
         raise unwritable(folder, error) from error

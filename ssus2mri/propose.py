@@ -1,4 +1,4 @@
-"""A folder in, a manifest out that a person completes: what the files say, and nothing guessed."""
+"""Propose a manifest for a folder, to be completed by hand: what the files say, nothing guessed."""
 
 import csv
 import io
@@ -83,7 +83,7 @@ def proposals(folder: Path) -> Iterator[Proposal]:
 
 
 def _owner(path: Path, images: list[Path]) -> tuple[str, Path] | None:
-    """Column and image of a mask or labels, by their names."""
+    """Return column and image of a mask or labels, by their names."""
     for column, ends in _BESIDE.items():
         for end in ends:
             for image in images:

@@ -55,7 +55,7 @@ def sources(module: str) -> dict[str, str]:
     folders = {path.parent for path in contents}
     for path in (
         *(weights for folder in folders for weights in folder.glob("*.safetensors")),
-        *_templates(_source(module).parent / "templates", list(contents.values())),
+        *_templates([folder / "templates" for folder in folders], list(contents.values())),
     ):
         contents[path] = path.read_bytes()
     return {
@@ -64,16 +64,16 @@ def sources(module: str) -> dict[str, str]:
     }
 
 
-def _templates(folder: Path, texts: list[bytes]) -> list[Path]:
+def _templates(folders: Iterable[Path], texts: list[bytes]) -> list[Path]:
     """Return the templates that some texts name, and those that these name in turn."""
     named: list[Path] = []
-    unnamed = sorted(folder.glob("*"))
+    unnamed = sorted(path for folder in folders for path in folder.glob("*"))
     while texts:
         text = texts.pop()
-        found = [path for path in unnamed if path.name.encode() in text]
-        named += found
-        texts += [path.read_bytes() for path in found]
-        unnamed = [path for path in unnamed if path not in found]
+        new = [path for path in unnamed if path.name.encode() in text]
+        named += new
+        texts += [path.read_bytes() for path in new]
+        unnamed = [path for path in unnamed if path not in new]
     return named
 
 

@@ -1,4 +1,4 @@
-"""A CSV table in, its records out: by line, with every field of the header."""
+"""Read the records of a CSV table: by line, with every field of the header."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What of an HDF5 file is looked at before anything in it is believed: structure, types, seal."""
+"""Check an HDF5 file before its content is trusted: structure, types, seal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -80,7 +80,7 @@ def header(path: Path, file: h5py.File, names: Sequence[str]) -> dict[str, Any]:
 
 
 def datasets(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
-    """Give the datasets after a look at their layout, without reading them.
+    """Return the datasets after a look at their layout, without reading them.
 
     Args:
         path: of the file, for messages.

@@ -31,21 +31,21 @@ def sources(paths: list[Path], *, ga_weeks: float, pixel_mm: float | None) -> li
         InputError: a path without scans, no age, a manifest with mistakes, or two scans whose
             outputs would have one name.
     """
-    found: list[Source] = []
+    scans: list[Source] = []
     for path in paths:
         if path.suffix.lower() == ".csv":
-            found += _of_manifest(path)
+            scans += _of_manifest(path)
             continue
         if not ga_weeks:
             raise InputError(
                 str(path), expected="the gestational age in weeks", found="none", do=_DO
             )
         if path.is_dir():
-            found += _of_folder(path, ga_weeks, pixel_mm)
+            scans += _of_folder(path, ga_weeks, pixel_mm)
         else:
             flat = pixel_mm is not None or opening.ending(path) in opening.STILL
-            found.append(Source(_name(path), path, ga_weeks, flat, pixel_mm if flat else None))
-    return _distinct(found)
+            scans.append(Source(_name(path), path, ga_weeks, flat, pixel_mm if flat else None))
+    return _distinct(scans)
 
 
 def _of_manifest(path: Path) -> list[Source]:
@@ -72,19 +72,19 @@ def _of_manifest(path: Path) -> list[Source]:
 
 
 def _of_folder(folder: Path, ga_weeks: float, pixel_mm: float | None) -> list[Source]:
-    found = []
+    scans = []
     for proposal in proposals(folder):
         path = Path(proposal["image"])
         if proposal.get("modality", "us") == "us":
             flat = bool(proposal.get("plane")) or opening.ending(path) in opening.STILL
             size = pixel_mm if flat else None
             mask = Path(proposal["mask"]) if proposal.get("mask") else None
-            found.append(Source(_name(path), path, ga_weeks, flat, size, mask=mask))
-    if not found:
+            scans.append(Source(_name(path), path, ga_weeks, flat, size, mask=mask))
+    if not scans:
         raise InputError(
             str(folder), expected="ultrasound images", found="none", do="Correct the path."
         )
-    return found
+    return scans
 
 
 def _name(path: Path) -> str:
@@ -98,11 +98,11 @@ def _name(path: Path) -> str:
         return "scan"
 
 
-def _distinct(found: list[Source]) -> list[Source]:
+def _distinct(scans: list[Source]) -> list[Source]:
     """Give scans of one name that of their folder as well."""
-    twice = {name for name, count in Counter(s.name for s in found).items() if count > 1}
+    twice = {name for name, count in Counter(s.name for s in scans).items() if count > 1}
     longer = [
-        replace(s, name=f"{_name(s.path.parent)}-{s.name}") if s.name in twice else s for s in found
+        replace(s, name=f"{_name(s.path.parent)}-{s.name}") if s.name in twice else s for s in scans
     ]
     again = [name for name, count in Counter(s.name for s in longer).items() if count > 1]
     if again:

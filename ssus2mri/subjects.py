@@ -13,7 +13,7 @@ _UNSEEN = ("Cf", "Zs", "Cc")
 
 
 def plain(name: str) -> str:
-    """Give a name without what the eye does not see: case, width, accents' form, blanks, dashes.
+    """Return a name without what the eye does not see: case, width, accents' form, blanks, dashes.
 
     Args:
         name: of a subject or volume.
@@ -154,10 +154,10 @@ def same_content(
 
 def _identity(path: Path) -> Hashable:
     try:
-        known = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return os.path.normpath(path)
-    return known.st_dev, known.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _rows(numbers: Iterable[object]) -> str:

@@ -80,10 +80,14 @@ def lines(
         own = [job for job in jobs if job["stage"] == stage]
         records = [Path(job["benchmark"]) for job in own if job["benchmark"]]
         took = [seconds(path) for path in records or _records(results, stage)]
-        known = [number for number in took if number is not None]
-        last = f"{_time(sum(known))} ({len(known)} job{'s' * (len(known) != 1)})" if known else "-"
+        recorded = [number for number in took if number is not None]
+        last = (
+            f"{_time(sum(recorded))} ({len(recorded)} job{'s' * (len(recorded) != 1)})"
+            if recorded
+            else "-"
+        )
         told = _told([job["reason"] for job in own], before, now)
-        first, *more = told or ["up to date" if known else "not needed"]
+        first, *more = told or ["up to date" if recorded else "not needed"]
         yield f"{stage:<12}{len(own) or '-':>5}  {last:<22}{first}"
         for line in more:
             yield f"{'':<41}{line}"

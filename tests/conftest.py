@@ -2,14 +2,19 @@
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import yaml
+
+from ssus2mri import cli
+from ssus2mri.images import volume
 
 ROOT = Path(__file__).parent.parent
+CommandLine = Callable[..., tuple[int, str]]
 
 # An oblique, anisotropic geometry: whatever assumes identity anywhere fails on it.
 OBLIQUE = sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.2, -0.1, 0.3).GetMatrix()
@@ -45,6 +50,38 @@ def brightest_point(image: sitk.Image) -> np.ndarray:
 def oblique() -> sitk.Image:
     """A 16-bit oblique volume with a landmark."""
     return blob_volume()
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> CommandLine:
+    """The command line: takes arguments, returns the exit code and what was said."""
+
+    def call(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["ssus2mri", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        said = capfd.readouterr()
+        return int(stop.value.code or 0), said.out + said.err
+
+    return call
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a good configuration, manifest and images."""
+    for number, name in enumerate(("us1", "mr1", "us2", "us3", "us4")):
+        landmark = (15, 9, 10 + number)  # no two of them mirror images
+        volume.write(blob_volume(landmark=landmark), tmp_path / f"{name}.nii.gz")
+    (tmp_path / "manifest.csv").write_text(
+        "volume,subject,modality,image,ga_weeks,split,mask,transform\n"
+        "us1,a,us,us1.nii.gz,23,train,,\n"
+        "mr1,b,mr,mr1.nii.gz,23,train,,\n"
+        "us2,c,us,us2.nii.gz,23,test,,\n"
+    )
+    values = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    values["manifest"] = str(tmp_path / "manifest.csv")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    return tmp_path
 
 
 @pytest.fixture(autouse=True)

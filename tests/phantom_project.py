@@ -40,7 +40,7 @@ class Project:
 
     def snakemake(self, *arguments: str, manifest: str = "data_manifest.csv") -> str:
         """Run Snakemake there, on the package there; give all that it says."""
-        found = subprocess.run(
+        run = subprocess.run(
             self.line(*arguments, manifest=manifest),
             cwd=self.folder,
             env=self.variables(),
@@ -48,17 +48,17 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        if found.returncode:
-            pytest.fail(found.stdout[-6000:])
-        return found.stdout
+        if run.returncode:
+            pytest.fail(run.stdout[-6000:])
+        return run.stdout
 
     def line(self, *arguments: str, manifest: str = "data_manifest.csv") -> list[str]:
-        """Give the command line of Snakemake."""
+        """Return the command line of Snakemake."""
         config = ("--configfile", "tiny.yaml", "edit.yaml", "--config", f"manifest={manifest}")
         return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, *config]
 
     def variables(self) -> dict[str, str]:
-        """Give the environment: the package there, and the commands of this interpreter."""
+        """Return the environment: the package there, and the commands of this interpreter."""
         path = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
         return {**os.environ, "PYTHONPATH": str(self.folder), "PATH": path, **self.environment}
 

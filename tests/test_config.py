@@ -98,8 +98,8 @@ def test_no_code_knows_a_run_by_its_name(values):
     assert {"ours", "gan", "ae", "ours_match", "no_att"} <= names
     for path in (ROOT / "ssus2mri").rglob("*.py"):
         tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        known = {node.value for node in tree if isinstance(node, ast.Constant)}
-        assert not names & known, path
+        constants = {node.value for node in tree if isinstance(node, ast.Constant)}
+        assert not names & constants, path
     for path in (ROOT / "workflow").rglob("*.smk"):
         assert not names & set(re.findall(r"[\"']([\w-]+)[\"']", path.read_text())), path
 

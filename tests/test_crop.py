@@ -80,10 +80,10 @@ def test_circumference_of_a_circle() -> None:
 def test_mask_of_an_ellipse_gives_it_back() -> None:
     ellipse = Ellipsoid(np.array([40.0, 52.0]), np.array([30.0, 22.0]), rotation(25))
     image = sitk.Image((110, 90), sitk.sitkUInt8)
-    found = of_mask(draw(ellipse, image))
-    np.testing.assert_allclose(found.center, ellipse.center, atol=0.05)
-    np.testing.assert_allclose(found.axes, ellipse.axes, rtol=0.005)
-    assert abs(found.rotation[:, 0] @ ellipse.rotation[:, 0]) > 0.999
+    ellipsoid = of_mask(draw(ellipse, image))
+    np.testing.assert_allclose(ellipsoid.center, ellipse.center, atol=0.05)
+    np.testing.assert_allclose(ellipsoid.axes, ellipse.axes, rtol=0.005)
+    assert abs(ellipsoid.rotation[:, 0] @ ellipse.rotation[:, 0]) > 0.999
     assert solidity(draw(ellipse, image)) == pytest.approx(1.0, abs=0.01)
     shell = draw(ellipse, image) - draw(ellipse.grown(-2.0), image)
     assert solidity(shell) < 0.3
@@ -94,10 +94,10 @@ def test_finds_an_ellipse(degrees: float) -> None:
     long, short = axial_axes_mm(head_circumference_mm(22.0), 0.8)
     truth = Ellipsoid(np.array([46.0, 61.0]), np.array([long, short]) / 2, rotation(degrees))
     image = skull(truth, (260, 200), 0.5)
-    found = find_head(image, 23.0, SETTINGS.skull)
-    assert np.linalg.norm(found.center - truth.center) < 1.0
-    np.testing.assert_allclose(np.sort(found.axes), np.sort(truth.axes), rtol=0.03)
-    assert overlap(draw(found, image), draw(truth, image)) > 0.96
+    head = find_head(image, 23.0, SETTINGS.skull)
+    assert np.linalg.norm(head.center - truth.center) < 1.0
+    np.testing.assert_allclose(np.sort(head.axes), np.sort(truth.axes), rtol=0.03)
+    assert overlap(draw(head, image), draw(truth, image)) > 0.96
 
 
 def test_finds_an_ellipsoid() -> None:
@@ -105,9 +105,9 @@ def test_finds_an_ellipsoid() -> None:
     axes = np.eye(3)[:, [1, 2, 0]]
     truth = Ellipsoid(np.array([43.0, 50.0, 46.0]), np.array([36.0, 28.0, 27.0]), axes)
     image = skull(truth, (60, 64, 60), 1.5)
-    found = find_head(image, 23.0, SETTINGS.skull)
-    assert np.linalg.norm(found.center - truth.center) < 1.0
-    np.testing.assert_allclose(np.sort(found.axes), np.sort(truth.axes), rtol=0.03)
+    head = find_head(image, 23.0, SETTINGS.skull)
+    assert np.linalg.norm(head.center - truth.center) < 1.0
+    np.testing.assert_allclose(np.sort(head.axes), np.sort(truth.axes), rtol=0.03)
 
 
 def test_round_head_over_a_face() -> None:
@@ -123,8 +123,8 @@ def test_round_head_over_a_face() -> None:
     array[base:] = (speckle * np.where(outer & ~inner, 80.0, 25.0))[base:]
     image = sitk.GetImageFromArray(array)
     image.SetSpacing([1.5] * 3)
-    found = find_head(image, 23.0, SETTINGS.skull)
-    assert overlap(draw(found, image), draw(truth, image)) > 0.95
+    head = find_head(image, 23.0, SETTINGS.skull)
+    assert overlap(draw(head, image), draw(truth, image)) > 0.95
 
 
 def test_crop_keeps_world_and_intensities(oblique: sitk.Image) -> None:
@@ -166,8 +166,8 @@ def test_mask_that_is_no_head_is_not_used(tmp_path: Path, caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         _, out_mask = run(tmp_path, tmp_path / "p.png", mask=tmp_path / "m.png", pixel_mm=0.5)
     assert "m.png" in caplog.text
-    found = sitk.ReadImage(str(out_mask))
-    area_mm2 = sitk.GetArrayFromImage(found).sum() * 0.25
+    mask = sitk.ReadImage(str(out_mask))
+    area_mm2 = sitk.GetArrayFromImage(mask).sum() * 0.25
     assert area_mm2 == pytest.approx(np.pi * 34 * 27, rel=0.06)
 
 
@@ -198,8 +198,8 @@ def test_finds_the_brain(outside: float) -> None:
     array = np.where(inside, 200.0, outside).astype(np.float32)
     array[16, 20, 18] = outside  # a hole
     array[2, 2, 2] = 200.0  # a second piece
-    found = find_brain(sitk.GetImageFromArray(array), SETTINGS.extracted_zeros)
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(found) > 0, inside)
+    brain = find_brain(sitk.GetImageFromArray(array), SETTINGS.extracted_zeros)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(brain) > 0, inside)
 
 
 def test_empty_mask(tmp_path: Path) -> None:

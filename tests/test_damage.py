@@ -22,8 +22,8 @@ FLIPS, CUTS = 150, 20
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
     path = tmp_path_factory.mktemp("damage") / "us-1.h5"
-    made = some_slices("us-1")
-    slices.write(replace(made, labels=np.zeros(made.image.shape, np.uint8)), path)
+    example = some_slices("us-1")
+    slices.write(replace(example, labels=np.zeros(example.image.shape, np.uint8)), path)
     return path, path.read_bytes()
 
 
@@ -50,9 +50,9 @@ def test_a_flipped_byte_is_found_or_changes_nothing(written: tuple[Path, bytes])
         flipped[place] ^= int(rng.integers(1, 256))
         path.write_bytes(flipped)
         for read, right in (
-            (slices.read, lambda found: same(found, whole)),
-            (slices.read_header, lambda found: found == whole.header),
-            (read_through_reader, lambda found: np.array_equal(found, images)),
+            (slices.read, lambda content: same(content, whole)),
+            (slices.read_header, lambda content: content == whole.header),
+            (read_through_reader, lambda content: np.array_equal(content, images)),
         ):
             try:
                 assert right(read(path)), f"byte {place} was changed, and nobody saw it"  # type: ignore[operator]

@@ -38,7 +38,7 @@ def test_transform_file_round_trip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "message"),
     [
         (None, "no such file"),
         ("not a transform", "expected an invertible linear"),
@@ -49,13 +49,13 @@ def test_transform_file_round_trip(tmp_path: Path) -> None:
         (sitk.Euler2DTransform(), "2D"),
     ],
 )
-def test_bad_transform(tmp_path: Path, content: object, found: str) -> None:
+def test_bad_transform(tmp_path: Path, content: object, message: str) -> None:
     path = tmp_path / "pose.tfm"
     if isinstance(content, str):
         path.write_text(content)
     elif content is not None:
         sitk.WriteTransform(content, str(path))
-    with pytest.raises(InputError, match=found):
+    with pytest.raises(InputError, match=message):
         geometry.read_transform(path)
 
 

@@ -11,7 +11,7 @@ from ssus2mri.images import geometry, volume
 
 
 @pytest.mark.parametrize(
-    ("matrix", "shift", "found"),
+    ("matrix", "shift", "message"),
     [
         ([-1, 0, 0, 0, 1, 0, 0, 0, 1], 0.0, "mirrored"),
         ([1000, 0, 0, 0, 1000, 0, 0, 0, 1000], 0.0, "lengths times 1e\\+03"),
@@ -20,11 +20,11 @@ from ssus2mri.images import geometry, volume
     ],
 )
 def test_impossible_transform(
-    tmp_path: Path, matrix: list[float], shift: float, found: str
+    tmp_path: Path, matrix: list[float], shift: float, message: str
 ) -> None:
     transform = sitk.AffineTransform([float(v) for v in matrix], (shift, 0.0, 0.0))
     sitk.WriteTransform(transform, str(tmp_path / "t.tfm"))
-    with pytest.raises(InputError, match=found):
+    with pytest.raises(InputError, match=message):
         geometry.read_transform(tmp_path / "t.tfm")
 
 
@@ -50,14 +50,14 @@ def test_transform_that_is_not_all_of_its_file(
 
 
 @pytest.mark.parametrize(
-    ("voxels", "found"), [(0, "an empty mask"), (1, "1 voxel"), (3, "3 voxel")]
+    ("voxels", "message"), [(0, "an empty mask"), (1, "1 voxel"), (3, "3 voxel")]
 )
-def test_mask_that_is_no_head(tmp_path: Path, voxels: int, found: str) -> None:
+def test_mask_that_is_no_head(tmp_path: Path, voxels: int, message: str) -> None:
     mask = sitk.Cast(phantom.scan() > 5000, sitk.sitkUInt8)
     for k in range(voxels):
         mask[4 + k, 5, 6] = 1
     volume.write(mask, tmp_path / "mask.nii.gz")
-    with pytest.raises(InputError, match=found):
+    with pytest.raises(InputError, match=message):
         volume.read_mask(tmp_path / "mask.nii.gz", phantom.scan())
-    with pytest.raises(InputError, match=found):
+    with pytest.raises(InputError, match=message):
         volume.examine_mask(tmp_path / "mask.nii.gz")

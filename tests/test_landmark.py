@@ -112,12 +112,16 @@ def test_landmark_through_crop_align_extract(tmp_path: Path, template: Path, for
             update={"us_percentiles": [0.0, 100.0]}
         ),
     )
-    found = slices.read(tmp_path / "v.h5")
+    extracted = slices.read(tmp_path / "v.h5")
     x, y, z = aligned.TransformPhysicalPointToIndex(expected.tolist())
     seen = {"axial": (z, (y, x)), "coronal": (y, (z, x)), "sagittal": (x, (z, y))}
     for number, plane in enumerate(slices.PLANES):
         index, pixel = seen[plane]
-        number_of_slice = np.flatnonzero((found.plane == number) & (abs(found.index - index) <= 1))
-        brightest = max(number_of_slice, key=lambda k: found.image[k].max())
-        where = np.unravel_index(int(found.image[brightest].argmax()), found.image[brightest].shape)
+        number_of_slice = np.flatnonzero(
+            (extracted.plane == number) & (abs(extracted.index - index) <= 1)
+        )
+        brightest = max(number_of_slice, key=lambda k: extracted.image[k].max())
+        where = np.unravel_index(
+            int(extracted.image[brightest].argmax()), extracted.image[brightest].shape
+        )
         assert np.abs(np.array(where) - pixel).max() <= 1

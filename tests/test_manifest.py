@@ -93,7 +93,7 @@ def test_unknown_column(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "found"),
+    ("raw", "message"),
     [
         (HEADER.encode("utf-16"), "byte-order mark"),
         (HEADER.encode() + b"\nus1,Andr\xe9,us,a.nii.gz,23,train\n", "not UTF-8 in line 2"),
@@ -101,10 +101,10 @@ def test_unknown_column(tmp_path: Path) -> None:
         (b'volume,"subject', "manifest.csv"),
     ],
 )
-def test_encoding(tmp_path: Path, raw: bytes, found: str) -> None:
+def test_encoding(tmp_path: Path, raw: bytes, message: str) -> None:
     path = tmp_path / "manifest.csv"
     path.write_bytes(raw)
-    with pytest.raises(InputError, match=found):
+    with pytest.raises(InputError, match=message):
         manifest.read(path, val=0.1, test=0.2)
 
 
@@ -123,13 +123,13 @@ def test_auto_split_is_stable_and_proportional() -> None:
 PATHOLOGY = HEADER + ",pathology"
 
 
-def ill(tmp_path: Path, *rows: str) -> list[str]:
+def messages_of(tmp_path: Path, *rows: str) -> list[str]:
     return load(tmp_path, *(f"{row}," for row in GOOD), *rows, header=PATHOLOGY)[1]
 
 
-def test_simulated_test_subject_may_be_ill(tmp_path: Path) -> None:
+def test_simulated_test_subject_may_have_a_pathology(tmp_path: Path) -> None:
     rows = [f"{m}9,e,{m},results/simulate/{m}9.nii.gz,23,test,cyst" for m in ("us", "mr")]
-    assert ill(tmp_path, *rows) == []
+    assert messages_of(tmp_path, *rows) == []
 
 
 @pytest.mark.parametrize(
@@ -147,17 +147,17 @@ def test_simulated_test_subject_may_be_ill(tmp_path: Path) -> None:
     ],
 )
 def test_illness_where_it_must_not_be(tmp_path: Path, rows: list[str], expected: str) -> None:
-    messages = ill(tmp_path, *rows)
+    messages = messages_of(tmp_path, *rows)
     assert len(messages) == 1
     assert expected in messages[0]
 
 
-def test_automatic_split_decides_whether_a_subject_may_be_ill(tmp_path: Path) -> None:
+def test_automatic_split_decides_whether_a_subject_may_have_a_pathology(tmp_path: Path) -> None:
     names = [f"s{k}" for k in range(40)]
     by_split = {manifest.auto_split(name, val=0.1, test=0.2): name for name in names}
     for split, name in by_split.items():
         row = f"u9,{name},us,results/simulate/u9.nii.gz,23,auto,cyst"
-        assert bool(ill(tmp_path, row)) == (split != "test")
+        assert bool(messages_of(tmp_path, row)) == (split != "test")
 
 
 def test_table_as_excel_writes_it(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_table_as_excel_writes_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "part"),
     [
         (HEADER.replace(",", ";") + "\nus1;a;us;a.nii.gz;23;train\n", "separated by semicolons"),
         (HEADER.replace(",", "\t") + "\nus1\n", "separated by tabs"),
@@ -183,11 +183,11 @@ def test_table_as_excel_writes_it(tmp_path: Path) -> None:
         (HEADER + ",frame\nus1,a,us,a.dcm,23,train,3\n", "`plane` where there is `frame`"),
     ],
 )
-def test_table_that_would_be_read_wrongly(tmp_path: Path, text: str, found: str) -> None:
+def test_table_that_would_be_read_wrongly(tmp_path: Path, text: str, part: str) -> None:
     path = tmp_path / "manifest.csv"
     path.write_text(text)
     _, messages = manifest.load(path, val=0.1, test=0.2)
-    assert any(found in message for message in messages), messages
+    assert any(part in message for message in messages), messages
 
 
 @pytest.mark.parametrize("name", ["A", "a ", "\uff41", "a\u200b"])

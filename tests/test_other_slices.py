@@ -12,7 +12,6 @@ import SimpleITK as sitk
 from phantom_evaluate import CONFIG, SIZE, slices, store
 from PIL import Image
 
-from ssus2mri import cli
 from ssus2mri.errors import InputError
 from ssus2mri.other_slices import converted, files_of
 from ssus2mri.slices import PLANES, read
@@ -86,7 +85,9 @@ def test_volumes_are_cut_where_the_scan_is(tmp_path, us):
     np.testing.assert_allclose(own.image, expected, atol=1e-3)
 
 
-def test_a_perfect_tool_is_found_perfect_and_stands_in_the_tables(tmp_path, us, truth, monkeypatch):
+def test_a_perfect_tool_is_found_perfect_and_stands_in_the_tables(
+    tmp_path, us, truth, command_line
+):
     """From the folder to Table IV by the commands alone."""
     mr = store(tmp_path / "extract", slices("mr-1", PLACES))
     folder = as_stack(tmp_path / "other", truth)
@@ -103,10 +104,7 @@ def test_a_perfect_tool_is_found_perfect_and_stands_in_the_tables(tmp_path, us, 
             *(f"--methods={methods}", f"--out={score}", settings),
         ],
     ):
-        monkeypatch.setattr("sys.argv", ["ssus2mri", *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        assert not end.value.code, arguments
+        assert command_line(*arguments)[0] == 0, arguments
     rows = pd.read_csv(compare)
     assert set(rows["run"]) == {"mine"}
     np.testing.assert_allclose(rows["ssim"], 1, atol=1e-4)

@@ -135,8 +135,8 @@ def test_demo_cohort_is_the_one_described():
     pairs = [{row.subject for row in rows.where(modality=m, split="test")} for m in ("us", "mr")]
     assert pairs[0] == pairs[1]
     assert all(row.simulated for row in rows.rows.values())
-    ill = {row.volume: row.pathology for row in rows.rows.values() if row.pathology}
-    assert ill == dict.fromkeys(("us-15", "mr-15"), "severe_ventriculomegaly")
+    pathologies = {row.volume: row.pathology for row in rows.rows.values() if row.pathology}
+    assert pathologies == dict.fromkeys(("us-15", "mr-15"), "severe_ventriculomegaly")
 
 
 def sick(pathology: str) -> Row:

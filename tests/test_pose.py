@@ -98,9 +98,8 @@ def test_shipped_weights_place_an_unseen_head(number: int) -> None:
     location = locate(
         scan.image, centre_mm + np.array([2.0, -1.0, 2.0]), ball_radius_mm(volume_mm3)
     )
-    turn = geometry.matrix(scan.pose)
-    turn /= np.cbrt(np.linalg.det(turn))
-    off = Rotation.from_matrix(location.placement.rotation @ turn.T).magnitude()
+    turn = location.placement.rotation @ geometry.rotation(scan.pose).T
+    off = Rotation.from_matrix(turn).magnitude()
     assert np.degrees(off) < 10
     assert np.linalg.norm(location.placement.centre_mm - centre_mm) < 3
     assert location.placement.radius_mm == pytest.approx(ball_radius_mm(volume_mm3), rel=0.05)

@@ -35,16 +35,17 @@ def test_a_row_for_each_image(tmp_path: Path) -> None:
     (images / "x.vol").write_bytes(fan)
     (images / "notes.txt").write_text("no image")
     path, count = run_init(images, tmp_path / "manifest.csv")
-    found = rows(path)
-    assert count == len(found) == 6
-    assert found["images/a.nii.gz"]["mask"] == "images/a_mask.nii.gz"
-    assert found["images/mr"]["modality"] == "mr"
-    assert found["images/x.vol"]["modality"] == found["images/volume.dcm"]["modality"] == "us"
-    assert found["images/stills/s.dcm"]["pixel_mm"] == "0.3"
-    assert found["images/a b.png"]["volume"] == "a-b"
-    for row in found.values():
+    proposals = rows(path)
+    assert count == len(proposals) == 6
+    assert proposals["images/a.nii.gz"]["mask"] == "images/a_mask.nii.gz"
+    assert proposals["images/mr"]["modality"] == "mr"
+    assert proposals["images/x.vol"]["modality"] == "us"
+    assert proposals["images/volume.dcm"]["modality"] == "us"
+    assert proposals["images/stills/s.dcm"]["pixel_mm"] == "0.3"
+    assert proposals["images/a b.png"]["volume"] == "a-b"
+    for row in proposals.values():
         assert row["subject"] == row["ga_weeks"] == row["split"] == row["plane"] == ""
-    assert len({row["volume"] for row in found.values()}) == count
+    assert len({row["volume"] for row in proposals.values()}) == count
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

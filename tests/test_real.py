@@ -44,7 +44,7 @@ def run(folder: Path, rows: list[dict[str, str]], *configs: Path) -> None:
         writer.writerows(rows)
     (folder / "tiny.yaml").write_text(f"enabled_runs: [{', '.join(RUNS)}]\n")
     smoke = ROOT / "tests" / "config" / "smoke.yaml"
-    found = subprocess.run(
+    run = subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--cores", "2", "--directory", str(folder)),
             *("--configfile", *map(str, configs), str(smoke), str(folder / "tiny.yaml")),
@@ -59,7 +59,7 @@ def run(folder: Path, rows: list[dict[str, str]], *configs: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    assert found.returncode == 0, found.stdout[-6000:]
+    assert run.returncode == 0, run.stdout[-6000:]
 
 
 def test_planes(tmp_path: Path) -> None:
@@ -131,10 +131,13 @@ def test_simulated_mr_of_real_labels_has_the_real_contrast() -> None:
         Tissue(label).name.lower(): (real[labels == label].mean(), image[labels == label].mean())
         for label in range(1, 9)
     }
-    for name, (expected, found) in means.items():
-        print(f"{name:16s} real {expected:5.0f}  simulated {found:5.0f}  {found / expected:.3f}")
-    for name, (expected, found) in means.items():
-        assert found == pytest.approx(expected, rel=0.1), name
+    for name, (expected, simulated) in means.items():
+        print(
+            f"{name:16s} real {expected:5.0f}  simulated {simulated:5.0f}"
+            f"  {simulated / expected:.3f}"
+        )
+    for name, (expected, simulated) in means.items():
+        assert simulated == pytest.approx(expected, rel=0.1), name
     by_real, by_simulated = (sorted(means, key=lambda name: means[name][k]) for k in (0, 1))
     assert by_real == by_simulated
     brain = labels > 0

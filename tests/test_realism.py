@@ -59,8 +59,8 @@ def test_grey_levels_count_seen_pixels_of_the_head_only() -> None:
 
 def test_white_noise_has_a_flat_spectrum_of_its_density() -> None:
     rng = np.random.default_rng(0)
-    found = [likeness.spectrum(plane(rng.normal(100, 7, (SIZE, SIZE)))) for _ in range(20)]
-    mean = 10 * np.log10(np.mean(10 ** (np.array(found) / 10), axis=0))
+    spectra = [likeness.spectrum(plane(rng.normal(100, 7, (SIZE, SIZE)))) for _ in range(20)]
+    mean = 10 * np.log10(np.mean(10 ** (np.array(spectra) / 10), axis=0))
     assert mean == pytest.approx(np.full(15, 10 * np.log10(49 * 0.36)), abs=1.0)
 
 
@@ -68,10 +68,10 @@ def test_a_wave_has_its_frequency_and_a_bright_skull_none() -> None:
     _, x = ellipse()
     wave = 10 * np.sin(2 * np.pi * 0.43 * x)
     bright = np.where(plane().depth_mm < 4.0, 250.0, 50.0)
-    found = likeness.spectrum(plane(bright + wave))
-    assert likeness.FREQUENCY_EDGES[found.argmax()] == pytest.approx(0.40)
-    others = np.abs(np.arange(15) - found.argmax()) > 2  # tapered, it leaks no farther
-    assert found[others].max() < found.max() - 30
+    spectrum = likeness.spectrum(plane(bright + wave))
+    assert likeness.FREQUENCY_EDGES[spectrum.argmax()] == pytest.approx(0.40)
+    far = np.abs(np.arange(15) - spectrum.argmax()) > 2  # tapered, it leaks no farther
+    assert spectrum[far].max() < spectrum.max() - 30
 
 
 @pytest.mark.parametrize(("up", "sign"), [((-1.0, 0.0), 1), ((1.0, 0.0), -1)])
@@ -80,8 +80,8 @@ def test_skull_contrast_goes_round_from_the_probe_over_the_front(up, sign) -> No
     image = np.where(plane().depth_mm < 3.0, 180.0, 30.0)
     assert likeness.skull_contrast(plane(image, up=up)) == pytest.approx(np.full(12, 150.0))
     image[(np.abs(x) < 12) & (y < 0)] = 30.0  # no echo at the front
-    found = likeness.skull_contrast(plane(image, up=up))
-    assert int(found.argmin()) == 3
+    contrast = likeness.skull_contrast(plane(image, up=up))
+    assert int(contrast.argmin()) == 3
     image = np.where(plane().depth_mm < 3.0, 150.0 - sign * x, 30.0)
     assert int(likeness.skull_contrast(plane(image, up=up)).argmax()) == 0
 
@@ -99,21 +99,21 @@ def test_brightness_falls_away_from_the_probe(up) -> None:
 def test_shadow_is_where_the_brain_stays_dark() -> None:
     y, _ = ellipse()
     assert likeness.shadow(plane(60.0)) == pytest.approx(np.zeros(11))
-    found = likeness.shadow(plane(np.where(y > 21.5, 10.0, 60.0)))
-    assert found[[0, 9]] == pytest.approx([1.0, 0.0])  # posterior first
-    assert 0.1 < found[-1] < 0.2
-    found = likeness.shadow(plane(np.where(y > 21.5, 0.0, 60.0), seen=y < 21.5))
-    assert np.isnan(found[0])
-    assert found[-1] == 0.0  # not seen is not dark
+    shadow = likeness.shadow(plane(np.where(y > 21.5, 10.0, 60.0)))
+    assert shadow[[0, 9]] == pytest.approx([1.0, 0.0])  # posterior first
+    assert 0.1 < shadow[-1] < 0.2
+    shadow = likeness.shadow(plane(np.where(y > 21.5, 0.0, 60.0), seen=y < 21.5))
+    assert np.isnan(shadow[0])
+    assert shadow[-1] == 0.0  # not seen is not dark
 
 
 def test_a_median_is_within_the_range_or_off_by_so_much() -> None:
     level = measure("grey levels")
     real = [plane(value) for value in np.arange(16.0, 216.0, 8.0)]  # 25 levels, 4 % each
     assert likeness.compare(real, real, level).share == 1.0
-    found = likeness.compare([plane(240.0)] * 3, real, level)
-    assert np.flatnonzero(~found.within).tolist() == [30]
-    text = list(realism.lines(level, found))
+    comparison = likeness.compare([plane(240.0)] * 3, real, level)
+    assert np.flatnonzero(~comparison.within).tolist() == [30]
+    text = list(realism.lines(level, comparison))
     assert text[0].split() == ["grey", "levels", "31", "of", "32", "bins", "within", "97%"]
     assert text[1].split()[:3] == ["240-247", "simulated", "100.00"]
     assert text[1].endswith("off by +100.00")
@@ -123,8 +123,8 @@ def test_bins_that_a_plane_lacks_are_left_out() -> None:
     y, _ = ellipse()
     half = plane(np.where(y > 21.5, 10.0, 60.0), seen=y < 21.5)
     whole = plane(60.0)
-    found = likeness.compare([half, whole, half], [whole], measure("shadow"))
-    assert found.median.tolist() == [0.0] * 11
+    comparison = likeness.compare([half, whole, half], [whole], measure("shadow"))
+    assert comparison.median.tolist() == [0.0] * 11
 
 
 def test_black_around_the_fan_and_boxes_are_not_seen_but_fluid_is() -> None:
@@ -209,14 +209,14 @@ def test_a_scan_comes_back_upright_and_knows_where_its_probe_was() -> None:
         load_section(CropSettings, CONFIG, "crop"),
         load_section(AlignSettings, CONFIG, "align"),
     )
-    found = realism.aligned(realism.Scan(*images, 22.0), aligner)
-    assert abs(found.up[0]) == pytest.approx(1.0, abs=0.01)
-    rows = np.nonzero(found.head)[0]
-    front, back = (found.image[row, found.head[row]].mean() for row in (rows.min(), rows.max()))
+    plane = realism.aligned(realism.Scan(*images, 22.0), aligner)
+    assert abs(plane.up[0]) == pytest.approx(1.0, abs=0.01)
+    rows = np.nonzero(plane.head)[0]
+    front, back = (plane.image[row, plane.head[row]].mean() for row in (rows.min(), rows.max()))
     assert front > back + 30
     # Anterior was to the right of a probe above: now that it is up, the probe is on the left.
-    assert found.up[0] < 0
-    assert found.seen[found.head].mean() > 0.99
+    assert plane.up[0] < 0
+    assert plane.seen[plane.head].mean() > 0.99
 
 
 def test_rows_of_planes_are_drawn_in_one_grey_scale(tmp_path: Path) -> None:
@@ -253,8 +253,14 @@ def test_simulated_planes_look_like_real_ones() -> None:
     real = [realism.aligned(scan, aligner) for scan in scans[::4]]
     simulated = [realism.aligned(cut(number), aligner) for number in range(10)]
     compared = {each.name: likeness.compare(simulated, real, each) for each in likeness.MEASURES}
-    below = {name: found for name, found in compared.items() if found.share < realism.WANTED}
+    below = {
+        name: comparison
+        for name, comparison in compared.items()
+        if comparison.share < realism.WANTED
+    }
     text = "\n".join(
-        line for name, found in below.items() for line in realism.lines(measure(name), found)
+        line
+        for name, comparison in below.items()
+        for line in realism.lines(measure(name), comparison)
     )
     assert not below, text

@@ -7,9 +7,10 @@ from phantom_ultrasound import (
     probe,
     quiet,
 )
+from scipy.spatial.transform import Rotation
 
 from ssus2mri.config.ultrasound import SIDES
-from ssus2mri.simulate.pose import Pose, rotation_about
+from ssus2mri.simulate.pose import Pose
 from ssus2mri.simulate.sound.beam import random_fan
 
 RNG = np.random.default_rng
@@ -21,7 +22,10 @@ def _fan(seed=0, pose=UPRIGHT, **changes):
 
 
 def test_points_and_indices_are_inverse():
-    turned = Pose(rotation_about(np.array([0.0, 0.6, 0.8]), 0.7), np.array([5.0, -3.0, 8.0]))
+    turned = Pose(
+        Rotation.from_rotvec(0.7 * np.array([0.0, 0.6, 0.8])).as_matrix(),
+        np.array([5.0, -3.0, 8.0]),
+    )
     fan = _fan(3, turned)
     indices = RNG(0).uniform(0, np.array(fan.shape)[:, None] - 1, (3, 500)).astype(np.float32)
     assert fan.indices(fan.points(indices)) == pytest.approx(indices, abs=2e-3)
@@ -65,7 +69,7 @@ def test_probe_stands_on_its_side_of_the_head_and_looks_at_it(side):
 
 
 def test_probe_follows_the_head_and_differs_between_scans():
-    turn = rotation_about(np.array([0.0, 0.0, 1.0]), 0.5)
+    turn = Rotation.from_rotvec([0.0, 0.0, 0.5]).as_matrix()
     shift = np.array([4.0, 5.0, 6.0])
     first, moved, other = _fan(1), _fan(1, Pose(turn, shift)), _fan(2)
     assert moved.surface_mm == pytest.approx(turn.T @ first.surface_mm + shift)

@@ -81,8 +81,8 @@ def test_landmark_lands_where_the_pose_says(anatomy):
     )
     settings = SETTINGS.model_copy(update={"anatomy": rigid})
     scan = simulate("m", subject="m", modality="us", ga_weeks=23, anatomy=marked, settings=settings)
-    found = np.argwhere(sitk.GetArrayViewFromImage(scan.labels) == Tissue.BLEED)
-    point = scan.labels.TransformContinuousIndexToPhysicalPoint(found.mean(0)[::-1].tolist())
+    bleed = np.argwhere(sitk.GetArrayViewFromImage(scan.labels) == Tissue.BLEED)
+    point = scan.labels.TransformContinuousIndexToPhysicalPoint(bleed.mean(0)[::-1].tolist())
     target = anatomy.labels.TransformIndexToPhysicalPoint(index)
     assert np.linalg.norm(np.subtract(scan.pose.TransformPoint(point), target)) < 0.6
 

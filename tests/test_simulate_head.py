@@ -41,8 +41,8 @@ def pieces(mask: NDArray[np.bool_]) -> list[float]:
 
 @pytest.mark.parametrize("ga_weeks", WEEKS)
 def test_every_tissue_is_there(ga_weeks):
-    found = set(np.unique(head(ga_weeks).array).tolist())
-    assert found == {int(tissue) for tissue in Tissue if tissue not in WOMB}
+    present = set(np.unique(head(ga_weeks).array).tolist())
+    assert present == {int(tissue) for tissue in Tissue if tissue not in WOMB}
 
 
 @pytest.mark.parametrize("ga_weeks", WEEKS)

@@ -7,10 +7,11 @@ from phantom_simulate import small_settings
 from pydantic import ValidationError
 from scipy import ndimage
 
+from ssus2mri.blur import mean_within
 from ssus2mri.config.simulate import MrSettings, StackSettings
 from ssus2mri.simulate.anatomy import Anatomy
 from ssus2mri.simulate.mri import acquire, bias_field, contrast, layers
-from ssus2mri.simulate.scanner import Stack, blur_within, cut, draw_stack, onto_grid, rician
+from ssus2mri.simulate.scanner import Stack, cut, draw_stack, onto_grid, rician
 from ssus2mri.tissues import INTRACRANIAL, Tissue
 
 SETTINGS = small_settings().mr
@@ -82,16 +83,16 @@ def profile(ga_weeks: float) -> np.ndarray:
 
 
 def test_layers_lie_where_they_should_at_23_weeks():
-    found = profile(23)
+    shares = profile(23)
     subplate, germinal = SETTINGS.layers.subplate, SETTINGS.layers.germinal
     # The centre of the voxel at a border lies 0.25 mm from it.
-    assert found[-1] == pytest.approx(
+    assert shares[-1] == pytest.approx(
         subplate.contrast * np.exp(-0.5 * (0.25 / subplate.depth_mm) ** 2), abs=1e-3
     )
-    assert found[0] == pytest.approx(
+    assert shares[0] == pytest.approx(
         -germinal.contrast * np.exp(-0.5 * (0.25 / germinal.depth_mm) ** 2), abs=1e-3
     )
-    assert abs(found[12]) < 0.02  # the intermediate zone
+    assert abs(shares[12]) < 0.02  # the intermediate zone
     everywhere = layers(wall(), np.full(3, 0.5), SETTINGS.layers, ga_weeks=23)
     assert not everywhere[wall() != Tissue.WHITE_MATTER].any()
 
@@ -157,9 +158,9 @@ def test_a_stack_is_blurred_through_its_slices_only():
     stack = draw_stack(truth.shape, 1.0, STILL, rng=np.random.default_rng(4))
     image = onto_grid(cut(truth, inside, stack), stack, truth.shape)
     edge = [np.abs(np.diff(image, axis=k)[np.diff(inside, axis=k) == 0]).max() for k in range(3)]
-    others = [edge[k] for k in range(3) if k != stack.axis]
-    within = blur_within(truth, inside, 1.0)
-    assert edge[stack.axis] < 0.75 * min(others)
+    in_plane = [edge[k] for k in range(3) if k != stack.axis]
+    within = mean_within(inside.astype(np.float32), 1.0)(truth)
+    assert edge[stack.axis] < 0.75 * min(in_plane)
     assert np.corrcoef(image[inside], within[inside])[0, 1] > 0.9
 
 
@@ -227,18 +228,18 @@ def test_a_scan_of_either_kind_is_of_the_truth_and_its_seed_alone(share):
 def test_signal_to_noise_is_within_its_range():
     truth = np.full((24, 24, 24), SETTINGS.intensity["white_matter"], np.float32)
     settings = changed(stacked_share=0.0, bias=0.0, snr=[10.0, 30.0])
-    found = []
+    ratios = []
     for seed in range(20):
         image = acquire(truth, 1.0, settings, rng=np.random.default_rng(seed))
-        found.append(image.mean() / image.std())
-    assert 10 * 0.97 < min(found) < 13
-    assert 27 < max(found) < 30 * 1.03
+        ratios.append(image.mean() / image.std())
+    assert 10 * 0.97 < min(ratios) < 13
+    assert 27 < max(ratios) < 30 * 1.03
 
 
 def test_share_of_stacks():
     truth = ball(16)
     settings = changed(stacked_share=0.3, snr=[1e4, 1e4], bias=0.0)
-    sharp = blur_within(truth, truth > 0, SETTINGS.residual_mm)
+    sharp = mean_within(np.float32(truth > 0), SETTINGS.residual_mm)(truth)
     kinds = [
         np.abs(acquire(truth, 1.0, settings, rng=np.random.default_rng(k)) - sharp)[truth > 0].max()
         > 20

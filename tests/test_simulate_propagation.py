@@ -75,9 +75,9 @@ def test_bone_plate_casts_the_analytic_shadow(cosine):
     white = settings.tissues["white_matter"].impedance_mrayl
     share = (hard.impedance_mrayl - white) / (hard.impedance_mrayl + white)
     reflected = -2 * 20 * np.log10(1 - share**2)
-    found = (total - soft)[[10, -1], 5, 5]
-    assert found[0] == pytest.approx(0, abs=1e-4)
-    assert found[1] == pytest.approx(through + reflected, rel=0.01)
+    loss = (total - soft)[[10, -1], 5, 5]
+    assert loss[0] == pytest.approx(0, abs=1e-4)
+    assert loss[1] == pytest.approx(through + reflected, rel=0.01)
     assert 2 * mirrored_db(settings) == pytest.approx(reflected, rel=1e-4)
 
 
@@ -86,8 +86,8 @@ def test_echo_behind_a_plate_is_darker_by_its_loss():
     bone = _layer(12, 15)
     bone[:, :, 12:] = 0
     maps = plate(bone, FAN, settings)
-    found = envelope(maps, FAN, console(), settings, blur_mm=0.4, rng=RNG(0))
-    behind = found[50:]
+    echo = envelope(maps, FAN, console(), settings, blur_mm=0.4, rng=RNG(0))
+    behind = echo[50:]
     shadow, clear = (
         np.sqrt((behind[:, 3:-3, at] ** 2).mean()) for at in (slice(2, 7), slice(17, 22))
     )
@@ -110,11 +110,11 @@ def test_border_is_as_strong_as_the_impedances_say():
     assert np.tanh(slope.sum(0) * FAN.step_mm) == pytest.approx(reflection, rel=1e-3)
     assert cosine[50] == pytest.approx(1)
     maps = type(maps)(maps.echo, impedance, maps.bone, maps.tissue)
-    found = envelope(maps, FAN, console(), settings, blur_mm=0.4, rng=RNG(0))
-    assert found.max(0)[8:-8, 8:-8] == pytest.approx(
+    echo = envelope(maps, FAN, console(), settings, blur_mm=0.4, rng=RNG(0))
+    assert echo.max(0)[8:-8, 8:-8] == pytest.approx(
         reflection * decibel(settings.specular_db), rel=0.03
     )
-    assert found.argmax(0)[12, 12] == pytest.approx(50, abs=1)
+    assert echo.argmax(0)[12, 12] == pytest.approx(50, abs=1)
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 60])
@@ -129,8 +129,8 @@ def test_mirror_falls_with_the_angle_as_set(degrees):
     settings = quiet(specular_exponent=3.0, specular_floor=0.1, bone_exponent=2.0, bone_floor=0.2)
     exact = np.full(1, np.cos(tilt), np.float32)
     for bone, floor, power in ((0.0, 0.1, 3), (0.6, 0.2, 2)):
-        found = angle_factor(exact, np.full(1, bone, np.float32), settings)
-        assert found == pytest.approx(floor + (1 - floor) * np.cos(tilt) ** power, rel=1e-4)
+        factor = angle_factor(exact, np.full(1, bone, np.float32), settings)
+        assert factor == pytest.approx(floor + (1 - floor) * np.cos(tilt) ** power, rel=1e-4)
 
 
 def test_clutter_hides_what_lies_just_behind_bone_and_decays():
@@ -155,10 +155,10 @@ def test_clutter_hides_what_lies_just_behind_bone_and_decays():
 def test_noise_grows_with_the_compensation():
     settings = quiet(noise_db=-60.0, **tissue("uterine_wall", echogenicity_db=-120.0))
     maps = even(Tissue.UTERINE_WALL, FAN, settings)
-    found = envelope(maps, FAN, console(frequency_mhz=5.0), settings, blur_mm=0.4, rng=RNG(0))
+    echo = envelope(maps, FAN, console(frequency_mhz=5.0), settings, blur_mm=0.4, rng=RNG(0))
     coefficient = settings.tissues["uterine_wall"].attenuation_db_cm_mhz
     for depth in (10, 60, 110):
-        rms = np.sqrt((found[depth - 3 : depth + 4] ** 2).mean())
+        rms = np.sqrt((echo[depth - 3 : depth + 4] ** 2).mean())
         expected = -60 + 2 * 5 * coefficient * depth * FAN.step_mm / 10
         assert _db(rms) == pytest.approx(expected, abs=0.5)
 

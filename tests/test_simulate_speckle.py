@@ -74,8 +74,8 @@ def test_correlation_across_is_that_of_the_point_spread_at_focus_and_depth(axis,
         for lag in (1, 2, 3):
             # The autocorrelation of a Gaussian spread of std s is a Gaussian of std s sqrt(2).
             expected = np.exp(-((lag * 0.6) ** 2) / (4 * sigma**2))
-            found = _correlation(field[at, 8:-8, 8:-8], axis, lag)
-            assert found == pytest.approx(expected, abs=0.03), (depth_mm, lag)
+            correlation = _correlation(field[at, 8:-8, 8:-8], axis, lag)
+            assert correlation == pytest.approx(expected, abs=0.03), (depth_mm, lag)
 
 
 def test_correlation_along_the_beam_is_that_of_the_pulse():

@@ -46,15 +46,15 @@ def deformation(seed: int, **changes: float) -> Deformation:
 
 def determinants(points: np.ndarray) -> tuple[float, float]:
     """Least and greatest determinant of one-sided differences, forwards and backwards."""
-    found = []
+    determinants = []
     for part in (slice(1, None), slice(None, -1)):
         rows = []
         for axis in (3, 2, 1):
             change = np.diff(points, axis=axis)
             other = [part if a != axis else slice(None) for a in (1, 2, 3)]
             rows.append(change[(slice(None), *other)])
-        found.append(np.linalg.det(np.moveaxis(np.stack(rows), (0, 1), (-2, -1))))
-    return min(d.min() for d in found), max(d.max() for d in found)
+        determinants.append(np.linalg.det(np.moveaxis(np.stack(rows), (0, 1), (-2, -1))))
+    return min(d.min() for d in determinants), max(d.max() for d in determinants)
 
 
 def test_map_from_image_to_anatomy_is_invertible_for_every_subject():

@@ -171,10 +171,12 @@ def test_scanners_differ_within_the_settings():
         ("frequency_mhz", ULTRASOUND.probe.frequency_mhz),
         ("dynamic_range_db", ULTRASOUND.dynamic_range_db),
     ):
-        values = [getattr(one, name) for one in drawn]
+        values = [getattr(console, name) for console in drawn]
         assert low <= min(values) < low + (high - low) / 4
         assert high - (high - low) / 4 < max(values) <= high
-    assert np.std([one.gain_db for one in drawn]) == pytest.approx(ULTRASOUND.gain_std_db, rel=0.4)
+    assert np.std([console.gain_db for console in drawn]) == pytest.approx(
+        ULTRASOUND.gain_std_db, rel=0.4
+    )
 
 
 def test_point_spread_resolves_the_pulse_on_the_configured_grid():

@@ -16,38 +16,38 @@ from ssus2mri.slices import Header, Reader, Slices
 def example(**changes: object) -> Slices:
     rng = np.random.default_rng(0)
     header = Header("us-1", "sub-1", "us", 23.4, "train", 0.6, 16, 3.5, 240.0)
-    made = Slices(
+    defaults = Slices(
         header,
         image=rng.random((5, 16, 16)).astype(np.float16),
         plane=np.array([0, 0, 1, 2, 2], np.uint8),
         index=np.array([3, 4, 8, 1, 2], np.int16),
         head=rng.random((5, 16, 16)) > 0.5,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(defaults, **changes)  # type: ignore[arg-type]
 
 
 def test_round_trip(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    made = example(
+    written = example(
         truth=rng.random((5, 16, 16)).astype(np.float16),
         labels=rng.integers(0, 15, (5, 16, 16)).astype(np.uint8),
         predicted_position=rng.random((5, 2)).astype(np.float32),
     )
-    slices.write(made, tmp_path / "a.h5")
-    found = slices.read(tmp_path / "a.h5")
-    assert found.header == made.header == slices.read_header(tmp_path / "a.h5")
-    assert len(found) == 5
+    slices.write(written, tmp_path / "a.h5")
+    read = slices.read(tmp_path / "a.h5")
+    assert read.header == written.header == slices.read_header(tmp_path / "a.h5")
+    assert len(read) == 5
     names = ("image", "plane", "index", "head", "truth", "labels", "predicted_position")
     for name in names:
-        array = getattr(found, name)
-        np.testing.assert_array_equal(array, getattr(made, name))
-        assert array.dtype == getattr(made, name).dtype
+        array = getattr(read, name)
+        np.testing.assert_array_equal(array, getattr(written, name))
+        assert array.dtype == getattr(written, name).dtype
 
 
 def test_optional_datasets_stay_away(tmp_path: Path) -> None:
     slices.write(example(), tmp_path / "a.h5")
-    found = slices.read(tmp_path / "a.h5")
-    assert found.truth is found.labels is found.predicted_position is None
+    read = slices.read(tmp_path / "a.h5")
+    assert read.truth is read.labels is read.predicted_position is None
 
 
 def test_floats_are_stored_as_half(tmp_path: Path) -> None:
@@ -56,13 +56,13 @@ def test_floats_are_stored_as_half(tmp_path: Path) -> None:
 
 
 def test_reader(tmp_path: Path) -> None:
-    made = example()
-    slices.write(made, tmp_path / "a.h5")
+    written = example()
+    slices.write(written, tmp_path / "a.h5")
     with Reader(tmp_path / "a.h5") as reader:
         assert len(reader) == 5
-        assert reader.header == made.header
+        assert reader.header == written.header
         for number in (4, 0, 2):
-            np.testing.assert_array_equal(reader.slice(number), made.image[number])
+            np.testing.assert_array_equal(reader.slice(number), written.image[number])
         for number in (-1, 5):
             with pytest.raises(IndexError, match="of 5"):
                 reader.slice(number)
@@ -95,8 +95,8 @@ def test_missing_attribute(tmp_path: Path) -> None:
 
 
 def test_pathology_is_kept(tmp_path: Path) -> None:
-    ill = example(header=replace(example().header, pathology="cyst"))
-    slices.write(ill, tmp_path / "a.h5")
+    with_pathology = example(header=replace(example().header, pathology="cyst"))
+    slices.write(with_pathology, tmp_path / "a.h5")
     assert slices.read_header(tmp_path / "a.h5").pathology == "cyst"
 
 

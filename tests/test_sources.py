@@ -41,9 +41,9 @@ def test_a_folder_gives_all_its_images_and_their_masks(tmp_path):
     scan(tmp_path / "a.nii.gz")
     scan(tmp_path / "a_mask.nii.gz")
     picture(tmp_path / "b.png")
-    found = listed(tmp_path, pixel_mm=0.2)
-    assert [(s.name, s.plane, s.pixel_mm) for s in found] == [("a", False, None), ("b", True, 0.2)]
-    assert found[0].mask == tmp_path / "a_mask.nii.gz"
+    scans = listed(tmp_path, pixel_mm=0.2)
+    assert [(s.name, s.plane, s.pixel_mm) for s in scans] == [("a", False, None), ("b", True, 0.2)]
+    assert scans[0].mask == tmp_path / "a_mask.nii.gz"
 
 
 def test_a_manifest_has_its_own_ages_and_its_mr_does_not_count(tmp_path):
@@ -57,8 +57,8 @@ def test_a_manifest_has_its_own_ages_and_its_mr_does_not_count(tmp_path):
         + "two,s2,us,p.png,24,test,axial,0.15\n"
         + "three,s3,mr,m.nii.gz,23,train,,\n"
     )
-    found = listed(table, ga_weeks=0)
-    assert [(s.name, s.ga_weeks, s.plane, s.pixel_mm) for s in found] == [
+    scans = listed(table, ga_weeks=0)
+    assert [(s.name, s.ga_weeks, s.plane, s.pixel_mm) for s in scans] == [
         ("one", 21.5, False, None),
         ("two", 24.0, True, 0.15),
     ]

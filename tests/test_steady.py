@@ -18,14 +18,14 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("found", CHANGES)
-def test_a_file_that_changes_is_named(tmp_path: Path, found: str) -> None:
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_file_that_changes_is_named(tmp_path: Path, change: str) -> None:
     path = tmp_path / "us.nii.gz"
     path.write_bytes(b"before")
     require_steady = steady([path, tmp_path / "never there", tmp_path])
     require_steady()
-    CHANGES[found](path)
-    with pytest.raises(InputError, match=rf"us\.nii\.gz: .*found {found}\. Do not use"):
+    CHANGES[change](path)
+    with pytest.raises(InputError, match=rf"us\.nii\.gz: .*found {change}\. Do not use"):
         require_steady()
 
 
@@ -39,10 +39,10 @@ def test_the_same_content_at_another_time_counts_as_changed(tmp_path: Path) -> N
         require_steady()
 
 
-@pytest.mark.parametrize("found", CHANGES)
+@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("image", ["us.mha", "series"])
 def test_a_stage_fails_when_its_input_changes_under_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, image: str, found: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, image: str, change: str
 ) -> None:
     path = changed = tmp_path / image
     if image == "series":
@@ -50,7 +50,7 @@ def test_a_stage_fails_when_its_input_changes_under_it(
         changed = sorted(path.iterdir())[3]
     else:
         path.write_bytes(b"before")
-    monkeypatch.setattr("ssus2mri.prepare.crop.run_crop", lambda *_, **__: CHANGES[found](changed))
+    monkeypatch.setattr("ssus2mri.prepare.crop.run_crop", lambda *_, **__: CHANGES[change](changed))
     options = ["--modality=us", "--ga-weeks=23", "--settings", "config/config.yaml"]
     outputs = [f"--out={tmp_path / 'a.nii.gz'}", f"--out-mask={tmp_path / 'b.nii.gz'}"]
     monkeypatch.setattr(sys, "argv", ["ssus2mri", "crop", str(path), *options, *outputs])
@@ -59,7 +59,7 @@ def test_a_stage_fails_when_its_input_changes_under_it(
     assert ended.value.code == 1
     said = capsys.readouterr().err
     assert f"ssus2mri: {changed}: expected an input that stays as it is" in said
-    assert found in said
+    assert change in said
 
 
 SHORT = {

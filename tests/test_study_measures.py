@@ -28,11 +28,11 @@ def test_correlation_of_known_orders():
         for subject in "ab"
     )
 
-    found = correlations(table, "truth", unit="subject").set_index("measure")
-    assert found.loc[["same", "reverse", "gaps"], "rho"].tolist() == [1, -1, 1]
-    assert found.loc["same", ["low", "high"]].tolist() == [1, 1]
-    assert np.isnan(found.loc["constant", "rho"])
-    assert found["n"].to_dict() == {"same": 10, "reverse": 10, "constant": 10, "gaps": 6}
+    correlated = correlations(table, "truth", unit="subject").set_index("measure")
+    assert correlated.loc[["same", "reverse", "gaps"], "rho"].tolist() == [1, -1, 1]
+    assert correlated.loc["same", ["low", "high"]].tolist() == [1, 1]
+    assert np.isnan(correlated.loc["constant", "rho"])
+    assert correlated["n"].to_dict() == {"same": 10, "reverse": 10, "constant": 10, "gaps": 6}
 
 
 def test_spearman_is_that_of_scipy_with_ties_too():

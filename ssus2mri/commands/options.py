@@ -159,21 +159,21 @@ def apart(outputs: dict[str, Path], *inputs: Path | str | None, series: Path | N
     Raises:
         InputError: two of them are one file.
     """
-    given = [Path(path) for path in inputs if path]
-    watch(*given, *(part for path in given for part in parts(path)))
-    known = {_place(part): f"the input {path}" for path in given for part in (path, *parts(path))}
+    paths = [Path(path) for path in inputs if path]
+    watch(*paths, *(part for path in paths for part in parts(path)))
+    taken = {_place(part): f"the input {path}" for path in paths for part in (path, *parts(path))}
     for option, path in outputs.items():
         place = _place(path)
         if place.parent == (_place(series) if series else None):
             place = place.parent
-        if place in known:
+        if place in taken:
             raise InputError(
                 f"{option} {path}",
                 expected="a file of its own",
-                found=known[place],
+                found=taken[place],
                 do="Choose another name for the output.",
             )
-        known[place] = f"the same file as {option}"
+        taken[place] = f"the same file as {option}"
 
 
 def _place(path: Path) -> Path:

@@ -38,10 +38,12 @@ def predict(
     from ssus2mri.prediction.run import run_predict
     from ssus2mri.sources import sources
 
-    found = sources(scans, ga_weeks=ga_weeks, pixel_mm=pixel_mm or None)
-    for source in found:
+    scan_list = sources(scans, ga_weeks=ga_weeks, pixel_mm=pixel_mm or None)
+    for source in scan_list:
         apart({"--out": out}, source.path)
-    run_predict(found, out=out, model=Path(model) if model else None, force=force, threads=threads)
+    run_predict(
+        scan_list, out=out, model=Path(model) if model else None, force=force, threads=threads
+    )
 
 
 @app.command()

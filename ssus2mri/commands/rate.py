@@ -24,11 +24,11 @@ def study(
     from ssus2mri.config.rate import RateSettings
     from ssus2mri.rate.study import run_rate
 
-    given, real = listed(synthetic), [Path(path) for path in words(references)]
-    apart({"--out": out, "--out key.csv": out.with_name("key.csv")}, *given, *real)
+    synthetic_files, real = listed(synthetic), [Path(path) for path in words(references)]
+    apart({"--out": out, "--out key.csv": out.with_name("key.csv")}, *synthetic_files, *real)
 
     run_rate(
-        given,
+        synthetic_files,
         references=real,
         out=out,
         settings=load_section(RateSettings, settings, "rate"),

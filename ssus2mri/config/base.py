@@ -48,7 +48,7 @@ class Section(BaseModel):
 
 
 def _kinds(annotation: Any) -> set[Any]:
-    """Types that an annotation is made of."""
+    """Return the types that an annotation is made of."""
     inner = get_args(annotation)
     return set().union(*(_kinds(part) for part in inner)) if inner else {annotation}
 

@@ -1,5 +1,6 @@
 """The whole configuration, and the runs in it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,26 @@ def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:
     return project, messages
 
 
+def validated(values: dict[str, Any]) -> Project:
+    """Return a whole configuration.
+
+    Args:
+        values: what the files hold, laid over each other.
+
+    Raises:
+        InputError: every message about what is wrong.
+    """
+    project, messages = load(values)
+    if project is None or messages:
+        raise InputError.several(messages)
+    return project
+
+
+def read(*paths: Path) -> Project:
+    """Read configuration files, later ones over earlier ones; see `validated`."""
+    return validated(_merged(paths))
+
+
 def _lists_of_runs(values: dict[str, Any]) -> dict[str, list[str]]:
     """Return the lists of runs in a configuration, by their key, as far as they are lists."""
     figures = values.get("illustrate")
@@ -169,11 +190,15 @@ def load_files(paths: list[Path], **changes: Any) -> tuple[dict[str, Any], list[
     Raises:
         InputError: a file cannot be read at all.
     """
+    values = merge(_merged(paths), changes)
+    return values, load(values)[1]
+
+
+def _merged(paths: Iterable[Path]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for path in paths:
         values = merge(values, load_yaml(path))
-    values = merge(values, changes)
-    return values, load(values)[1]
+    return values
 
 
 def run_values(values: dict[str, Any], run: str) -> dict[str, Any]:

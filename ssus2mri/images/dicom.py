@@ -109,7 +109,7 @@ def integer(path: Path, data: pydicom.Dataset, keyword: str, default: int | None
 
 
 def item(data: pydicom.Dataset, keyword: str) -> pydicom.Dataset | None:
-    """Give the first item of a sequence, or None."""
+    """Return the first item of a sequence, or None."""
     sequence = data.get(keyword)
     return sequence[0] if sequence else None
 

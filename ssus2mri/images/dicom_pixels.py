@@ -95,7 +95,7 @@ def _photometric(path: Path, data: pydicom.Dataset) -> str:
 
 
 def _padding(path: Path, data: pydicom.Dataset) -> tuple[int, int] | None:
-    """Least and most of the stored values that mean padding, or None."""
+    """Return the least and most of the stored values that mean padding, or None."""
     value = numbers(path, data, "PixelPaddingValue", 1)
     if value is None:
         return None

@@ -110,11 +110,17 @@ def write_transform(transform: sitk.Transform, path: Path) -> None:
 
 
 def matrix(transform: sitk.Transform) -> NDArray[np.float64]:
-    """Linear part of a transform, ``(D, D)``, from where it sends the unit vectors."""
+    """Return the linear part of a transform, ``(D, D)``, from where it sends the unit vectors."""
     dimension = transform.GetDimension()
     zero = np.array(transform.TransformPoint((0.0,) * dimension))
     columns = [np.array(transform.TransformPoint(tuple(e))) - zero for e in np.eye(dimension)]
     return np.stack(columns, axis=1)
+
+
+def rotation(transform: sitk.Transform) -> NDArray[np.float64]:
+    """Return the linear part of a 3D similarity transform without its scale, ``(3, 3)``."""
+    linear = matrix(transform)
+    return linear / np.cbrt(np.linalg.det(linear))
 
 
 def resample(

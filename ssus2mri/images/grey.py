@@ -18,7 +18,7 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def grey(path: Path, picture: NDArray[Any]) -> NDArray[Any]:
-    """Give the grey values of a picture.
+    """Return the grey values of a picture.
 
     Args:
         path: for messages.

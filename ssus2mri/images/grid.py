@@ -41,7 +41,7 @@ class Grid:
         return int(np.prod(self.size, dtype=np.int64))
 
     def corners(self) -> NDArray[np.float64]:
-        """World points of the outermost voxels' centres, ``(2^D, D)``."""
+        """Return the world points of the outermost voxels' centres, ``(2^D, D)``."""
         index = np.array(list(product(*((0, n - 1) for n in self.size))), dtype=float)
         step = np.array(self.direction) * np.array(self.spacing_mm)
         points: NDArray[np.float64] = index @ step.T + np.array(self.origin_mm)

@@ -53,7 +53,7 @@ class Fan:
     phi: Floats
 
     def points(self, r: Floats, theta: Floats, phi: Floats) -> Floats:
-        """World points (LPS, mm) of samples, ``(..., 3)``."""
+        """Return the world points (LPS, mm) of samples, ``(..., 3)``."""
         along = r * np.cos(theta)
         lateral = r * np.sin(theta)
         elevation = -(along - self.axis_mm) * np.sin(phi)
@@ -201,7 +201,7 @@ def _converted(path: Path, fan: Fan, at: int, shape: tuple[int, int, int]) -> St
 
 
 def _slice(fan: Fan, beams: NDArray[np.float32], x: Floats, y: Floats, z: float) -> Any:
-    """Values at one depth, ``(y, x)``; 0 outside the fan."""
+    """Return the values at one depth, ``(y, x)``; 0 outside the fan."""
     from scipy.ndimage import map_coordinates  # every stage that reads an image would pay for it
 
     depth = z - fan.axis_mm
@@ -231,14 +231,14 @@ def _slice(fan: Fan, beams: NDArray[np.float32], x: Floats, y: Floats, z: float)
 
 
 def _index(angles: Floats, wanted: Floats) -> Floats:
-    """Continuous index of angles in a monotonic, perhaps uneven, list."""
+    """Return the continuous index of angles in a monotonic, perhaps uneven, list."""
     index = np.arange(len(angles), dtype=float)
     rising = angles[-1] > angles[0]
     return np.interp(wanted, angles if rising else angles[::-1], index if rising else index[::-1])
 
 
 def _smoothed(path: Path, at: int, shape: Any, step_mm: float) -> NDArray[np.float32]:
-    """Beams, blurred along themselves where the grid is coarser: fine speckle would alias."""
+    """Blur beams along themselves where the grid is coarser: fine speckle would alias."""
     from scipy.ndimage import gaussian_filter1d
 
     raw = np.fromfile(path, np.uint8, int(np.prod(shape)), offset=at).reshape(shape)

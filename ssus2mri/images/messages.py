@@ -1,4 +1,4 @@
-"""What is said of an image that is refused."""
+"""Messages about images that are refused."""
 
 from pathlib import Path
 
@@ -94,6 +94,6 @@ def rounded(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def reason(error: BaseException) -> str:
-    """Give the last line of a library's message, which holds the reason."""
+    """Return the last line of a library's message, which holds the reason."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1].removeprefix("ITK ERROR: ")[:160] if lines else type(error).__name__

@@ -196,7 +196,7 @@ def _to_lps(path: Path, fields: dict[str, str], dimensions: int) -> NDArray[np.f
 
 
 def _unit(path: Path, fields: dict[str, str]) -> float:
-    """Give the unit of the world, mm where the file does not say: as NRRD's own programs do."""
+    """Return the unit of the world, mm where the file does not say: as NRRD's own programs do."""
     said = {
         name: {unit for unit in _words(fields.get(name, "")) if unit not in ("", "???", "none")}
         for name in ("space units", "units")

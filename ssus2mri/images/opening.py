@@ -43,7 +43,7 @@ def guarded(path: Path, work: Callable[[], T]) -> T:
 
 
 def ending(path: Path) -> str:
-    """Give the ending that says the format, in small letters."""
+    """Return the ending that says the format, in small letters."""
     name = path.name.lower()
     return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
 

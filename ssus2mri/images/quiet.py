@@ -1,4 +1,4 @@
-"""Libraries in C write to the error stream themselves: what they say of a file is caught here."""
+"""Catch what C libraries write to the error stream about a file."""
 
 import os
 import re

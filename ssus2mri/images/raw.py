@@ -35,7 +35,7 @@ class _Inflated:
 
 
 def opened(file: BinaryIO, compression: str) -> Any:
-    """Give something whose ``read`` gives the plain bytes that follow in a file.
+    """Return something whose ``read`` gives the plain bytes that follow in a file.
 
     Args:
         file: at the first byte of the data.

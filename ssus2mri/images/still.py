@@ -45,7 +45,7 @@ def resolution_mm(path: Path) -> float | None:
                 return MM[unit.group(1).strip().lower()] / float(tags[_RESOLUTION])
     except Exception:  # said by `read`
         return None
-    usual = any(abs(dpi - known) < 0.5 for known in _OF_PRINTERS)
+    usual = any(abs(dpi - printer_dpi) < 0.5 for printer_dpi in _OF_PRINTERS)
     edge_mm = _INCH_MM / dpi if dpi > 0 else 0.0
     return None if usual or not LEAST_MM <= edge_mm <= MOST_MM else edge_mm
 

@@ -60,7 +60,7 @@ def placed(values: NDArray[Any], grid: Grid) -> sitk.Image:
 
 
 def grid_of(result: sitk.Image) -> Grid:
-    """Give the grid of an image in memory."""
+    """Return the grid of an image in memory."""
     n = result.GetDimension()
     rows = np.array(result.GetDirection()).reshape(n, n).tolist()
     direction = tuple(tuple(row) for row in rows)
@@ -68,7 +68,7 @@ def grid_of(result: sitk.Image) -> Grid:
 
 
 def finite(path: Path, block: NDArray[Any]) -> NDArray[Any]:
-    """Give a block back, as float32 at most; refuse NaN, infinity, and numbers too large."""
+    """Return a block back, as float32 at most; refuse NaN, infinity, and numbers too large."""
     if block.dtype.kind == "f":
         with np.errstate(over="ignore"):
             block = block.astype(np.float32, copy=False)
@@ -124,7 +124,7 @@ def require_contrast(path: Path, low: float, high: float) -> None:
 
 
 def _mixed(values: NDArray[np.float32]) -> int:
-    """Sum of a mixed number of each value: equal sets of values have equal sums."""
+    """Return the sum of a mixed number of each value: equal sets have equal sums."""
     bits = (values + np.float32(0)).view(np.uint32).astype(np.uint64)  # +0: no negative zero
     bits *= np.uint64(0x9E3779B97F4A7C15)
     bits ^= bits >> np.uint64(29)

@@ -22,7 +22,7 @@ def add(path: Path, fields: dict[str, str], name: str, value: str) -> None:
 
 
 def _plain(value: str) -> object:
-    """Numbers where a value is made of such: 1 and 1.0 are the same."""
+    """Return numbers where a value is made of such: 1 and 1.0 are the same."""
     try:
         return [float(word) for word in value.split()]
     except ValueError:
@@ -60,7 +60,7 @@ def integers(path: Path, name: str, text: str) -> tuple[int, ...]:
 
 
 def unit_mm(path: Path, unit: str) -> float:
-    """Give the length of a unit, mm.
+    """Return the length of a unit, mm.
 
     Raises:
         InputError: none that is known.
@@ -77,7 +77,7 @@ def unit_mm(path: Path, unit: str) -> float:
 
 
 def neighbour(path: Path, name: str) -> Path:
-    """Give the data file that a header names, beside the header.
+    """Return the data file that a header names, beside the header.
 
     Raises:
         InputError: several files, or none there.

@@ -146,30 +146,30 @@ def examine_mask(path: Path, like: Grid | None = None, *, plane: bool = False) -
 
 
 def read_labels(
-    path: Path, known: tuple[int, ...], like: sitk.Image | Grid | None = None
+    path: Path, allowed: tuple[int, ...], like: sitk.Image | Grid | None = None
 ) -> sitk.Image:
     """Read a label volume.
 
     Args:
         path: the file.
-        known: the labels that may occur.
+        allowed: the labels that may occur.
         like: image that it belongs to, or its grid; None: any.
 
     Returns:
         3D uint8 image.
 
     Raises:
-        InputError: unreadable, on another grid, 0 everywhere, or with a label that is not known.
+        InputError: unreadable, on another grid, 0 everywhere, or with a label that is not allowed.
     """
     labels = _labels(path, like)
-    blocks = opening.guarded(path, lambda: list(_checked(labels, known)))
+    blocks = opening.guarded(path, lambda: list(_checked(labels, allowed)))
     return stored.placed(np.concatenate(blocks).reshape(labels.grid.size[::-1]), labels.grid)
 
 
-def examine_labels(path: Path, known: tuple[int, ...], like: Grid | None = None) -> None:
+def examine_labels(path: Path, allowed: tuple[int, ...], like: Grid | None = None) -> None:
     """Find all that `read_labels` would refuse, in little memory."""
     labels = _labels(path, like)
-    opening.guarded(path, lambda: sum(block.size for block in _checked(labels, known)))
+    opening.guarded(path, lambda: sum(block.size for block in _checked(labels, allowed)))
 
 
 def write(image: sitk.Image, path: Path) -> None:
@@ -264,16 +264,16 @@ def _labels(path: Path, like: sitk.Image | Grid | None) -> Stored:
     return labels
 
 
-def _checked(labels: Stored, known: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """Give the blocks of a label volume, uint8."""
+def _checked(labels: Stored, allowed: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """Yield the blocks of a label volume, uint8."""
     seen: set[float] = set()
     for block in labels.blocks():
         seen.update(np.unique(stored.finite(labels.path, block)).tolist())
-        strange = sorted(seen - set(known))
+        strange = sorted(seen - set(allowed))
         if strange:
             raise InputError(
                 str(labels.path),
-                expected=f"labels out of {known[0]} to {known[-1]}",
+                expected=f"labels out of {allowed[0]} to {allowed[-1]}",
                 found=", ".join(f"{value:g}" for value in strange[:5]),
                 do="Map your labels to the scheme of config/README.md.",
             )

@@ -116,7 +116,7 @@ def stamped(
     Returns:
         Ultrasound and synthetic MR, each ``(P, K, H, W)``: a pattern, a slice.
     """
-    shown, made = [], []
+    shown, synthetic = [], []
     for pattern in PATTERNS:
         masks = draw_patterns(us, pattern, rows, settings)
         with_pattern = stamp(us, rows, masks, settings.intensity)
@@ -124,8 +124,8 @@ def stamped(
         with torch.inference_mode():
             mr = network.translate(images, reconstruct=False).mr[:, 0]
         shown.append(with_pattern.image[rows].astype(np.float32))
-        made.append(mr.numpy() * us.head[rows])
-    return np.stack(shown), np.stack(made)
+        synthetic.append(mr.numpy() * us.head[rows])
+    return np.stack(shown), np.stack(synthetic)
 
 
 def run_explain(

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from ssus2mri.images import volume
 from ssus2mri.pose.placement import Placement
 from ssus2mri.prepare.align import head_of
-from ssus2mri.prepare.similarity import ball_radius_mm, middle
+from ssus2mri.prepare.similarity import placement_of
 from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.tissues import Tissue
 
@@ -46,5 +46,4 @@ def load_atlas(folder: Path = BUILT_IN) -> Atlas:
 
 def placement(atlas: Atlas) -> Placement:
     """Return how the head of an atlas lies."""
-    centre_mm, volume_mm3 = middle(head_of(atlas.labels, "us"))
-    return Placement(upright_rotation(atlas.labels), centre_mm, ball_radius_mm(volume_mm3))
+    return placement_of(head_of(atlas.labels, "us"), upright_rotation(atlas.labels))

@@ -11,10 +11,10 @@ import SimpleITK as sitk
 from ssus2mri.config.prepare import AlignSettings
 from ssus2mri.files import write_text
 from ssus2mri.images import geometry, volume
-from ssus2mri.pose.placement import Placement, transform_between
+from ssus2mri.pose.placement import transform_between
 from ssus2mri.prepare import picture, search
 from ssus2mri.prepare.plane import align_plane, thalamic_level
-from ssus2mri.prepare.similarity import ball_radius_mm, middle
+from ssus2mri.prepare.similarity import ball_radius_mm, middle, placement_of
 from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
 
@@ -163,10 +163,7 @@ def place(
 
     centre_mm, volume_mm3 = middle(head)
     location = locate(scan, centre_mm, ball_radius_mm(volume_mm3))
-    template_centre_mm, template_mm3 = middle(head_of(template_labels, "us"))
-    atlas = Placement(
-        upright_rotation(template_labels), template_centre_mm, ball_radius_mm(template_mm3)
-    )
+    atlas = placement_of(head_of(template_labels, "us"), upright_rotation(template_labels))
     transform = transform_between(
         location.placement, atlas, scaled=settings.transform == "similarity"
     )
@@ -209,7 +206,7 @@ def align_2d(
 
 
 def head_of(labels: sitk.Image, modality: str) -> sitk.Image:
-    """Mask, uint8, of what a modality shows of the template: head (US) or brain (MR)."""
+    """Return a mask, uint8, of what a modality shows of the template: head (US) or brain (MR)."""
     tissues = HEAD if modality == "us" else INTRACRANIAL
     inside = np.isin(sitk.GetArrayViewFromImage(labels), tissues).astype(np.uint8)
     return geometry.from_array(inside, labels)
@@ -247,7 +244,7 @@ def describe(
 
 
 def summarize(name: str, quality: Quality) -> str:
-    """One line: how an image was aligned, and how well."""
+    """Say in one line how an image was aligned, and how well."""
     confidence, similarity = quality.get("confidence"), quality["similarity"]
     return (
         f"{name}: {'UNCERTAIN, ' if quality.get('uncertain') else ''}{quality['method']}"

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ssus2mri.blur import mean_within
 from ssus2mri.config.prepare import ContrastSettings
 from ssus2mri.errors import InputError
 
@@ -96,13 +97,9 @@ def features(
         )
     sigma = settings.window_mm / spacing_mm
     image_values = _on_grid(image, grid)
-    weight = ndimage.gaussian_filter(inside.astype(float), sigma) + 1e-6
-
-    def mean(values: Floats) -> Floats:
-        return ndimage.gaussian_filter(values * inside, sigma) / weight
-
-    residual = image_values - mean(image_values)
-    deviation = np.sqrt(mean(residual**2))
+    mean = mean_within(inside.astype(float), sigma)
+    residual = image_values - mean(image_values * inside)
+    deviation = np.sqrt(mean(residual**2 * inside))
     contrast = residual / (deviation + settings.contrast_floor * deviation[inside].mean() + 1e-12)
     contrast = np.clip(contrast, -settings.contrast_clip, settings.contrast_clip)
     values = np.where(inside, contrast - contrast[inside].mean(), 0.0)

@@ -30,8 +30,8 @@ def crop(image: sitk.Image, mask: sitk.Image, margin_mm: float) -> tuple[sitk.Im
     inside = sitk.GetArrayViewFromImage(mask) > 0
     box = []
     for axis, (edge_mm, size) in enumerate(zip(image.GetSpacing(), image.GetSize(), strict=True)):
-        others = tuple(a for a in range(inside.ndim) if a != inside.ndim - 1 - axis)
-        used = np.flatnonzero(inside.any(axis=others))
+        other_axes = tuple(a for a in range(inside.ndim) if a != inside.ndim - 1 - axis)
+        used = np.flatnonzero(inside.any(axis=other_axes))
         margin = int(np.ceil(margin_mm / edge_mm))
         box.append(slice(max(int(used[0]) - margin, 0), min(int(used[-1]) + margin + 1, size)))
     return image[tuple(box)], mask[tuple(box)]

@@ -26,21 +26,21 @@ class Ellipsoid:
     rotation: Floats
 
     def points(self, directions: Floats) -> Floats:
-        """Surface points of unit vectors ``(N, D)`` of the unit sphere, ``(N, D)`` local mm."""
+        """Map ``(N, D)`` unit vectors to surface points, ``(N, D)`` local mm."""
         return self.center + (directions * self.axes) @ self.rotation.T
 
     def normals(self, directions: Floats) -> Floats:
-        """Outward unit normals at `points`, ``(N, D)``."""
+        """Return the outward unit normals at `points`, ``(N, D)``."""
         normals = (directions / self.axes) @ self.rotation.T
         return normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
     def grown(self, mm: float) -> "Ellipsoid":
-        """The same with every semi-axis longer by some mm."""
+        """Return the same with every semi-axis longer by some mm."""
         return Ellipsoid(self.center, self.axes + mm, self.rotation)
 
 
 def local_spacing(image: sitk.Image) -> Floats:
-    """Spacing in array order, ``(D,)`` mm."""
+    """Return the spacing in array order, ``(D,)`` mm."""
     return np.array(image.GetSpacing()[::-1])
 
 
@@ -71,7 +71,7 @@ def draw(ellipsoid: Ellipsoid, like: sitk.Image) -> sitk.Image:
 
 
 def of_mask(mask: sitk.Image) -> Ellipsoid:
-    """Give the ellipsoid with the centroid and second moments of a mask, the longest axis first.
+    """Return the ellipsoid with the centroid and second moments of a mask, the longest axis first.
 
     Args:
         mask: image, above 0 inside, not empty.
@@ -90,7 +90,7 @@ def of_mask(mask: sitk.Image) -> Ellipsoid:
 
 
 def solidity(mask: sitk.Image) -> float:
-    """Volume of a mask over that of the ellipsoid with its second moments.
+    """Return the volume of a mask over that of the ellipsoid with its second moments.
 
     Args:
         mask: image, above 0 inside, not empty.

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ssus2mri.blur import mean_within
 from ssus2mri.config.prepare import SkullSettings
 from ssus2mri.prepare.ellipsoid import Floats, local_spacing
 
@@ -27,7 +28,7 @@ class Ridges:
     spacing_mm: float
 
     def along(self, points: Floats, normals: Floats) -> Floats:
-        """Ridge strength, clipped to [0, 1], at ``(..., D)`` local mm across ``(..., D)``."""
+        """Return ridge strength, 0 to 1, at ``(..., D)`` local mm across ``(..., D)``."""
         dimension = points.shape[-1]
         index = np.moveaxis(points, -1, 0) / self.spacing_mm
         strength = np.zeros(points.shape[:-1])
@@ -58,11 +59,12 @@ def ridges(image: sitk.Image, spacing_mm: float, settings: SkullSettings) -> Rid
     anti = 0.4 * np.maximum(1.0 / zoom - 1.0, 0.0)
     weighted = _resampled(ndimage.gaussian_filter(array * seen, anti), zoom)
     weight = _resampled(ndimage.gaussian_filter(seen, anti), zoom)
-    smooth = _blurred(weighted, weight, sigma_mm / spacing_mm)
+    smooth = mean_within(weight, sigma_mm / spacing_mm)(weighted)
     far = settings.contrast_mm / spacing_mm
     inside = (weight > 0.5).astype(np.float32)
-    mean = _blurred(smooth * inside, inside, far)
-    deviation = np.sqrt(_blurred((smooth - mean) ** 2 * inside, inside, far))
+    local_mean = mean_within(inside, far)
+    mean = local_mean(smooth * inside)
+    deviation = np.sqrt(local_mean((smooth - mean) ** 2 * inside))
     floor = settings.contrast_floor * float(deviation[inside > 0].mean())
     normal = (smooth - mean) / (deviation + floor)
     dimension = array.ndim
@@ -86,11 +88,3 @@ def _resampled(array: NDArray[np.float32], zoom: Floats) -> NDArray[np.float32]:
     """Resample so that voxel i of the new grid lies at i * new spacing: index 0 stays."""
     shape = tuple(int(np.floor((n - 1) * z)) + 1 for n, z in zip(array.shape, zoom, strict=True))
     return ndimage.affine_transform(array, 1.0 / zoom, output_shape=shape, order=1)
-
-
-def _blurred(
-    weighted: NDArray[np.float32], weight: NDArray[np.float32], sigma: float
-) -> NDArray[np.float32]:
-    """Gaussian mean of the seen part (``weighted`` is already multiplied by ``weight``)."""
-    total = ndimage.gaussian_filter(weight, sigma)
-    return ndimage.gaussian_filter(weighted, sigma) / np.maximum(total, 1e-3)

@@ -119,7 +119,7 @@ def similarity(
     modality: str,
     settings: AlignSettings,
 ) -> float:
-    """Correlation, -1 to 1, of an image that is already in atlas space with the template.
+    """Correlate an image that is already in atlas space with the template, -1 to 1.
 
     Args:
         image: 3D.
@@ -141,7 +141,7 @@ def similarity(
 
 
 def rotations(reach_deg: float, step_deg: float) -> Floats:
-    """Rotation vectors ``(R, 3)``, radians, on a grid in a ball of radius ``reach_deg``."""
+    """Return rotation vectors ``(R, 3)``, radians, on a grid in a ball of radius ``reach_deg``."""
     count = int(reach_deg // step_deg)
     axis = np.arange(-count, count + 1) * step_deg
     vectors = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -172,7 +172,7 @@ def _best_rotations(
 
 
 def _correlations(values: Floats, moving: Features, targets: Floats) -> Floats:
-    """Correlation of template values ``(N,)`` with each row of ``targets (R, N, 3)``."""
+    """Correlate template values ``(N,)`` with each row of ``targets (R, N, 3)``."""
     seen = moving.sample(moving.values, targets)
     return seen @ values / (np.linalg.norm(seen, axis=1) * np.linalg.norm(values) + 1e-12)
 
@@ -228,7 +228,7 @@ def _percent(pose: Similarity, log_size: float) -> float:
 
 
 def _gradient(pose: Similarity, offsets: Floats, forces: Floats) -> Floats:
-    """Derivative by the parameters ``(7,)``, from that by each target point ``(N, 3)``."""
+    """Return the derivative by the parameters ``(7,)``, from that by each target ``(N, 3)``."""
     scale = np.exp(pose.log_scale)
     # How a 3 x 3 matrix on the offsets would change the cost; rotation and scale are such.
     by_matrix = forces.T @ offsets * scale

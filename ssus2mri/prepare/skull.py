@@ -52,7 +52,7 @@ def find_head(image: sitk.Image, ga_weeks: float, settings: SkullSettings) -> El
 
 
 def sphere(count: int, dimension: int) -> Floats:
-    """Unit vectors spread evenly over the circle or sphere, ``(count, dimension)``."""
+    """Spread unit vectors evenly over the circle or sphere, ``(count, dimension)``."""
     number = np.arange(count)
     if dimension == 2:
         angle = 2 * np.pi * number / count
@@ -71,7 +71,7 @@ class _Prior:
     settings: SkullSettings
 
     def deviations(self, axes: Floats) -> list[float]:
-        """How many standard deviations the semi-axes (long, wide, high) are off."""
+        """Return how many standard deviations the semi-axes (long, wide, high) are off."""
         s = self.settings
         long, wide = float(axes[0]), float(axes[1])
         hc_mm = ellipse_circumference(2 * long, 2 * wide)
@@ -84,7 +84,7 @@ class _Prior:
         return deviations
 
     def factor(self, axes: Floats) -> float:
-        """Likelihood of the axes, 1 at its best, shared out among the skull's `observations`.
+        """Return the likelihood of the axes, 1 at its best, shared by the skull's `observations`.
 
         It multiplies a mean strength, which stands for one of them: with the whole prior on one, a
         usual ellipsoid that runs over the face would beat the skull of a round head.
@@ -93,7 +93,7 @@ class _Prior:
         return float(np.exp(-0.5 * square / self.settings.observations))
 
     def shapes(self, dimension: int) -> list[Floats]:
-        """Semi-axes to try."""
+        """Return semi-axes to try."""
         s = self.settings
         steps = np.linspace(-1.0, 1.0, s.sizes)
         shapes = []
@@ -179,7 +179,7 @@ def _refine(
 def _residuals(
     values: Floats, base: Ellipsoid, target: Floats, scale: Floats, prior: _Prior
 ) -> Floats:
-    """Distances of the targets to the moved surface, scaled, then deviations from the prior."""
+    """Return scaled distances of the targets to the moved surface, then those from the prior."""
     moved = _moved(base, values)
     return np.append(_distance(moved, target) * scale, prior.deviations(moved.axes))
 
@@ -228,7 +228,7 @@ def _moved(base: Ellipsoid, values: Floats) -> Ellipsoid:
 
 
 def _distance(ellipsoid: Ellipsoid, points: Floats) -> Floats:
-    """Signed distance of points to the surface, mm, to first order."""
+    """Return the signed distance of points to the surface, mm, to first order."""
     unit = (points - ellipsoid.center) @ ellipsoid.rotation / ellipsoid.axes
     radius = np.linalg.norm(unit, axis=1)
     gradient = np.linalg.norm(unit / ellipsoid.axes, axis=1) / radius
@@ -236,20 +236,20 @@ def _distance(ellipsoid: Ellipsoid, points: Floats) -> Floats:
 
 
 def _score(ellipsoid: Ellipsoid, ridge: Ridges, prior: _Prior, directions: Floats) -> float:
-    """Mean ridge strength along the surface, by the prior."""
+    """Return the mean ridge strength along the surface, by the prior."""
     points, normals = ellipsoid.points(directions), ellipsoid.normals(directions)
     return float(ridge.along(points, normals).mean()) * prior.factor(ellipsoid.axes)
 
 
 def _rotations(bins: Floats) -> list[Floats]:
-    """One rotation per direction of the long axis; the other axes are arbitrary."""
+    """Return a rotation per direction of the long axis; the other axes are arbitrary."""
     if bins.shape[1] == 2:
         return [np.array([[n[0], -n[1]], [n[1], n[0]]]) for n in bins]
     return [Rotation.align_vectors([n], [[1.0, 0.0, 0.0]])[0].as_matrix() for n in bins]
 
 
 def _half(directions: Floats) -> Floats:
-    """One of each pair of opposite directions."""
+    """Return one of each pair of opposite directions."""
     signs = np.sign(directions + 1e-9 * np.arange(1, directions.shape[1] + 1))
     first = signs[:, 0]
     return directions[first > 0]

@@ -139,6 +139,6 @@ def _far_from(first: int, length: int, apart: int, generator: np.random.Generato
 
 
 def _distance(first: int, at: int, length: int) -> int:
-    """Steps on the circle from the showing at ``first`` to a repeat inserted at ``at``."""
+    """Count the steps on the circle from the showing at ``first`` to a repeat at ``at``."""
     steps = at - first if at > first else first + 1 - at
     return min(steps, length + 1 - steps)

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from ssus2mri.config.rate import RateSettings
@@ -19,6 +18,7 @@ from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.pairs import Entry, entry, mr_entries, pair_nearest, require_same_grid
 from ssus2mri.files import write_text
 from ssus2mri.rate.showing import REAL, Place, Showing, showings
+from ssus2mri.render.pages import environment
 from ssus2mri.render.pictures import grey, upright
 from ssus2mri.slices import PLANES, Slices, read, read_header
 
@@ -157,14 +157,8 @@ def _study(circle: Sequence[Showing], sources: Mapping[str, str], settings: Rate
 def _page(
     circle: Sequence[Showing], sources: Mapping[str, str], study: str, settings: RateSettings
 ) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ssus2mri.rate", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("study.html").render(
+    page = environment("ssus2mri.rate").get_template("study.html")
+    return page.render(
         title=settings.title,
         groups=settings.groups,
         words=WORDS,

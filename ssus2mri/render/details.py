@@ -137,9 +137,13 @@ def settings_table(results: Results) -> Table:
         for label, texts in flat.items():
             labels.setdefault(texts.get(key, "–"), []).append(label)
         usual = max(labels, key=lambda value: len(labels[value]))
-        others = [f"{value} ({', '.join(of)})" for value, of in labels.items() if value != usual]
-        differs = sum(bool(trained.intersection(of)) for of in labels.values()) > 1
-        rows.append(Row([Cell(key), Cell(usual), Cell("; ".join(others) or "–")], marked=differs))
+        other_values = [
+            f"{value} ({', '.join(runs)})" for value, runs in labels.items() if value != usual
+        ]
+        differs = sum(bool(trained.intersection(runs)) for runs in labels.values()) > 1
+        rows.append(
+            Row([Cell(key), Cell(usual), Cell("; ".join(other_values) or "–")], marked=differs)
+        )
     heads = ("Setting", "Most runs", "Other runs")
     return Table([Column(head, number=False) for head in heads], rows)
 

@@ -92,8 +92,8 @@ def latent_figure(explained: Explained | None, labels: Mapping[str, str]) -> Fig
         " own grey scale. Attention: Grad-CAM of the sum of the output in the head, our choice.",
     ]
     if "latent_d" in explained:
-        seen, made = ("Synth. MR", "mr"), ("Back-inferred US", "us_back")
-        sides.append(_side("Backward, encoder D", explained, "d", seen, made))
+        source, result = ("Synth. MR", "mr"), ("Back-inferred US", "us_back")
+        sides.append(_side("Backward, encoder D", explained, "d", source, result))
     else:
         notes.append("No data for encoder D: this run has no backward path.")
     return _draw(sides, notes)
@@ -133,18 +133,18 @@ def _side(
     heading: str,
     explained: Explained,
     letter: str,
-    seen: tuple[str, str],
-    made: tuple[str, str],
+    source: tuple[str, str],
+    result: tuple[str, str],
 ) -> Side:
     plane = str(explained["plane"])
     latent, attention, image, output = (
         upright(explained[name], plane)
-        for name in (f"latent_{letter}", f"attention_{letter}", seen[1], made[1])
+        for name in (f"latent_{letter}", f"attention_{letter}", source[1], result[1])
     )
     pictures = [
-        (seen[0], Panel(image)),
+        (source[0], Panel(image)),
         ("Attention", Panel(image, heat=attention)),
-        (made[0], Panel(output)),
+        (result[0], Panel(output)),
     ]
     return Side(heading, latent, pictures)
 

@@ -3,10 +3,11 @@
 import jinja2
 
 
-def environment() -> jinja2.Environment:
-    """Return the templates of this package."""
+def environment(package: str = "ssus2mri.render") -> jinja2.Environment:
+    """Return the templates of a package, and those of this one."""
+    packages = dict.fromkeys((package, "ssus2mri.render"))
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("ssus2mri.render", "templates"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name) for name in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

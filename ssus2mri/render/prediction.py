@@ -3,14 +3,13 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ssus2mri.render.pages import environment
 from ssus2mri.tissues import Tissue
 
 _SLICES = (0.38, 0.5, 0.62)  # of the extent of the brain along an axis
@@ -56,21 +55,22 @@ def prediction_page(
     Returns:
         HTML that needs no network and no other file.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
     present = [tissue for tissue in _COLOURS if (labels == tissue).any()]
     columns: list[tuple[str, NDArray[Any]]] = [("ultrasound", us), ("synthetic MR", mr)]
     if present:
         columns += [("tissues", coloured(labels)), ("trust", trust)]
-    return environment.get_template("prediction.html").render(
-        name=name,
-        facts=facts,
-        columns=[title for title, _ in columns],
-        rows=_rows(columns, mr),
-        legend=[(tissue.name.lower().replace("_", " "), _COLOURS[tissue]) for tissue in present],
+    return (
+        environment()
+        .get_template("prediction.html")
+        .render(
+            name=name,
+            facts=facts,
+            columns=[title for title, _ in columns],
+            rows=_rows(columns, mr),
+            legend=[
+                (tissue.name.lower().replace("_", " "), _COLOURS[tissue]) for tissue in present
+            ],
+        )
     )
 
 
@@ -81,8 +81,8 @@ def _rows(
     flat = len(mr) == 1
     rows = []
     for axis in (0,) if flat else (0, 1, 2):
-        others = tuple(a for a in range(3) if a != axis)
-        used = np.flatnonzero((mr > 0).any(axis=others))
+        other_axes = tuple(a for a in range(3) if a != axis)
+        used = np.flatnonzero((mr > 0).any(axis=other_axes))
         if not used.size:
             used = np.arange(mr.shape[axis])
         for share in (0.5,) if flat else _SLICES:

@@ -97,12 +97,12 @@ def built_in(ga_weeks: float, settings: AnatomySettings) -> Anatomy:
 
 
 def head_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Inside the outer border of the skull."""
+    """Return a mask of what lies inside the outer border of the skull."""
     return np.isin(labels, HEAD)
 
 
 def centre_of(image: sitk.Image, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Centroid of a mask in world mm, ``(3,)`` x, y, z."""
+    """Return the centroid of a mask in world mm, ``(3,)`` x, y, z."""
     indices = np.array([axis.mean() for axis in np.nonzero(mask)], np.float32)
     return world_of(image)(indices).astype(np.float64)
 

@@ -110,7 +110,7 @@ def _closed(
 
 
 def _stub(place: Coordinates, inside: NDArray[np.bool_], lowest: float) -> NDArray[np.bool_]:
-    """Neck, a column below the posterior fossa, and lower face, an ellipsoid below the forehead."""
+    """Return the neck, a column below the posterior fossa, and the lower face, an ellipsoid."""
     aside, y, z = place
     front, length = y[inside].min(), np.ptp(y[inside])
     tilt = 0.2 * (lowest - z)
@@ -121,7 +121,7 @@ def _stub(place: Coordinates, inside: NDArray[np.bool_], lowest: float) -> NDArr
 
 
 def _sutures(place: Coordinates, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Membrane of the vault: metopic, sagittal, coronal and lambdoid suture, anterior fontanelle.
+    """Return the membrane of the vault: four sutures and the anterior fontanelle.
 
     Widths and places (mm) are typical of mid-gestation; not stated in any source used here.
     """

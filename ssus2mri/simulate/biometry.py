@@ -28,7 +28,7 @@ _CEREBRUM = (
 
 
 def measure(anatomy: Anatomy) -> dict[str, float]:
-    """All sizes that a growth chart exists for, by its name; mm."""
+    """Measure all sizes that a growth chart exists for, by its name; mm."""
     return {
         "head_circumference": head_circumference_mm(anatomy),
         "biparietal": biparietal_mm(anatomy),
@@ -42,32 +42,32 @@ def measure(anatomy: Anatomy) -> dict[str, float]:
 
 
 def biparietal_mm(anatomy: Anatomy) -> float:
-    """Biparietal diameter: widest, outer to outer border of the skull, at the thalami's level."""
+    """Measure the widest diameter, outer to outer border of the skull, at the thalami's level."""
     return _extent(_thalamic_plane(anatomy), 1, anatomy)
 
 
 def occipitofrontal_mm(anatomy: Anatomy) -> float:
-    """Occipitofrontal diameter: longest, outer to outer border, at the thalami's level."""
+    """Measure the longest diameter, outer to outer border, at the thalami's level."""
     return _extent(_thalamic_plane(anatomy), 0, anatomy)
 
 
 def head_circumference_mm(anatomy: Anatomy) -> float:
-    """Circumference of the ellipse of both diameters, as in the growth charts."""
+    """Return the circumference of the ellipse of both diameters, as in the growth charts."""
     return ellipse_circumference(occipitofrontal_mm(anatomy), biparietal_mm(anatomy))
 
 
 def transcerebellar_mm(anatomy: Anatomy) -> float:
-    """Transcerebellar diameter: greatest lateral extent of the cerebellum; nan without one."""
+    """Measure the greatest lateral extent of the cerebellum; nan without one."""
     return _extent((anatomy.array == Tissue.CEREBELLUM).any(axis=0), 1, anatomy)
 
 
 def cavum_mm(anatomy: Anatomy) -> float:
-    """Greatest width of the cavum septi pellucidi between its leaves; nan without one."""
+    """Measure the greatest width of the cavum septi pellucidi; nan without one."""
     return _extent((anatomy.array == Tissue.CAVUM).any(axis=0), 1, anatomy)
 
 
 def atria_mm(anatomy: Anatomy) -> tuple[float, float]:
-    """Width of the atrium of the lateral ventricle on the low-x and the high-x side.
+    """Measure the atrium of the lateral ventricle on the low-x and the high-x side.
 
     In the axial plane that shows most of the side's choroid plexus, through the middle of the
     glomus, at right angles to it, from inner wall to inner wall; nan without plexus.
@@ -78,7 +78,7 @@ def atria_mm(anatomy: Anatomy) -> tuple[float, float]:
 
 
 def cisterna_magna_mm(anatomy: Anatomy) -> float:
-    """Depth of the cisterna magna: behind the vermis to the occipital bone's inner border.
+    """Measure the cisterna magna, from the vermis to the occipital bone's inner border.
 
     On the line from the cavum septi pellucidi (without one: from the thalami) through the
     cerebellum's middle, in the midline plane: the transcerebellar view. Nan without cerebellum, or
@@ -103,7 +103,7 @@ def cisterna_magna_mm(anatomy: Anatomy) -> float:
 
 
 def sylvian_fissure_mm(anatomy: Anatomy) -> float:
-    """Depth of the Sylvian fissure: from the insula to the parietal bone's inner border.
+    """Measure the Sylvian fissure, from the insula to the parietal bone's inner border.
 
     Sideways from the lentiform nucleus at the thalami's level, mean of both sides; the least within
     6 mm of that line, where the insula bulges most. Nan where no cortex is met.
@@ -128,7 +128,7 @@ def sylvian_fissure_mm(anatomy: Anatomy) -> float:
 
 
 def gyrification(anatomy: Anatomy, *, bridge_mm: float = 3.0) -> float:
-    """Cerebral surface over the same with its sulci closed; 1 is smooth.
+    """Return the cerebral surface over the same with its sulci closed; 1 is smooth.
 
     Args:
         anatomy: the head.
@@ -147,7 +147,7 @@ def gyrification(anatomy: Anatomy, *, bridge_mm: float = 3.0) -> float:
 
 
 def volumes_ml(anatomy: Anatomy) -> dict[str, float]:
-    """Volume of each tissue, ml, by its name."""
+    """Return the volume of each tissue, ml, by its name."""
     counts = np.bincount(anatomy.array.ravel(), minlength=len(Tissue))
     each = float(np.prod(anatomy.spacing_zyx)) / 1000
     return {tissue.name.lower(): float(counts[tissue] * each) for tissue in Tissue}
@@ -159,7 +159,7 @@ def _thalamic_plane(anatomy: Anatomy) -> NDArray[np.bool_]:
 
 
 def _extent(plane: NDArray[np.bool_], axis: int, anatomy: Anatomy) -> float:
-    """Greatest extent of an axial mask ``[y, x]`` along y (0) or x (1)."""
+    """Return the greatest extent of an axial mask ``[y, x]`` along y (0) or x (1)."""
     filled = np.nonzero(plane.any(axis=1 - axis))[0]
     if not filled.size:
         return float("nan")
@@ -193,7 +193,7 @@ def _atrium(anatomy: Anatomy, side: slice) -> float:
 def _labels_along(
     anatomy: Anatomy, start: NDArray[np.float64], direction_mm: NDArray[np.float64]
 ) -> NDArray[np.uint8]:
-    """Labels every 0.1 mm of a ray from an index ``[z, y, x]``, up to 80 mm; 0 beyond the grid."""
+    """Return labels every 0.1 mm of a ray from an index ``[z, y, x]``, for 80 mm; 0 beyond."""
     unit = direction_mm / np.linalg.norm(direction_mm) / anatomy.spacing_zyx
     points = start[:, None] + unit[:, None] * np.arange(0, 80, _STEP_MM)
     return ndimage.map_coordinates(anatomy.array, points, order=0)

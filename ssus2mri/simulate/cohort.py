@@ -141,7 +141,7 @@ def simulate(
 
 
 def anatomy_of(ga_weeks: float, labels: Path | None, settings: SimulateSettings) -> Anatomy:
-    """Give the anatomy of a label atlas, or the built-in one of an age."""
+    """Return the anatomy of a label atlas, or the built-in one of an age."""
     if labels is not None:
         return from_labels(labels, settings.anatomy)
     return built_in(ga_weeks, settings.anatomy)

@@ -102,7 +102,7 @@ def mirrored(field: Field) -> Field:
 
 
 def _smooth_noise(rng: np.random.Generator, smoothness_mm: float) -> Field:
-    """Gaussian-smoothed white noise; its spread is 1 over all draws, not in each of them."""
+    """Smooth white noise by a Gaussian; its spread is 1 over all draws, not in each."""
     noise = rng.standard_normal((3, _NODES, _NODES, _NODES), dtype=np.float32)
     sigma = smoothness_mm / _STEP_MM
     smooth = np.stack([ndimage.gaussian_filter(part, sigma, mode="wrap") for part in noise])

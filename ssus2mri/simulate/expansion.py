@@ -1,4 +1,4 @@
-"""Labels pushed aside smoothly: a space in the brain grows to an asked width, nothing is eaten.
+"""Push labels aside smoothly, so that a space in the brain grows to a given width.
 
 Arrays are ``[z, y, x]``; velocities live on every few voxels of the labels' grid.
 """
@@ -41,7 +41,7 @@ class Grid:
         return z, y, x
 
     def coarse(self, array: NDArray) -> NDArray[np.float32]:
-        """Mean of an array's voxels around every node; the border's nodes may lie beyond it."""
+        """Average an array's voxels around every node; the border's nodes may lie beyond it."""
         sizes = [-(-(n - 1) // self.stride) * self.stride + 1 - n for n in self.shape]
         padded = np.pad(array.astype(np.float32), [(0, n) for n in sizes], mode="edge")
         smooth = ndimage.uniform_filter(padded, self.stride)
@@ -49,7 +49,7 @@ class Grid:
 
 
 def outward(grid: Grid, source: NDArray, barrier: NDArray[np.bool_], *, reach_mm: float) -> Field:
-    """Give a velocity away from a source that stops at a barrier; 1 mm at its fastest.
+    """Return a velocity away from a source that stops at a barrier; 1 mm at its fastest.
 
     Args:
         grid: of the labels.

@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ssus2mri.blur import mean_within
 from ssus2mri.config.simulate import LayersSettings, MrSettings
 from ssus2mri.simulate.anatomy import Anatomy
 from ssus2mri.simulate.pose import upsample
-from ssus2mri.simulate.scanner import blur_within, cut, draw_stack, onto_grid, rician
+from ssus2mri.simulate.scanner import cut, draw_stack, onto_grid, rician
 from ssus2mri.tissues import INTRACRANIAL, Tissue
 
 REFERENCE_WEEKS = 23.0
@@ -17,7 +18,7 @@ REFERENCE_WEEKS = 23.0
 def contrast(
     anatomy: Anatomy, settings: MrSettings, *, ga_weeks: float, rng: np.random.Generator | None
 ) -> NDArray[np.float32]:
-    """Give the noise-free MR on the anatomy's own grid.
+    """Return the noise-free MR on the anatomy's own grid.
 
     Args:
         anatomy: the labelled head.
@@ -42,7 +43,7 @@ def layers(
     *,
     ga_weeks: float,
 ) -> NDArray[np.float32]:
-    """Give how much brighter than the rest the transient layers of the white matter are.
+    """Return how much brighter than the rest the transient layers of the white matter are.
 
     Water-rich subplate below the cortex is bright, densely celled periventricular layers are dark,
     and between them lies the intermediate zone. Both layers fade linearly with age.
@@ -62,7 +63,7 @@ def layers(
     Not stated in the sources: that both fade linearly, at constant depth.
     """
     white = labels == Tissue.WHITE_MATTER
-    found = np.zeros(labels.shape, np.float32)
+    change = np.zeros(labels.shape, np.float32)
     for sign, layer, tissues in (
         (1, settings.subplate, (Tissue.CORTEX,)),
         (-1, settings.germinal, (Tissue.VENTRICLES, Tissue.CHOROID_PLEXUS)),
@@ -74,8 +75,8 @@ def layers(
         # Distances are between centres of voxels; the border lies half a voxel nearer.
         depth = ndimage.distance_transform_edt(~beside, spacing_zyx) - spacing_zyx.mean() / 2
         weight = np.exp(-0.5 * np.square(depth[white] / layer.depth_mm))
-        found[white] += (sign * left * layer.contrast * weight).astype(np.float32)
-    return found
+        change[white] += (sign * left * layer.contrast * weight).astype(np.float32)
+    return change
 
 
 def acquire(
@@ -104,9 +105,8 @@ def acquire(
         slices = rician(cut(signal, inside, stack), sigma, rng=rng)
         image = onto_grid(slices, stack, truth.shape)
     else:
-        image = rician(
-            blur_within(signal, inside, settings.residual_mm / spacing_mm), sigma, rng=rng
-        )
+        blur = mean_within(inside.astype(np.float32), settings.residual_mm / spacing_mm)
+        image = rician(blur(signal * inside), sigma, rng=rng)
     return np.where(inside, image, 0).astype(np.float32)
 
 
@@ -129,7 +129,7 @@ def bias_field(
 
 
 def intracranial(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Voxels inside the skull."""
+    """Return the voxels inside the skull."""
     return np.isin(labels, INTRACRANIAL)
 
 
@@ -165,7 +165,7 @@ def _brain(
     ga_weeks: float,
     rng: np.random.Generator | None,
 ) -> NDArray[np.float32]:
-    """Noise-free MR of the box around the brain."""
+    """Return the noise-free MR of the box around the brain."""
     table = np.zeros(len(Tissue), np.float32)
     for name, value in settings.intensity.items():
         table[Tissue[name.upper()]] = value

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from skimage.transform import SimilarityTransform
 
 from ssus2mri.errors import InputError
 
@@ -60,32 +62,15 @@ def random_pose(rng: np.random.Generator, *, rotation_deg: float, shift_mm: floa
     axis, direction = (_unit(rng.normal(size=3)) for _ in range(2))
     angle = np.deg2rad(rng.uniform(0, rotation_deg))
     shift = direction * shift_mm * rng.uniform() ** (1 / 3)
-    return Pose(rotation_about(axis, angle), shift)
+    return Pose(Rotation.from_rotvec(angle * axis).as_matrix(), shift)
 
 
-def rotation_about(axis: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
-    """Make a rotation matrix.
-
-    Args:
-        axis: unit vector ``(3,)``.
-        angle: radians, counter-clockwise when looking against the axis.
-
-    Returns:
-        ``(3, 3)`` (Rodrigues' formula).
-    """
-    cross = np.cross(np.eye(3), axis)
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-
-
-def fit_similarity(
-    points_from: NDArray, points_to: NDArray, *, rigid: bool = False
-) -> sitk.Similarity3DTransform:
-    """Fit a similarity transform to corresponding points by least squares, in closed form.
+def fit_similarity(points_from: NDArray, points_to: NDArray) -> sitk.Similarity3DTransform:
+    """Fit a similarity transform to corresponding points by least squares.
 
     Args:
         points_from: ``(3, N)``, mm, N >= 3, not all on one line.
         points_to: ``(3, N)``, mm, the same points after the unknown map.
-        rigid: keep the scale at 1.
 
     Returns:
         The transform that maps ``points_from`` nearest to ``points_to``.
@@ -95,25 +80,20 @@ def fit_similarity(
 
     Source: Umeyama, IEEE TPAMI 13(4), 1991, Eqs. 40-42; not stated in TMI 2020.
     """
-    start = points_from.reshape(3, -1).astype(np.float64)
-    end = points_to.reshape(3, -1).astype(np.float64)
-    mean_from, mean_to = start.mean(1), end.mean(1)
-    centred = start - mean_from[:, None]
-    covariance = (end - mean_to[:, None]) @ centred.T / start.shape[1]
-    u, d, vt = np.linalg.svd(covariance)
-    if start.shape[1] < 3 or d[1] < 1e-12:
+    start = points_from.reshape(3, -1).T.astype(np.float64)
+    end = points_to.reshape(3, -1).T.astype(np.float64)
+    covariance = (end - end.mean(axis=0)).T @ (start - start.mean(axis=0)) / len(start)
+    if len(start) < 3 or np.linalg.svd(covariance, compute_uv=False)[1] < 1e-12:
         raise InputError(
             "points",
             expected="at least three, not on one line",
-            found=f"{start.shape[1]} that determine no rotation",
+            found=f"{len(start)} that determine no rotation",
             do="Check that the head lies within the image.",
         )
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
-    rotation = (u * sign) @ vt
-    scale = 1.0 if rigid else float((d * sign).sum() / (centred**2).sum(0).mean())
+    fit = SimilarityTransform.from_estimate(start, end)
     fitted = sitk.Similarity3DTransform()
-    fitted.SetMatrix((scale * rotation).ravel().tolist())
-    fitted.SetTranslation((mean_to - scale * rotation @ mean_from).tolist())
+    fitted.SetMatrix(fit.params[:3, :3].ravel().tolist())
+    fitted.SetTranslation(fit.translation.tolist())
     return fitted
 
 
@@ -149,20 +129,35 @@ def upsample(
         ``(C, *shape)`` float32.
     """
     for axis, (size, step) in enumerate(zip(shape, steps, strict=True), start=1):
-        place = np.arange(size, dtype=np.float32)[:, None] / step - np.arange(values.shape[axis])
-        weights = np.clip(1 - np.abs(place), 0, 1).astype(np.float32)
-        values = np.moveaxis(np.tensordot(weights, values, (1, axis)), 0, axis)
+        values = interpolate_along(values, np.arange(size, dtype=np.float32) / step, axis)
     return np.ascontiguousarray(values, dtype=np.float32)
 
 
+def interpolate_along(
+    values: NDArray[np.float32], places: NDArray[np.floating], axis: int
+) -> NDArray[np.float32]:
+    """Interpolate linearly along an axis.
+
+    Args:
+        values: any shape.
+        places: ``(N,)``, where to read, in indices of that axis.
+        axis: number.
+
+    Returns:
+        float32, that axis with N points.
+    """
+    weights = np.clip(1 - np.abs(places[:, None] - np.arange(values.shape[axis])), 0, 1)
+    return np.moveaxis(np.tensordot(weights.astype(np.float32), values, (1, axis)), 0, axis)
+
+
 def index_to_world(image: sitk.Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give matrix ``(3, 3)`` and origin ``(3,)`` that map indices (x, y, z) to world mm."""
+    """Return matrix ``(3, 3)`` and origin ``(3,)`` that map indices (x, y, z) to world mm."""
     direction = np.array(image.GetDirection()).reshape(3, 3)
     return direction * np.array(image.GetSpacing()), np.array(image.GetOrigin())
 
 
 def world_of(image: sitk.Image) -> Callable[[Points], Points]:
-    """Give the map from array indices ``(3, ...)`` z, y, x to world points x, y, z."""
+    """Return the map from array indices ``(3, ...)`` z, y, x to world points x, y, z."""
     matrix, origin = index_to_world(image)
 
     def to_world(indices: Points) -> Points:
@@ -173,7 +168,7 @@ def world_of(image: sitk.Image) -> Callable[[Points], Points]:
 
 
 def index_of(image: sitk.Image) -> Callable[[Points], Points]:
-    """Give the map from world points ``(3, ...)`` to array indices z, y, x."""
+    """Return the map from world points ``(3, ...)`` to array indices z, y, x."""
     matrix, origin = index_to_world(image)
     inverse = np.linalg.inv(matrix)[::-1].astype(np.float32)
     return lambda points: np.tensordot(inverse, points - _column(origin, points), 1)

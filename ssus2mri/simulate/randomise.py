@@ -117,7 +117,7 @@ def burn_boxes(
 
 
 def _radius_mm(side: str, hc_mm: float) -> float:
-    """How far from the centre of a usual head its skull lies on one side, mm."""
+    """Return how far from the centre of a usual head its skull lies on one side, mm."""
     long_mm, wide_mm = axial_axes_mm(hc_mm, _ASPECT)
     if side in ("right", "left"):
         return wide_mm / 2

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ssus2mri.blur import mean_within
 from ssus2mri.config.simulate import StackSettings
+from ssus2mri.simulate.pose import interpolate_along
 
 Floats = NDArray[np.float32]
 
@@ -81,7 +83,7 @@ def cut(image: Floats, inside: NDArray[np.bool_], stack: Stack) -> Floats:
     image, inside = np.moveaxis(image, stack.axis, 0), np.moveaxis(inside, stack.axis, 0)
     across = IN_PLANE * stack.pixel
     sigma = np.array([stack.slice_, across, across]) / FWHM
-    blurred = blur_within(image, inside, sigma)
+    blurred = mean_within(inside.astype(np.float32), sigma)(image * inside)
     middle = (np.array(image.shape[1:]) - 1) / 2
     rows, columns = (_pixels(size, stack.pixel) for size in image.shape[1:])
     v, u = rows[:, None] - middle[0], columns - middle[1]
@@ -108,30 +110,12 @@ def onto_grid(slices: Floats, stack: Stack, shape: tuple[int, ...]) -> Floats:
     for axis, (size, node) in enumerate(zip(sizes, nodes, strict=True)):
         step = node[1] - node[0]
         place = np.clip((np.arange(size) - node[0]) / step, 0, len(node) - 1)
-        weights = np.clip(1 - np.abs(place[:, None] - np.arange(len(node))), 0, 1)
-        slices = np.moveaxis(np.tensordot(weights.astype(np.float32), slices, (1, axis)), 0, axis)
+        slices = interpolate_along(slices, place, axis)
     return np.ascontiguousarray(np.moveaxis(slices, 0, stack.axis))
 
 
-def blur_within(
-    image: Floats, inside: NDArray[np.bool_], sigma: float | NDArray[np.float64]
-) -> Floats:
-    """Blur what is inside by a Gaussian, without letting the outside in.
-
-    Args:
-        image: float32.
-        inside: bool, same shape.
-        sigma: standard deviation, of all axes or of each, voxels; 0: no blur.
-
-    Returns:
-        float32, same shape; beyond the inside's border it falls to 0 after some ``sigma``.
-    """
-    share = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
-    return ndimage.gaussian_filter(image * inside, sigma) / np.maximum(share, np.float32(1e-3))
-
-
 def rician(signal: Floats, sigma: float, *, rng: np.random.Generator) -> Floats:
-    """Give the magnitude of a signal with Gaussian noise in both channels.
+    """Return the magnitude of a signal with Gaussian noise in both channels.
 
     Args:
         signal: noise-free, not negative.
@@ -149,6 +133,6 @@ def rician(signal: Floats, sigma: float, *, rng: np.random.Generator) -> Floats:
 
 
 def _pixels(size: int, pixel: float) -> NDArray[np.floating]:
-    """Centres of the pixels along an edge, in voxels; those at the ends lie on or beyond it."""
+    """Return the pixels' centres along an edge, voxels; those at the ends lie on or beyond it."""
     count = int(np.ceil((size - 1) / pixel)) + 1
     return (np.arange(count) - (count - 1) / 2) * pixel + (size - 1) / 2

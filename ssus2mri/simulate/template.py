@@ -99,10 +99,10 @@ def run_template(
             do="Give `labels`, or neither for the built-in head.",
         )
     anatomy = anatomy_of(atlas.ga_weeks, labels, settings)
-    made = template(
+    images = template(
         anatomy, atlas, settings, image=volume.read(image) if image is not None else None
     )
-    if not sitk.GetArrayViewFromImage(made.mr).any():
+    if not sitk.GetArrayViewFromImage(images.mr).any():
         raise InputError(
             str(image),
             expected=f"an MR in the world of {labels}",
@@ -110,5 +110,5 @@ def run_template(
             do="Give image and labels of one atlas.",
         )
     for name in ("us", "labels", "head", "mr"):
-        volume.write(getattr(made, name), out / f"{name}.nii.gz")
+        volume.write(getattr(images, name), out / f"{name}.nii.gz")
     logger.info("template of %s", labels or f"the built-in head of {atlas.ga_weeks:g} weeks")

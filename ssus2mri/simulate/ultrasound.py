@@ -171,7 +171,7 @@ def compress(received: NDArray[np.float32], settings: UltrasoundSettings) -> NDA
 
 
 def idealised(anatomy: Anatomy, settings: UltrasoundSettings) -> NDArray[np.float32]:
-    """Ultrasound of a mean scan: echoes and borders, no shadow, clutter or speckle.
+    """Simulate the ultrasound of a mean scan: echoes and borders, no shadow or speckle.
 
     Borders are as bright as they are on average for the sides that the probe stands on: what lies
     along the beam is hardly seen, in a scan as here.
@@ -206,7 +206,7 @@ def _roughness(fan: Fan, settings: UltrasoundSettings, rng: np.random.Generator)
 def _texture(
     tissue: NDArray[np.uint8], fan: Fan, settings: UltrasoundSettings, rng: np.random.Generator
 ) -> Beams:
-    """How a tissue's echo varies within it; maternal tissue lies in layers along the array."""
+    """Return how a tissue's echo varies within it; maternal tissue lies in layers."""
     spacing = fan.spacing_mm
     level = settings.texture_db * smooth_noise(rng, fan.shape, settings.texture_mm, spacing)
     flat = spacing * np.array([1.0, 0.12, 0.12])

@@ -29,8 +29,8 @@ def correlations(table: pd.DataFrame, truth: str, *, unit: str) -> pd.DataFrame:
         count = pairs.shape[-1]
         drawn = np.random.default_rng(SEED).integers(count, size=(SAMPLES, count))
         samples = spearman(pairs[:, 0][:, drawn], pairs[:, 1][:, drawn]).mean(axis=0)
-        known = samples[np.isfinite(samples)]
-        low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
+        finite = samples[np.isfinite(samples)]
+        low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (np.nan, np.nan)
         rho = float(spearman(pairs[:, 0], pairs[:, 1]).mean())
         rows.append({"measure": measure, "rho": rho, "low": low, "high": high, "n": count})
     return pd.DataFrame(rows).sort_values("rho", key=abs, ascending=False).round(2)

@@ -48,10 +48,10 @@ def wide(summary: pd.DataFrame) -> pd.DataFrame:
     summary = summary.assign(name=summary["measure"] + (" " + kind).str.rstrip())
     table = summary.pivot(index="run", columns="name", values="mean")
     tissues = [name for name in table if name.startswith("mae_") and name.endswith("truth")]
-    found = table.assign(
+    measured = table.assign(
         **{"true SSIM": table["ssim truth"], "tissue error": table[tissues].mean(axis=1)}
     )
-    return found.reset_index(names="synthesis").assign(study="cohort")
+    return measured.reset_index(names="synthesis").assign(study="cohort")
 
 
 if __name__ == "__main__":

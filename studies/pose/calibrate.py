@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
+from samples import Scans, load
 from scipy import optimize, special
 from scipy.spatial.transform import Rotation
-from train import Scans, load
 
 from ssus2mri.pose.estimate import estimate
 from ssus2mri.pose.placement import Placement

@@ -20,9 +20,7 @@ from scipy import special
 from scipy.spatial.transform import Rotation
 
 from ssus2mri.config import project
-from ssus2mri.config.base import load_yaml
 from ssus2mri.config.project import Project
-from ssus2mri.errors import InputError
 from ssus2mri.images import geometry
 from ssus2mri.prepare.align import head_of
 from ssus2mri.prepare.head import find_brain
@@ -31,7 +29,7 @@ from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
 from ssus2mri.simulate.pose import generator
 from ssus2mri.simulate.template import template
 
-ROOT = Path(__file__).parents[2]
+CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 WEEKS = (18.0, 30.0)
 RIGHT_DEG = 10.0
 
@@ -49,9 +47,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=120)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    settings, messages = project.load(load_yaml(ROOT / "config" / "config.yaml"))
-    if settings is None or messages:
-        raise InputError.several(messages)
+    settings = project.read(CONFIG)
     anatomy = anatomy_of(settings.atlas.ga_weeks, None, settings.simulate)
     atlas = template(anatomy, settings.atlas, settings.simulate, image=None)
     judge = partial(judge_brain, settings=settings, mr=atlas.mr, labels=atlas.labels)
@@ -93,10 +89,8 @@ def judge_brain(number: int, *, settings: Project, mr: sitk.Image, labels: sitk.
         modality="mr",
         settings=settings.align,
     )
-    turn = geometry.matrix(result.transform.image_to_atlas()) @ np.linalg.inv(
-        geometry.matrix(scan.pose)
-    )
-    degrees = np.degrees(Rotation.from_matrix(turn / np.cbrt(np.linalg.det(turn))).magnitude())
+    turn = geometry.rotation(result.transform.image_to_atlas()) @ geometry.rotation(scan.pose).T
+    degrees = np.degrees(Rotation.from_matrix(turn).magnitude())
     seen = [1.0, result.agreeing, result.margin, result.similarity]
     return Case(seen, bool(degrees <= RIGHT_DEG), spoiled)
 

@@ -9,6 +9,7 @@ take turns as anatomies; the shipped weights never saw any.
 """
 
 import argparse
+import dataclasses
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,18 +18,20 @@ import numpy as np
 import SimpleITK as sitk
 
 from ssus2mri.config import project
-from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.project import Project
 from ssus2mri.errors import InputError
+from ssus2mri.files import whole
 from ssus2mri.images import geometry
-from ssus2mri.prepare.similarity import middle
+from ssus2mri.prepare.align import head_of
+from ssus2mri.prepare.similarity import placement_of
 from ssus2mri.prepare.upright import upright_rotation
-from ssus2mri.simulate.anatomy import Anatomy, head_mask
+from ssus2mri.simulate.anatomy import Anatomy
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
 from ssus2mri.simulate.pathology import add_pathology
 from ssus2mri.simulate.pose import generator
 
-ROOT = Path(__file__).parents[2]
+CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
+OVERLAY = Path(__file__).with_name("pose.yaml")
 AGES = (17.5, 31.0)  # weeks
 PATHOLOGY_SHARE = 0.15
 
@@ -48,23 +51,12 @@ def main() -> None:
         make_scan,
         folder=arguments.folder,
         labels=arguments.labels,
-        settings=load_settings(arguments.config),
+        settings=project.read(CONFIG, OVERLAY, *arguments.config),
     )
     with ProcessPoolExecutor(arguments.workers) as pool:
         for done, _ in enumerate(pool.map(make, numbers), start=1):
             if done % 50 == 0:
                 print(f"{done} of {len(numbers)} scans", flush=True)
-
-
-def load_settings(configs: list[Path]) -> Project:
-    """Read config.yaml, pose.yaml over it, and what is given over both."""
-    values = load_yaml(ROOT / "config" / "config.yaml")
-    for path in [Path(__file__).with_name("pose.yaml"), *configs]:
-        values = merge(values, load_yaml(path))
-    settings, messages = project.load(values)
-    if settings is None or messages:
-        raise InputError.several(messages)
-    return settings
 
 
 def make_scan(number: int, *, folder: Path, labels: list[Path], settings: Project) -> None:
@@ -85,22 +77,16 @@ def make_scan(number: int, *, folder: Path, labels: list[Path], settings: Projec
     scan = simulate(
         name, subject=name, modality="us", ga_weeks=ga_weeks, anatomy=anatomy, settings=own
     )
-    labels_array = sitk.GetArrayFromImage(scan.labels)
-    head = head_mask(labels_array)
-    centre_mm, volume_mm3 = middle(geometry.from_array(head.astype(np.uint8), scan.labels))
-    to_anatomy = geometry.matrix(scan.pose)
-    partial_file = out.with_suffix(".part")
-    with partial_file.open("wb") as file:
+    head = head_of(scan.labels, "us")
+    placement = placement_of(head, upright @ geometry.rotation(scan.pose))
+    with whole(out) as partial:
         np.savez_compressed(
-            file,
+            partial,
             image=sitk.GetArrayFromImage(scan.image),
-            head=np.packbits(head),
-            rotation=upright @ to_anatomy / np.cbrt(np.linalg.det(to_anatomy)),
-            centre_mm=centre_mm,
-            radius_mm=(3 * volume_mm3 / (4 * np.pi)) ** (1 / 3),
+            head=np.packbits(sitk.GetArrayViewFromImage(head)),
+            **dataclasses.asdict(placement),
             ga_weeks=ga_weeks,
         )
-    partial_file.rename(out)
 
 
 def with_pathology(anatomy: Anatomy, settings: Project, kind: str) -> Anatomy:

@@ -78,7 +78,7 @@ def _turn(dimensions: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _abdomen(own: NDArray, rng: np.random.Generator, step: float) -> NDArray:
-    """A round trunk with skin, liver's texture, stomach, spine and ribs."""
+    """Draw a round trunk with skin, liver's texture, stomach, spine and ribs."""
     radius_mm = rng.uniform(24, 36)
     away = np.linalg.norm(own, axis=0)
     echo = np.where(away < radius_mm, 0.35, rng.uniform(0.02, 0.4))
@@ -94,7 +94,7 @@ def _abdomen(own: NDArray, rng: np.random.Generator, step: float) -> NDArray:
 
 
 def _bone(own: NDArray, rng: np.random.Generator, step: float) -> NDArray:
-    """A long bone with its shadow, in tissue."""
+    """Draw a long bone with its shadow, in tissue."""
     echo = 0.25 + 0.15 * _smooth(rng, own[0].shape, 6.0 / step)
     across = np.linalg.norm(own[1:], axis=0)
     shaft = (across < 2.5) & (np.abs(own[0]) < rng.uniform(14, 24))
@@ -112,7 +112,7 @@ def _gradient(own: NDArray, rng: np.random.Generator, step: float) -> NDArray:
 
 
 def _scene(own: NDArray, rng: np.random.Generator, step: float) -> NDArray:
-    """Boxes and balls of any brightness, as in a photograph."""
+    """Draw boxes and balls of any brightness, as in a photograph."""
     echo = np.full(own[0].shape, rng.uniform(0.1, 0.9))
     for _ in range(14):
         there = own - _column(rng.uniform(-45, 45, len(own)), own)
@@ -124,7 +124,7 @@ def _scene(own: NDArray, rng: np.random.Generator, step: float) -> NDArray:
 
 
 def _womb(own: NDArray, rng: np.random.Generator, step: float) -> NDArray:
-    """Fluid and wall without a fetus."""
+    """Draw fluid and wall without a fetus."""
     wall = _smooth(rng, own[0].shape, 12.0 / step)
     return np.where(wall > rng.uniform(-0.5, 0.5), 0.4, 0.03)
 

@@ -71,7 +71,7 @@ def main() -> None:
 def made(
     work: Path, *, seeds: int, levels: int, photographs: int, most_dimensions: int
 ) -> Iterator[tuple[str, sitk.Image, float, dict[str, Any]]]:
-    """Give pictures of anything but heads, and planes of simulated heads."""
+    """Return pictures of anything but heads, and planes of simulated heads."""
     scans = sorted(work.glob("*_pose.tfm"))[:SCANS]
     for number, path in enumerate(scans):
         scan = path.with_name(path.name.replace("_pose.tfm", ".nii.gz"))
@@ -93,7 +93,7 @@ def made(
 
 
 def planes(folder: Path, every: int) -> Iterator[tuple[str, sitk.Image, float, dict[str, Any]]]:
-    """Give the real planes, their age by the manifest."""
+    """Return the real planes, their age by the manifest."""
     with (folder / "data_manifest.csv").open(encoding="utf-8") as file:
         ages = {row["volume"]: float(row["ga_weeks"]) for row in csv.DictReader(file)}
     with (folder / "us_planes.csv").open(encoding="utf-8") as file:

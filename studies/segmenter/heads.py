@@ -15,18 +15,18 @@ import numpy as np
 import SimpleITK as sitk
 
 from ssus2mri.config import project
-from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.pathology import Lesion
 from ssus2mri.config.project import Project
 from ssus2mri.config.simulate import MrSettings
 from ssus2mri.errors import InputError
+from ssus2mri.files import whole
 from ssus2mri.segment.classes import class_of
 from ssus2mri.simulate.anatomy import Anatomy
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
 from ssus2mri.simulate.pathology import add_pathology
 from ssus2mri.simulate.pose import generator
 
-ROOT = Path(__file__).parents[2]
+CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 AGES = (19.0, 29.0)  # weeks
 PATHOLOGY_SHARE = 0.3
 EXPONENT = (0.7, 2.0)  # of the contrast with white matter
@@ -41,20 +41,10 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, nargs="*", default=[], help="label atlases")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    settings = load_settings()
+    settings = project.read(CONFIG, Path(__file__).with_name("segmenter.yaml"))
     for number in range(arguments.first, arguments.first + arguments.count):
         labels = arguments.labels[number % len(arguments.labels)] if arguments.labels else None
         make_head(number, arguments.folder, settings, labels)
-
-
-def load_settings() -> Project:
-    """Read config.yaml and segmenter.yaml over it."""
-    values = load_yaml(ROOT / "config" / "config.yaml")
-    values = merge(values, load_yaml(Path(__file__).with_name("segmenter.yaml")))
-    settings, messages = project.load(values)
-    if settings is None or messages:
-        raise InputError.several(messages)
-    return settings
 
 
 def make_head(number: int, folder: Path, settings: Project, label_atlas: Path | None) -> None:
@@ -77,10 +67,8 @@ def make_head(number: int, folder: Path, settings: Project, label_atlas: Path | 
     image, labels = (sitk.GetArrayFromImage(part) for part in (scan.image, scan.labels))
     white = np.percentile(image[image > 0], 99.5)
     grey = np.where(image > 0, np.clip(image / white * 200, 1, 255), 0)
-    partial_file = out.with_suffix(".part")
-    with partial_file.open("wb") as file:
-        np.savez_compressed(file, image=grey.astype(np.uint8), classes=class_of(labels))
-    partial_file.rename(out)
+    with whole(out) as partial:
+        np.savez_compressed(partial, image=grey.astype(np.uint8), classes=class_of(labels))
 
 
 def any_contrast(settings: MrSettings, rng: np.random.Generator) -> MrSettings:

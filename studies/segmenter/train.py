@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssus2mri.files import whole
 from ssus2mri.segment.classes import CLASSES
 from ssus2mri.segment.network import SegmentNetwork
 from ssus2mri.segment.weights import write_network
@@ -50,7 +51,7 @@ def main() -> None:
 
 def load(folder: Path) -> tuple[Tensor, Tensor, np.ndarray]:
     """Read all heads: images and classes, uint8 ``(N, Z, Y, X)``, and the thousand of each name."""
-    paths = sorted(folder.glob("*.npz"))
+    paths = sorted(folder.glob("[0-9]*.npz"))
     files = [np.load(path) for path in paths]
     image, classes = (
         torch.from_numpy(np.stack([file[name] for file in files])) for name in ("image", "classes")
@@ -106,8 +107,8 @@ def fit(
                 "average": average.state_dict(),
                 "step": step + 1,
             }
-            torch.save(state, state_file.with_suffix(".part"))
-            state_file.with_suffix(".part").rename(state_file)
+            with whole(state_file) as partial:
+                torch.save(state, partial)
     return average.module.eval()
 
 

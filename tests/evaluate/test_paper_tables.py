@@ -53,9 +53,9 @@ def scored(folder, register=(), compare=(), probe=(), mos=None, ratings=None, la
 
 
 def row(table, settings, value="mean ± std"):
-    found = table[(table["Settings"] == settings) & (table["Value"] == value)]
-    assert len(found) == 1
-    return found.iloc[0, 2:].to_dict()
+    rows = table[(table["Settings"] == settings) & (table["Value"] == value)]
+    assert len(rows) == 1
+    return rows.iloc[0, 2:].to_dict()
 
 
 def test_table_2_has_ours_and_the_papers_numbers_side_by_side(tmp_path):

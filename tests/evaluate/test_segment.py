@@ -36,7 +36,7 @@ def files(folder, shown, truth, **changes):
     """Slice files of a synthesis that shows some labels, and of a scan whose labels are others."""
     plane, index = np.array(PLACES).T
 
-    def of(labels, **header_changes):
+    def stored(labels, **header_changes):
         classes = stage.class_of(labels)
         return Slices(
             header("scan", subject="s", spacing_mm=SPACING, size=SIZE, **header_changes),
@@ -46,9 +46,9 @@ def files(folder, shown, truth, **changes):
             np.ones((SIZE, SIZE, SIZE), bool),
         )
 
-    us = of(truth, modality="us", split="test", **changes)
+    us = stored(truth, modality="us", split="test", **changes)
     us = replace(us, truth=us.image, labels=cut(truth, plane, index))
-    synthetic = store(folder / "synthesize", of(shown, run="ours", split="test", **changes))
+    synthetic = store(folder / "synthesize", stored(shown, run="ours", split="test", **changes))
     return synthetic, store(folder / "extract", us)
 
 
@@ -71,8 +71,8 @@ def test_perfect_synthesis(tmp_path):
     assert table.loc["dice_mean", ["value", "truth", "ceiling"]].tolist() == [1, 1, 1]
     assert table.loc["dice_ventricles", "value"] == 1
     assert np.isnan(table.loc["dice_cortex", "value"])  # nobody has any
-    known = rows[rows["value"].notna()]
-    assert (known["value"] == known["truth"]).all()
+    measured = rows[rows["value"].notna()]
+    assert (measured["value"] == measured["truth"]).all()
     assert table.loc["biparietal", "truth"] == pytest.approx(36 * SPACING)
     assert table.loc["volume_deep_grey", "truth"] == pytest.approx(128 * SPACING**3 / 1000)
     assert table.loc[["atrium", "volume_cortex", "dice_mean"], "unit"].fillna("").tolist() == [

@@ -19,7 +19,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "message"),
     [
         ({"psnr": float("inf")}, "inf in row 3, column psnr"),
         ({"mae": -1.0}, "-1 in row 3, column mae, not 0 to 1"),
@@ -28,9 +28,9 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         ({"psnr": "high"}, "high"),
     ],
 )
-def test_number_that_no_stage_wrote(tmp_path: Path, change: dict, found: str) -> None:
+def test_number_that_no_stage_wrote(tmp_path: Path, change: dict, message: str) -> None:
     tables.write([ROW, {**ROW, **change}], COLUMNS, tmp_path / "rows.csv")
-    with pytest.raises(InputError, match=found):
+    with pytest.raises(InputError, match=message):
         tables.read([tmp_path / "rows.csv"], COLUMNS)
 
 

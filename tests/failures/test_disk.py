@@ -27,8 +27,8 @@ def commands(undisturbed: Smallest) -> dict[str, str]:
     """The command of one job of each stage, without its log."""
     said = undisturbed.snakemake("--dry-run", "--printshellcmds", "--forceall")
     line = r"^(?: +|Shell command: )(ssus2mri (\w+) .*?)(?: &> \S+)?$"
-    found = re.findall(line, said, re.MULTILINE)
-    commands = {stage: command for command, stage in reversed(found)}
+    matches = re.findall(line, said, re.MULTILINE)
+    commands = {stage: command for command, stage in reversed(matches)}
     assert {"crop", "train", "score"} <= set(commands), said
     return commands
 

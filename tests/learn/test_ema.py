@@ -17,7 +17,7 @@ WORLD = World(torch.device("cpu"))
 
 
 def prepared(tmp_path, **changes):
-    """Give settings, their objective and its batches."""
+    """Return settings, their objective and its batches."""
     chosen = settings(batch_size=4, norm_batches=2, mixed_precision=False, **changes)
     data = load(write_cohort(tmp_path))
     return chosen, make_objective(chosen), Batches(data, chosen, WORLD.device, WORLD, truth=False)

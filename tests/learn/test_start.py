@@ -51,9 +51,9 @@ def test_another_network_is_refused(tmp_path, run, network):
 
 
 def test_only_tensors_of_a_fitting_shape_are_taken():
-    given = {"a": torch.ones(2, 3), "decoder_c.b": torch.arange(4.0), "c": torch.ones(4)}
+    trained = {"a": torch.ones(2, 3), "decoder_c.b": torch.arange(4.0), "c": torch.ones(4)}
     wanted = {"a": torch.zeros(2, 2), "decoder_c.b": torch.zeros(2), "c": torch.zeros(2)}
-    fitted = fit_weights(given, wanted)
+    fitted = fit_weights(trained, wanted)
     assert list(fitted) == ["decoder_c.b"]
     assert fitted["decoder_c.b"].tolist() == [0.0, 1.0]
 

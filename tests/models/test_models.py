@@ -16,7 +16,7 @@ SMALL = Shape(2, 4, (3, 2), norm="none", activation="relu", output="none")
 
 
 def layers(network):
-    """Give (channels in, channels out, kernel, stride, parameters) of every convolution."""
+    """Return (channels in, channels out, kernel, stride, parameters) of every convolution."""
     return [
         (
             m.in_channels,

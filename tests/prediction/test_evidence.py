@@ -76,5 +76,5 @@ def test_the_probability_is_that_of_the_regression():
     ],
 )
 def test_reasons(scan, changes, clause):
-    found = reasons(prepared(np.ones((2, 2, 2)), **scan), **(GOOD | changes))
-    assert (found == []) if clause is None else (len(found) == 1 and clause in found[0])
+    clauses = reasons(prepared(np.ones((2, 2, 2)), **scan), **(GOOD | changes))
+    assert (clauses == []) if clause is None else (len(clauses) == 1 and clause in clauses[0])

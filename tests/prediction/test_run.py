@@ -30,27 +30,27 @@ def _stub(monkeypatch):
     monkeypatch.setattr(run, "predict", predict)
 
 
-def scans(tmp_path, **origins):
-    found = []
+def write_scans(tmp_path, **origins):
+    scans = []
     for name, x in origins.items():
         image = blob_volume(origin=(x, 0.0, 0.0))
         sitk.WriteImage(image, str(tmp_path / f"{name}.nii.gz"))
-        found.append(Source(name, tmp_path / f"{name}.nii.gz", 23.0, plane=False))
-    return found
+        scans.append(Source(name, tmp_path / f"{name}.nii.gz", 23.0, plane=False))
+    return scans
 
 
 def outputs(tmp_path):
     return sorted(path.name for path in (tmp_path / "out").glob("*.json"))
 
 
-def start(tmp_path, found, *, force=False):
-    run.run_predict(found, out=tmp_path / "out", model=None, force=force, threads=1)
+def start(tmp_path, scans, *, force=False):
+    run.run_predict(scans, out=tmp_path / "out", model=None, force=force, threads=1)
 
 
 @pytest.mark.usefixtures("_stub")
 def test_a_refusal_writes_nothing_and_the_rest_goes_on(tmp_path):
     with pytest.raises(RefusalError, match=r"bad\.nii\.gz.*no head in it") as caught:
-        start(tmp_path, scans(tmp_path, bad=200.0, good=0.0))
+        start(tmp_path, write_scans(tmp_path, bad=200.0, good=0.0))
     assert outputs(tmp_path) == ["good.json"]
     assert not list((tmp_path / "out").glob("bad*"))
     assert "\n" not in str(caught.value)
@@ -58,12 +58,12 @@ def test_a_refusal_writes_nothing_and_the_rest_goes_on(tmp_path):
 
 @pytest.mark.usefixtures("_stub")
 def test_a_file_that_cannot_be_read_is_worse_than_a_refusal(tmp_path):
-    found = [
-        *scans(tmp_path, bad=200.0, good=0.0),
+    scans = [
+        *write_scans(tmp_path, bad=200.0, good=0.0),
         Source("gone", tmp_path / "gone.nii.gz", 23.0, False),
     ]
     with pytest.raises(InputError) as caught:
-        start(tmp_path, found)
+        start(tmp_path, scans)
     assert not isinstance(caught.value, RefusalError)
     assert len(str(caught.value).splitlines()) == 2
     assert outputs(tmp_path) == ["good.json"]
@@ -71,13 +71,13 @@ def test_a_file_that_cannot_be_read_is_worse_than_a_refusal(tmp_path):
 
 @pytest.mark.usefixtures("_stub")
 def test_force_predicts_what_would_be_refused(tmp_path):
-    start(tmp_path, scans(tmp_path, bad=200.0), force=True)
+    start(tmp_path, write_scans(tmp_path, bad=200.0), force=True)
     assert outputs(tmp_path) == ["bad.json"]
 
 
 @pytest.mark.usefixtures("_stub")
 def test_exit_codes(tmp_path, monkeypatch, capsys):
-    scans(tmp_path, bad=200.0, good=0.0)
+    write_scans(tmp_path, bad=200.0, good=0.0)
 
     def code(*arguments: str) -> int:
         monkeypatch.setattr(sys, "argv", ["ssus2mri", "predict", *arguments])

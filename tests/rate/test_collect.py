@@ -65,8 +65,8 @@ def test_opinion_by_hand():
 
 
 def test_one_observer_of_one_volume_has_no_interval():
-    one = opinion(np.array([[1.0, 2.0]]), np.array(["a", "a"]), settings=score_settings())
-    assert (one["mean"], one["ci_low"], one["ci_high"]) == (1.5, None, None)
+    result = opinion(np.array([[1.0, 2.0]]), np.array(["a", "a"]), settings=score_settings())
+    assert (result["mean"], result["ci_low"], result["ci_high"]) == (1.5, None, None)
 
 
 def test_a_whole_study_by_hand(page, tmp_path):

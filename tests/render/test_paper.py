@@ -22,8 +22,8 @@ def table(results: Results, name: str):
 
 
 def row(content, heading: str) -> list[str]:
-    (found,) = [row for row in content.rows if row.cells[0].text == heading]
-    return [cell.text for cell in found.cells[1:]]
+    (row,) = [row for row in content.rows if row.cells[0].text == heading]
+    return [cell.text for cell in row.cells[1:]]
 
 
 def test_the_papers_values_stand_in_rows_of_their_own(results: Results):

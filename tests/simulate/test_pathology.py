@@ -214,9 +214,7 @@ def test_mistake_in_a_pathology_is_named(text, place):
         load_pathology(text)
 
 
-def test_command_line_takes_a_pathology(tmp_path: Path, monkeypatch):
-    from ssus2mri import cli
-
+def test_command_line_takes_a_pathology(tmp_path: Path, command_line):
     out = tmp_path / "v.nii.gz"
     text = json.dumps({"kind": "cyst", "centre_mm": [0, 0, 0], "diameter_mm": 12})
     settings = small_settings(32)
@@ -224,9 +222,6 @@ def test_command_line_takes_a_pathology(tmp_path: Path, monkeypatch):
     settings = settings.model_copy(update={"anatomy": coarse})
     arguments = ["simulate", "v", "--subject=s", "--modality=mr", "--ga-weeks=22", f"--out={out}"]
     arguments += [f"--pathology={text}", f"--settings={settings.model_dump_json()}"]
-    monkeypatch.setattr("sys.argv", ["ssus2mri", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    assert not stop.value.code
+    assert command_line(*arguments)[0] == 0
     labels = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "v_labels.nii.gz")))
     assert (labels == Tissue.CYST).any()

@@ -60,11 +60,11 @@ class Smallest(Project):
         return other
 
     def line(self, *arguments: str, manifest: str = "data_manifest.csv") -> list[str]:
-        """Give the command line of Snakemake, with what stands before it."""
+        """Return the command line of Snakemake, with what stands before it."""
         return [*self.before, *super().line(*arguments, manifest=manifest)]
 
     def variables(self) -> dict[str, str]:
-        """Give the environment without the variables that are unset."""
+        """Return the environment without the variables that are unset."""
         return {k: v for k, v in super().variables().items() if k not in self.unset}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -80,22 +80,22 @@ class Smallest(Project):
         )
 
     def csvs(self) -> dict[str, bytes]:
-        """Give the content of all CSVs among the results."""
+        """Return the content of all CSVs among the results."""
         results = self.folder / "results"
         return {str(p.relative_to(results)): p.read_bytes() for p in sorted(results.rglob("*.csv"))}
 
 
 def jobs(group: int) -> dict[str, int]:
     """Return stage -> process of all commands that a group of processes executes."""
-    found = {}
+    processes = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes().split(b"\0")
             if os.getpgid(int(process.name)) == group and words[1].endswith(b"/ssus2mri"):
-                found[words[2].decode()] = int(process.name)
+                processes[words[2].decode()] = int(process.name)
         except (OSError, IndexError):
             continue
-    return found
+    return processes
 
 
 def kill_all(run: subprocess.Popen[str]) -> str:
@@ -116,12 +116,12 @@ def offline() -> list[str]:
 
 def turkish(folder: Path) -> dict[str, str]:
     """Make a locale with decimal commas and letters that change case in another way, if we can."""
-    made = folder / "locale" / NOBODY["LC_ALL"]
-    made.parent.mkdir()
+    locale = folder / "locale" / NOBODY["LC_ALL"]
+    locale.parent.mkdir()
     maker = shutil.which("localedef")
-    if maker is None or subprocess.run([maker, "-f", "UTF-8", "-i", "tr_TR", made]).returncode:
+    if maker is None or subprocess.run([maker, "-f", "UTF-8", "-i", "tr_TR", locale]).returncode:
         return {}
-    return {"LOCPATH": str(made.parent)}
+    return {"LOCPATH": str(locale.parent)}
 
 
 def whole_run(folder: Path) -> Smallest:

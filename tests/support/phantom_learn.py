@@ -36,7 +36,7 @@ TINY = {
 
 
 def settings(run: str = "ours", **changes: Any) -> TrainSettings:
-    """Give a run's settings, tiny, with changes."""
+    """Return a run's settings, tiny, with changes."""
     values = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     values = merge(merge(merge(values["train"], TINY), values["runs"][run]), changes)
     return parse(TrainSettings, values, run)
@@ -51,6 +51,11 @@ def batch(size: int = SIZE, *, channels: int = 1, count: int = 2, seed: int = 0)
     number = torch.arange(count)
     labels = torch.randint(22, (count, size, size), generator=random).to(torch.uint8)
     return Batch(us, mr, number % 3, 30 + number, truth, matched, seed=seed, labels=labels)
+
+
+def run_batch(run: str, **changes: Any) -> Batch:
+    """Make a batch of noise with as many slices as a run's generator reads at once."""
+    return batch(channels=1 + 2 * settings(run).network.neighbours, **changes)
 
 
 def some_slices(

@@ -30,7 +30,7 @@ def train(
 
 
 def command(folder: Path, paths: list[Path], run: str = "ours", **changes) -> list[str]:
-    """Give the command line of the same training, and a whole line of Python before it."""
+    """Return the command line of the same training, and a whole line of Python before it."""
     return [
         *(sys.executable, "-m", "ssus2mri", "train", *map(str, paths), f"--run={run}"),
         *(f"--out={folder / 'model.safetensors'}", f"--checkpoints={folder / 'checkpoints'}"),

@@ -1,4 +1,4 @@
-"""Slice files that were looked at and not read: what is needed to make room for their slices."""
+"""Slice files that were examined but not read: enough to allocate memory for their slices."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ _FISSURE_MM = 0.85
 
 
 def hemisphere(points: Points, inner: Distance, sizes: Sizes) -> Distance:
-    """Distance to one hemisphere's surface, reference mm.
+    """Return the distance to one hemisphere's surface, reference mm.
 
     Args:
         points: half of the head, x >= 0, reference mm.
@@ -57,7 +57,7 @@ def hemisphere(points: Points, inner: Distance, sizes: Sizes) -> Distance:
 
 
 def _sylvian(points: Points, sizes: Sizes) -> Distance:
-    """The fluid over the insula and its mouth, which the opercula close with age."""
+    """Return the fluid over the insula and its mouth, which the opercula close with age."""
     x, y, z = points
     insula = 27.0 + sizes.room - sizes.ref(sizes.insula) - 0.5
     flat = (np.zeros_like(x), y, z)

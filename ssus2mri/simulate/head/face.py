@@ -61,7 +61,7 @@ def _paint_bones(part: NDArray[np.uint8], points: Points, deep: NDArray[np.bool_
 
 
 def _paint_cavities(part: NDArray[np.uint8], points: Points, deep: NDArray[np.bool_]) -> None:
-    """Vitreous body, mouth and pharynx: fluid, in the womb."""
+    """Paint vitreous body, mouth and pharynx: fluid, in the womb."""
     eye = ellipsoid(points, (10.5, -28.0, -15.5), (4.9, 5.0, 4.9))
     mouth = ellipsoid(points, (0, -26.0, -30.2), (6.0, 8.0, 0.9))
     pharynx = tube(points, [(0, -6.0, -24, 1.6), (0, -2.0, -36, 1.8), (0, 3.0, -52, 1.4)])

@@ -44,7 +44,7 @@ def _stem(points: Points) -> Distance:
 
 
 def _cerebellum(points: Points, sizes: Sizes) -> Distance:
-    """Two hemispheres that bulge behind and below the narrower vermis."""
+    """Return two hemispheres that bulge behind and below the narrower vermis."""
     factor = sizes.ref(sizes.cerebellum) / _REFERENCE_CEREBELLUM
     x, y, z = (
         (part - np.float32(a)) / np.float32(factor) + np.float32(a)

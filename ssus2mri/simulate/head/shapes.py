@@ -53,7 +53,7 @@ class Canvas:
 def ellipsoid(
     points: Points, centre: Sequence[SupportsFloat], radii: Sequence[SupportsFloat]
 ) -> Distance:
-    """Distance to an ellipsoid, first order; exact on its surface, and for a sphere."""
+    """Return the distance to an ellipsoid, first order; exact on its surface, and for a sphere."""
     scaled = [
         (part - np.float32(c)) / np.float32(r)
         for part, c, r in zip(points, centre, radii, strict=True)
@@ -69,7 +69,7 @@ def ellipsoid(
 
 
 def tube(points: Points, knots: Sequence[Knot]) -> Distance:
-    """Distance to a chain of cones through knots ``(x, y, z, radius)``."""
+    """Return the distance to a chain of cones through knots ``(x, y, z, radius)``."""
     best: Distance | None = None
     for first, last in pairwise(knots):
         start = np.array(first, np.float32)
@@ -88,7 +88,7 @@ def tube(points: Points, knots: Sequence[Knot]) -> Distance:
 
 
 def angle_to_arcs(directions: NDArray[np.float32], knots: ArrayLike) -> Distance:
-    """Angle between directions and a chain of great-circle arcs.
+    """Return the angle between directions and a chain of great-circle arcs.
 
     Args:
         directions: ``(3, N)`` unit vectors.
@@ -112,10 +112,10 @@ def angle_to_arcs(directions: NDArray[np.float32], knots: ArrayLike) -> Distance
     return best
 
 
-def union(first: Distance, *others: Distance, blend: float = 0.0) -> Distance:
+def union(first: Distance, *distances: Distance, blend: float = 0.0) -> Distance:
     """Join shapes, with a fillet of the given size."""
     result = first
-    for other in others:
+    for other in distances:
         if blend:
             near = np.clip(0.5 + 0.5 * (other - result) / np.float32(blend), 0, 1)
             result = other + (result - other) * near - np.float32(blend) * near * (1 - near)
@@ -124,9 +124,9 @@ def union(first: Distance, *others: Distance, blend: float = 0.0) -> Distance:
     return result
 
 
-def common(first: Distance, *others: Distance, blend: float = 0.0) -> Distance:
+def common(first: Distance, *distances: Distance, blend: float = 0.0) -> Distance:
     """Keep what lies in all shapes, the edges rounded."""
-    return -union(-first, *(-other for other in others), blend=blend)
+    return -union(-first, *(-other for other in distances), blend=blend)
 
 
 def without(shape: Distance, hole: Distance, *, blend: float = 0.0) -> Distance:

@@ -67,13 +67,13 @@ class Sizes:
 
 
 def head_diameters_mm(ga_weeks: float) -> tuple[float, float]:
-    """Outer biparietal and occipitofrontal diameters: the ellipse of that circumference, mm."""
+    """Return outer biparietal and occipitofrontal diameters of the age's circumference, mm."""
     length, width = axial_axes_mm(head_circumference_mm(ga_weeks), CEPHALIC_INDEX)
     return width, length
 
 
 def sizes_at(ga_weeks: float, skull_mm: float) -> Sizes:
-    """Give the sizes at a gestational age.
+    """Return the sizes at a gestational age.
 
     Args:
         ga_weeks: weeks; meant for 18 to 30, what lies outside keeps the nearest end's proportions.

@@ -33,7 +33,7 @@ SUTURES = {
 
 
 def outer_border(points: Points, sizes: Sizes) -> Distance:
-    """Distance to the skull's outer border, reference mm.
+    """Return the distance to the skull's outer border, reference mm.
 
     The vault is wider behind than in front. Below it lie the floor of the anterior fossa (above the
     orbits), the two middle fossae, and the posterior fossa, which narrows to the foramen magnum.
@@ -72,7 +72,7 @@ def paint_skull(canvas: Canvas, outer: Distance, sizes: Sizes) -> None:
 
 
 def _membrane(place: NDArray[np.float32], sizes: Sizes) -> NDArray[np.bool_]:
-    """Which of the shell's points ``(3, N)`` are not bone."""
+    """Return which of the shell's points ``(3, N)`` are not bone."""
     radius = np.linalg.norm(place, axis=0)
     toward = place / radius
     half = sizes.ref(sizes.suture) / 2

@@ -91,7 +91,7 @@ def carve(surface: Distance, hull: Distance, points: Points, sizes: Sizes) -> Di
 
 
 def _curve(course: list[Triple]) -> NDArray[np.float64]:
-    """Points ``(N, 3)`` along a smooth curve through the knots: a sulcus has no corners."""
+    """Return points ``(N, 3)`` along a smooth curve through knots: a sulcus has no corners."""
     if len(course) < 3:
         return np.array(course)
     knots = np.arange(len(course))
@@ -99,7 +99,7 @@ def _curve(course: list[Triple]) -> NDArray[np.float64]:
 
 
 def _near(toward: NDArray[np.float32], course: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Indices of the directions within 0.3 rad of the cap that holds a course."""
+    """Return the directions within 0.3 rad of the cap that holds a course, as indices."""
     ends = course / np.linalg.norm(course, axis=1, keepdims=True)
     middle = ends.mean(axis=0) / np.linalg.norm(ends.mean(axis=0))
     reach = np.arccos(np.clip(ends @ middle, -1, 1).min()) + 0.3
@@ -107,12 +107,12 @@ def _near(toward: NDArray[np.float32], course: NDArray[np.float64]) -> NDArray[n
 
 
 def _depth(sulcus: Sulcus, sizes: Sizes) -> float:
-    """Depth at the age, reference mm; below half a millimetre there is none."""
+    """Return the depth at the age, reference mm; below half a millimetre there is none."""
     depth = min(sulcus.rate_mm * (sizes.ga_weeks - sulcus.week), sulcus.deepest_mm)
     return sizes.ref(depth) if depth >= 0.5 else 0.0
 
 
 def _groove(across: Distance, depth: Distance, deep: float, sizes: Sizes) -> Distance:
-    """Distance inside a groove (positive within): a V with a round bottom, wider when shallow."""
+    """Return the distance inside a groove (positive within): a V, round, wider when shallow."""
     half = sizes.ref(0.6) + 0.5 * np.clip(1 - depth / deep, 0, 1) ** 2
     return np.minimum(half - across, deep - depth)

@@ -82,7 +82,7 @@ def _paint_cavum(part: NDArray[np.uint8], points: Points, sizes: Sizes) -> None:
 
 
 def _lateral(points: Points, sizes: Sizes) -> Distance:
-    """Lateral ventricle; the atrium's width is nearly the same at all ages."""
+    """Return the lateral ventricle; the atrium's width is nearly the same at all ages."""
     x, y, z = points
     wide = sizes.ref(sizes.atrium) / 2
     horn = wide / 3.05
@@ -135,7 +135,7 @@ def _plexus(points: Points, sizes: Sizes) -> Distance:
 
 
 def _eminence(points: Points, sizes: Sizes) -> Distance:
-    """Ganglionic eminence over the caudate; from 24 to 28 weeks it shrinks to the groove behind."""
+    """Return the ganglionic eminence over the caudate, which shrinks from 24 to 28 weeks."""
     radius = sizes.ref(sizes.eminence)
     left = float(np.clip((28 - sizes.ga_weeks) / 4, 0, 1))
     knots = [

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from ssus2mri.config.ultrasound import SIDES, ProbeSettings, UltrasoundSettings
-from ssus2mri.simulate.pose import Points, Pose, rotation_about
+from ssus2mri.simulate.pose import Points, Pose
 
 _PITCH = 1.5
 _FINE = 2.0
@@ -127,7 +128,7 @@ def random_fan(
     straight = np.array([beam, lateral, np.cross(beam, lateral)])
     turn = np.eye(3)
     for axis, angle in zip(straight, np.deg2rad(rng.normal(0, probe.tilt_deg, 3)), strict=True):
-        turn = rotation_about(axis, angle) @ turn
+        turn = Rotation.from_rotvec(angle * axis).as_matrix() @ turn
     axes = straight @ turn.T @ pose.rotation  # rows turned from the head's frame into the image's
     away = rng.uniform(*probe.distance_mm)
     beside = rng.normal(0, probe.offset_mm, 2)
@@ -139,7 +140,7 @@ def random_fan(
 
 
 def views(probe: ProbeSettings) -> list[tuple[float, NDArray[np.float32]]]:
-    """Share of scans, and direction of the beam in the head's frame, of each side in use."""
+    """Return the share of scans and the beam's direction in the head of each side in use."""
     total = sum(probe.sides.values())
     return [
         (probe.sides[side] / total, np.array(_SIDES[side][0], np.float32))

@@ -39,7 +39,7 @@ def random_console(rng: np.random.Generator, settings: UltrasoundSettings) -> Co
 
 
 def compensation_db(soft_db: Beams, console: Console) -> NDArray[np.float32]:
-    """Give the time-gain compensation.
+    """Return the time-gain compensation.
 
     The operator makes soft tissue look even over the depth: what it loses on average, with an
     error, and what each slider is off. Shadows of bone are not compensated.

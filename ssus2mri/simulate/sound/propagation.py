@@ -1,4 +1,4 @@
-"""The way of a pulse: what borders reflect, what is left of the pulse, what comes back late.
+"""The path of a pulse: what borders reflect, what is left of the pulse, what comes back late.
 
 Straight rays, as in Wein et al. (MedIA 12, 2008) and Burger et al. (IEEE TMI 32, 2013): reflection
 from the impedances on both sides of a border and from the angle between border and beam, loss from
@@ -50,12 +50,12 @@ def see_past(passed: Beams, fan: Fan, settings: UltrasoundSettings) -> Beams:
 
 
 def odd(size: float) -> int:
-    """Give the odd number nearest to a size: a window about its middle."""
+    """Return the odd number nearest to a size: a window about its middle."""
     return 2 * round((size - 1) / 2) + 1 if size > 1 else 1
 
 
 def angle_factor(cosine: Beams, bone: Beams, settings: UltrasoundSettings) -> Beams:
-    """Share of a border's echo that returns to the probe: a floor, the rest ~ |n . beam| ^ p."""
+    """Return the share of a border's echo that returns: a floor, the rest ~ |n . beam| ^ p."""
     log = np.log(np.maximum(cosine, np.float32(1e-4)))
 
     def factor(floor: float, exponent: float) -> Beams:
@@ -67,7 +67,7 @@ def angle_factor(cosine: Beams, bone: Beams, settings: UltrasoundSettings) -> Be
 
 
 def hardness(bone: Beams) -> Beams:
-    """1 at borders of bone, where half of a voxel is bone; 0 at others."""
+    """Return 1 at borders of bone, where half of a voxel is bone, and 0 at others."""
     return np.minimum(2 * bone, 1)
 
 
@@ -79,7 +79,7 @@ def loss_db(
     frequency_mhz: float,
     settings: UltrasoundSettings,
 ) -> tuple[Beams, Beams]:
-    """Attenuation of the echo from every depth, there and back.
+    """Return the attenuation of the echo from every depth, there and back.
 
     Soft tissue: 2 f alpha a centimetre. Bone: the same, more at grazing angles (mode conversion and
     total reflection: Clement, White and Hynynen, JASA 115, 2004), and what both its borders reflect
@@ -110,7 +110,7 @@ def loss_db(
 
 
 def mirrored_db(settings: UltrasoundSettings) -> np.float32:
-    """Loss at one border of bone, there and back: 1 - R^2 in amplitude, as dB."""
+    """Return the loss at one border of bone, there and back: 1 - R^2 in amplitude, as dB."""
     impedance = table(settings, "impedance_mrayl")
     hard, soft = impedance[Tissue.SKULL], impedance[Tissue.WHITE_MATTER]
     return np.float32(-20 * np.log10(1 - ((hard - soft) / (hard + soft)) ** 2))
@@ -123,7 +123,7 @@ def clutter(
     settings: UltrasoundSettings,
     rng: np.random.Generator,
 ) -> NDArray[np.complex64]:
-    """Reverberation between bone, maternal tissue and probe: late echoes of bone.
+    """Simulate reverberation between bone, maternal tissue and probe: late echoes of bone.
 
     Behind the bone nearer to the probe it covers the hemisphere there. Part of it repeats the
     bone's echo at delays that all beams share, in streaks along the skull; part is diffuse.

@@ -37,7 +37,7 @@ class PointSpread:
 
 
 def point_spread(fan: Fan, frequency_mhz: float, settings: UltrasoundSettings) -> PointSpread:
-    """Give the point spread of a probe: wavelengths at the focus, wider away from it.
+    """Return the point spread of a probe: wavelengths at the focus, wider away from it.
 
     Args:
         fan: the beams.
@@ -132,7 +132,7 @@ def spread_along(field: Field, fan: Fan, psf: PointSpread) -> Field:
 
 
 def speckle_gain(fan: Fan, psf: PointSpread) -> NDArray[np.float32]:
-    """What independent samples must be multiplied by to have mean square 1 when blurred.
+    """Return what gives independent samples a mean square of 1 when blurred, as a factor.
 
     Args:
         fan: the beams.
@@ -149,7 +149,7 @@ def speckle_gain(fan: Fan, psf: PointSpread) -> NDArray[np.float32]:
 
 
 def axial_power(fan: Fan, psf: PointSpread) -> float:
-    """Mean square of white noise of mean square 1 after `spread_along`."""
+    """Return the mean square of white noise of mean square 1 after `spread_along`."""
     impulse = np.zeros(2 * int(6 * psf.axial_mm / fan.step_mm) + 3)
     impulse[len(impulse) // 2] = 1
     return float((ndimage.gaussian_filter1d(impulse, psf.axial_mm / fan.step_mm) ** 2).sum())
@@ -158,7 +158,7 @@ def axial_power(fan: Fan, psf: PointSpread) -> float:
 def _transfer(
     fan: Fan, psf: PointSpread, shape: list[int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Transfer functions of the two blurs across, ``(D, L, 1)`` and ``(D, 1, E)``."""
+    """Return the transfer functions of both blurs across, ``(D, L, 1)`` and ``(D, 1, E)``."""
 
     def gaussian(sigma: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         turns = fft.fftfreq(size).astype(np.float32)
