@@ -1,4 +1,4 @@
-"""No circles among modules, their sizes, and what starting a command loads.
+"""No circles among modules, no printing, and what starting a command loads.
 
 Which package may import which is in `pyproject.toml`; `lint-imports` checks it.
 """
@@ -41,10 +41,9 @@ def test_no_module_imports_itself_in_a_circle():
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
-def test_module_is_small_and_silent(path):
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 300
-    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+def test_module_is_silent(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     names = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
     assert "print" not in names or dotted(path) == "ssus2mri.cli"
 
