@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import ROOT, blob_volume, brightest_point
-from test_volume import write_dicom_series
+from phantom_images import write_dicom_series
 
 from ssus2mri import slices
 from ssus2mri.config.base import load_section

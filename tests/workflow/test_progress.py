@@ -4,7 +4,7 @@ import importlib.util
 import io
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SPEC = importlib.util.spec_from_file_location("progress", ROOT / "workflow" / "progress.py")
 progress = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(progress)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import SimpleITK as sitk
 from conftest import ROOT, CommandLine, blob_volume
-from test_volume import BAD, break_image
+from phantom_images import BAD, break_image
 
 from ssus2mri import __version__, cli
 from ssus2mri.images import volume

@@ -12,7 +12,7 @@ from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.simulate.anatomy import Anatomy
 from ssus2mri.simulate.atlas import from_labels
 
-CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 
 
 def small_settings(size: int = 48) -> SimulateSettings:
