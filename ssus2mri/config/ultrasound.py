@@ -32,7 +32,7 @@ class TissueAcoustics(Section):
     )
 
 
-class ProbeSettings(Section):
+class TransducerSettings(Section):
     """Section ``simulate.ultrasound.probe``: a curved array, swept mechanically."""
 
     sides: SideShares = Field(description="share of scans from each side of the head")
@@ -71,7 +71,7 @@ class ProbeSettings(Section):
 class UltrasoundSettings(Section):
     """Section ``simulate.ultrasound``: a 3D scan by a transabdominal probe."""
 
-    probe: ProbeSettings
+    probe: TransducerSettings
     tissues: dict[str, TissueAcoustics] = Field(description="acoustics of each tissue by its name")
     border_mm: float = Field(ge=0, description="softness of the borders between tissues, std, mm")
     border_voxels: float = Field(

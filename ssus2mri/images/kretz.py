@@ -39,7 +39,7 @@ _DO = (
 
 
 @dataclass(frozen=True)
-class Fan:
+class SweptFan:
     """Geometry of the beams: all lengths mm, all angles rad, 0 in the middle.
 
     Radius of the first sample and step between samples, distance of the sweep's axis, lateral
@@ -159,7 +159,7 @@ def _number(path: Path, items: dict[int, tuple[int, int]], tag: int, kind: str =
     return float(_array(path, items, tag, kind, 1)[0])
 
 
-def _fan(path: Path, items: dict[int, tuple[int, int]], shape: tuple[int, int, int]) -> Fan:
+def _fan(path: Path, items: dict[int, tuple[int, int]], shape: tuple[int, int, int]) -> SweptFan:
     step = 1000 * _number(path, items, _STEP)
     first, axis = _number(path, items, _FIRST) * step, -_number(path, items, _AXIS) * step
     theta = _array(path, items, _THETA, "<f8", shape[1]) - np.pi / 2
@@ -174,10 +174,10 @@ def _fan(path: Path, items: dict[int, tuple[int, int]], shape: tuple[int, int, i
         raise unreadable(
             path, f"beams from {first:.3g} to {reach:.3g} mm about an axis at {axis:.3g} mm"
         )
-    return Fan(first, step, axis, theta, phi)
+    return SweptFan(first, step, axis, theta, phi)
 
 
-def _converted(path: Path, fan: Fan, at: int, shape: tuple[int, int, int]) -> Stored:
+def _converted(path: Path, fan: SweptFan, at: int, shape: tuple[int, int, int]) -> Stored:
     reach = fan.first_mm + (shape[2] - 1) * fan.step_mm
     # The extremes lie on the border of the fan, or where an angle is 0.
     inner = [np.clip(0.0, angles.min(), angles.max()) for angles in (fan.theta, fan.phi)]
@@ -200,7 +200,7 @@ def _converted(path: Path, fan: Fan, at: int, shape: tuple[int, int, int]) -> St
     return Stored(path, grid, blocks)
 
 
-def _slice(fan: Fan, beams: NDArray[np.float32], x: Floats, y: Floats, z: float) -> Any:
+def _slice(fan: SweptFan, beams: NDArray[np.float32], x: Floats, y: Floats, z: float) -> Any:
     """Return the values at one depth, ``(y, x)``; 0 outside the fan."""
     from scipy.ndimage import map_coordinates  # every stage that reads an image would pay for it
 

@@ -23,7 +23,7 @@ _TOLERANCE_MM = 0.5
 
 
 @dataclass(frozen=True)
-class Grid:
+class CoarseGrid:
     """Every ``stride``-th voxel of labels of a ``shape`` and a spacing, for smooth fields."""
 
     shape: tuple[int, ...]
@@ -48,7 +48,9 @@ class Grid:
         return np.asarray(smooth[(slice(None, None, self.stride),) * 3], np.float32)
 
 
-def outward(grid: Grid, source: NDArray, barrier: NDArray[np.bool_], *, reach_mm: float) -> Field:
+def outward(
+    grid: CoarseGrid, source: NDArray, barrier: NDArray[np.bool_], *, reach_mm: float
+) -> Field:
     """Return a velocity away from a source that stops at a barrier; 1 mm at its fastest.
 
     Args:
@@ -70,7 +72,7 @@ def outward(grid: Grid, source: NDArray, barrier: NDArray[np.bool_], *, reach_mm
     return np.asarray(away / max(fastest, 1e-9), np.float32)
 
 
-def push(labels: Labels, grid: Grid, velocity: Field) -> Labels:
+def push(labels: Labels, grid: CoarseGrid, velocity: Field) -> Labels:
     """Move labels along a velocity for unit time.
 
     Args:

@@ -20,7 +20,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.images import geometry
 from ssus2mri.simulate import biometry
 from ssus2mri.simulate.anatomy import Anatomy, head_mask
-from ssus2mri.simulate.expansion import Grid, Labels, grow, outward, push
+from ssus2mri.simulate.expansion import CoarseGrid, Labels, grow, outward, push
 from ssus2mri.simulate.pose import index_of
 from ssus2mri.tissues import INTRACRANIAL, Tissue
 
@@ -67,7 +67,7 @@ class _Head:
 
     def __init__(self, anatomy: Anatomy) -> None:
         self.anatomy = anatomy
-        self.grid = Grid(anatomy.array.shape, anatomy.spacing_zyx)
+        self.grid = CoarseGrid(anatomy.array.shape, anatomy.spacing_zyx)
         middle = np.isin(anatomy.array, (Tissue.CORPUS_CALLOSUM, Tissue.MIDLINE))
         self.middle = round(float(np.nonzero(middle)[2].mean()))
         centre = index_of(anatomy.labels)(anatomy.centre_mm.astype(np.float32))

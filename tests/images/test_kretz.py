@@ -76,7 +76,7 @@ def test_landmarks_come_back_in_their_places_and_not_mirrored(tmp_path: Path) ->
 
 
 def test_points_are_those_of_the_published_formula() -> None:
-    fan = kretz.Fan(10.0, 0.5, 15.0, np.array([0.2]), np.array([0.1]))
+    fan = kretz.SweptFan(10.0, 0.5, 15.0, np.array([0.2]), np.array([0.1]))
     r, theta, phi = 50.0, 0.2, 0.1
     ras = np.array(
         [
@@ -93,7 +93,7 @@ def test_uneven_angles_are_interpolated(tmp_path: Path) -> None:
     theta, phi = np.linspace(-0.5, 0.5, 60), np.linspace(-0.4, 0.4, 40)
     bent = 0.5 * np.sin(theta * np.pi / 2 / 0.5 * 0.8) / np.sin(0.8 * np.pi / 2)
     r = 40 + 0.5 * np.arange(100)
-    points = kretz.Fan(40, 0.5, 15, bent, phi).points(
+    points = kretz.SweptFan(40, 0.5, 15, bent, phi).points(
         r[None, None], bent[None, :, None], phi[:, None, None]
     )
     away = np.linalg.norm(points - np.array([8.0, -6.0, 62.0]), axis=-1)

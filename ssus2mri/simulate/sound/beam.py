@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ssus2mri.config.ultrasound import SIDES, ProbeSettings, UltrasoundSettings
+from ssus2mri.config.ultrasound import SIDES, TransducerSettings, UltrasoundSettings
 from ssus2mri.simulate.pose import Points, Pose
 
 _PITCH = 1.5
@@ -139,7 +139,7 @@ def random_fan(
     )
 
 
-def views(probe: ProbeSettings) -> list[tuple[float, NDArray[np.float32]]]:
+def views(probe: TransducerSettings) -> list[tuple[float, NDArray[np.float32]]]:
     """Return the share of scans and the beam's direction in the head of each side in use."""
     total = sum(probe.sides.values())
     return [
@@ -148,7 +148,7 @@ def views(probe: ProbeSettings) -> list[tuple[float, NDArray[np.float32]]]:
     ]
 
 
-def _grid(probe: ProbeSettings, away: float, depth_mm: float, spacing_mm: float) -> dict:
+def _grid(probe: TransducerSettings, away: float, depth_mm: float, spacing_mm: float) -> dict:
     lateral = _PITCH * spacing_mm / (probe.radius_mm + away)
     elevation = _PITCH * spacing_mm / (probe.pivot_mm + away)
     counts = [
