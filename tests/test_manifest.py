@@ -146,7 +146,7 @@ def test_simulated_test_subject_may_have_a_pathology(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_illness_where_it_must_not_be(tmp_path: Path, rows: list[str], expected: str) -> None:
+def test_pathology_where_it_must_not_be(tmp_path: Path, rows: list[str], expected: str) -> None:
     messages = messages_of(tmp_path, *rows)
     assert len(messages) == 1
     assert expected in messages[0]

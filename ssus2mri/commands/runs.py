@@ -120,11 +120,11 @@ def register(
     from ssus2mri.evaluate.register import run_register
     from ssus2mri.other_slices import files_of
 
-    given = listed(synthetic or [])
+    synthetic_files = listed(synthetic or [])
     real, scans = (list(map(Path, words(text))) for text in (references, extracts))
-    apart({"--out": out}, *given, folder, *real, *scans)
+    apart({"--out": out}, *synthetic_files, folder, *real, *scans)
 
-    with files_of(given, folder, scans, run) as paths:
+    with files_of(synthetic_files, folder, scans, run) as paths:
         run_register(
             paths,
             references=real,
@@ -149,10 +149,10 @@ def compare(
     from ssus2mri.evaluate.compare import run_compare
     from ssus2mri.other_slices import files_of
 
-    given, tested = listed(synthetic or []), [Path(path) for path in words(extracts)]
-    apart({"--out": out}, *given, folder, *tested)
+    synthetic_files, tested = listed(synthetic or []), [Path(path) for path in words(extracts)]
+    apart({"--out": out}, *synthetic_files, folder, *tested)
 
-    with files_of(given, folder, tested, run) as paths:
+    with files_of(synthetic_files, folder, tested, run) as paths:
         run_compare(
             paths,
             extracts=tested,
