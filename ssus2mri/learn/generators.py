@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ssus2mri.config.learn import NetworkSettings, TrainSettings
 from ssus2mri.learn.data.dataset import Pool
-from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
+from ssus2mri.models.baselines import Autoencoder, Copy, NearestMr
 from ssus2mri.models.generator import Generator, Shape
 from ssus2mri.models.resnet import ResnetGenerator
 from ssus2mri.tissues import SHOWN
@@ -39,7 +39,7 @@ def make_reference(settings: TrainSettings, mr: Pool) -> nn.Module:
         The model.
     """
     if settings.method == "atlas":
-        return Atlas(mr.image, mr.plane, mr.index, mr.ga_weeks)
+        return NearestMr(mr.image, mr.plane, mr.index, mr.ga_weeks)
     return Copy()
 
 
@@ -62,7 +62,7 @@ def restore(settings: TrainSettings, tensors: Mapping[str, Tensor]) -> nn.Module
             _require_same(make_generator(settings).state_dict(), tensors)
         model = make_generator(settings)
     elif settings.method == "atlas":
-        model = Atlas.empty(*tensors["images"].shape)
+        model = NearestMr.empty(*tensors["images"].shape)
     else:
         model = Copy()
     model.load_state_dict(dict(tensors))

@@ -39,20 +39,20 @@ def start_from(generator: nn.Module, path: Path) -> None:
     generator.load_state_dict({**state, **fitted})
 
 
-def fit_weights(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def fit_weights(trained: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Choose the weights that fit.
 
     Args:
-        given: state of a trained network.
+        trained: state of a trained network.
         wanted: state of another.
 
     Returns:
-        Tensors of ``given`` by name, in the shapes of ``wanted``; of one with more output channels
-        the first ones.
+        Tensors of ``trained`` by name, in the shapes of ``wanted``; of a tensor with more output
+        channels the first ones.
     """
     fitted: dict[str, Tensor] = {}
     for name, tensor in wanted.items():
-        other = given.get(name)
+        other = trained.get(name)
         if other is None or other.ndim != tensor.ndim:
             continue
         if other.shape == tensor.shape or (

@@ -44,7 +44,7 @@ class Copy(nn.Module):
         return Synthesis(middle(us), None)
 
 
-class Atlas(nn.Module):
+class NearestMr(nn.Module):
     """A training MR slice at the same plane and index, whatever the scan shows.
 
     It is the nearest slice by the rule of `ssus2mri.nearest`.
@@ -70,7 +70,7 @@ class Atlas(nn.Module):
         self.register_buffer("ga_weeks", ga_weeks)
 
     @classmethod
-    def empty(cls, slices: int, height: int, width: int) -> "Atlas":
+    def empty(cls, slices: int, height: int, width: int) -> "NearestMr":
         """Return a model of so many slices, whose values are loaded afterwards."""
         return cls(
             torch.zeros(slices, height, width, dtype=torch.float16),

@@ -85,22 +85,22 @@ def reasons(
     Returns:
         Clauses; none: it is to be predicted.
     """
-    found = []
+    clauses = []
     low, high = ages_weeks
     if not low <= ga_weeks <= high:
-        found.append(f"an age of {ga_weeks:g} weeks, not {low:g} to {high:g}")
+        clauses.append(f"an age of {ga_weeks:g} weeks, not {low:g} to {high:g}")
     if probability is not None and probability < min_head:
-        found.append(f"a fetal head with a probability of {probability:.2f} only")
+        clauses.append(f"a fetal head with a probability of {probability:.2f} only")
     expected_mm = head_circumference_mm(ga_weeks)
     if not 1 / max_size_ratio <= prepared.hc_mm / expected_mm <= max_size_ratio:
-        found.append(
+        clauses.append(
             f"a circumference of {prepared.hc_mm:.0f} mm where {ga_weeks:g} weeks have about"
             f" {expected_mm:.0f} mm"
         )
     confidence = prepared.pose.get("confidence")
     if confidence is not None and confidence < min_confidence:
-        found.append(f"an uncertain pose (confidence {confidence:.2f}, least {min_confidence:g})")
-    return found
+        clauses.append(f"an uncertain pose (confidence {confidence:.2f}, least {min_confidence:g})")
+    return clauses
 
 
 def _closed(us: NDArray[np.float32], skull: NDArray[np.bool_], level: float) -> float:

@@ -204,5 +204,5 @@ def _again(
     if not sitk.GetArrayViewFromImage(outline).any():
         return prepared, maps
     again = prepare(image, ga_weeks, network, mask=draw(of_mask(outline), image))
-    kept = replace(again, found=prepared.found, hc_mm=prepared.hc_mm)
+    kept = replace(again, mask=prepared.mask, hc_mm=prepared.hc_mm)
     return kept, synthesise(again, network, ga_weeks)

@@ -27,7 +27,7 @@ class Prepared:
     """A scan in atlas space.
 
     ``us`` float32 in [0, 1] and ``head`` bool, ``[z, y, x]``, of a plane one slice; ``index`` the
-    axial level of a plane in the atlas; ``to_atlas`` image -> atlas; ``found`` the head's mask on
+    axial level of a plane in the atlas; ``to_atlas`` image -> atlas; ``mask`` the head's mask on
     the scan's grid; ``pose`` what `align` says of itself; ``hc_mm`` about the head's circumference.
     """
 
@@ -35,7 +35,7 @@ class Prepared:
     head: NDArray[np.bool_]
     index: int | None
     to_atlas: sitk.Transform
-    found: sitk.Image
+    mask: sitk.Image
     pose: dict[str, Any]
     hc_mm: float
 

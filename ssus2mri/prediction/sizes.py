@@ -84,7 +84,7 @@ def judged(
         By name, without a transcerebellar diameter that says that the cerebellum was not found.
     """
     reach = float(special.ndtri((1 + interval) / 2))
-    found = {}
+    calibrated = {}
     for name, seen_mm in sizes.items():
         if name not in calibration.sizes:  # never measured well enough to have an interval
             continue
@@ -94,14 +94,14 @@ def judged(
         if name == "transcerebellar" and mm < _LEAST_CEREBELLUM * chart.mean(ga_weeks):
             continue
         z = (mm - chart.mean(ga_weeks)) / chart.sd(ga_weeks)
-        found[name] = Size(
+        calibrated[name] = Size(
             mm,
             mm * math.exp(-reach * deviation),
             mm * math.exp(reach * deviation),
             z,
             100 * float(special.ndtr(z)),
         )
-    return found
+    return calibrated
 
 
 def _of_volume(anatomy: Anatomy) -> dict[str, float]:

@@ -56,7 +56,7 @@ def spread_of(rows: list[dict[str, Any]]) -> float:
 
 def sizes_of(rows: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
     """Return mean and deviation of the log error of each size, the latter as of a normal one."""
-    found = {}
+    sizes = {}
     for name in SIZES:
         errors = [
             np.log(row["sizes"][name] / row["true_sizes"][name])
@@ -68,15 +68,15 @@ def sizes_of(rows: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
             bias = float(np.mean(errors))
             # Of few subjects neither mean nor deviation is well known: a prediction interval.
             wider = stats.t.ppf(0.95, count - 1) / stats.norm.ppf(0.95) * np.sqrt(1 + 1 / count)
-            found[name] = (round(bias, 4), round(float(np.std(errors, ddof=1) * wider), 4))
-    return found
+            sizes[name] = (round(bias, 4), round(float(np.std(errors, ddof=1) * wider), 4))
+    return sizes
 
 
 def heads_of(
     rows: list[dict[str, Any]], pictures: list[dict[str, Any]]
 ) -> dict[str, dict[str, float]]:
     """Fit the probability of a head for planes and for volumes, and print how it does."""
-    found = {}
+    coefficients = {}
     volumes = [{"name": r["scan"], "head": True, "dimensions": 3, **r} for r in rows]
     for kind, dimensions in (("plane", 2), ("volume", 3)):
         seen = [
@@ -88,7 +88,7 @@ def heads_of(
         x = np.array([[p["evidence"][name] for name in FITTED] for p in seen])
         y = np.array([bool(p["head"]) for p in seen])
         if y.all() or not y.any():  # nothing to tell apart: the other reasons to refuse remain
-            found[kind] = {"offset": 10.0, **dict.fromkeys(NAMES, 0.0)}
+            coefficients[kind] = {"offset": 10.0, **dict.fromkeys(NAMES, 0.0)}
             continue
         judged = fit(x[half], y[half])
         right = [
@@ -96,8 +96,8 @@ def heads_of(
             for i in np.flatnonzero(~half)
         ]
         print(f"{kind}: {sum(right)} of {len(right)} right that were not fitted")
-        found[kind] = fit(x, y)
-    return found
+        coefficients[kind] = fit(x, y)
+    return coefficients
 
 
 def wrong_size(picture: dict[str, Any]) -> bool:

@@ -21,9 +21,8 @@ from scans import make_scan
 from torch import Tensor, nn
 
 from ssus2mri.config import project
-from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.project import Project
-from ssus2mri.errors import InputError
+from ssus2mri.files import whole
 from ssus2mri.images import volume
 from ssus2mri.learn.ema import update_ema
 from ssus2mri.learn.losses import require_finite, weighted_sum
@@ -79,13 +78,7 @@ def main() -> None:
 
 def load_settings() -> Project:
     """Read config.yaml, and pretrain.yaml over it."""
-    values = load_yaml(ROOT / "config" / "config.yaml")
-    settings, messages = project.load(
-        merge(values, load_yaml(Path(__file__).with_name("pretrain.yaml")))
-    )
-    if settings is None or messages:
-        raise InputError.several(messages)
-    return settings
+    return project.read(ROOT / "config" / "config.yaml", Path(__file__).with_name("pretrain.yaml"))
 
 
 def write_atlas(settings: Project) -> None:
@@ -186,7 +179,7 @@ class Training:
             for future in futures:
                 if future.done():
                     future.result()  # raises what went wrong
-            for path in sorted(folder.glob("*.npz")):
+            for path in sorted(folder.glob("[0-9]*.npz")):
                 if path.name not in self.scans:
                     self.scans[path.name] = read_scan(path)
             if len(self.scans) >= LEAST_SCANS or all(future.done() for future in futures):
@@ -201,9 +194,8 @@ class Training:
             "step": self.step,
             "seconds": self.seconds,
         }
-        partial_file = self.state_file.with_suffix(".part")
-        torch.save(state, partial_file)
-        partial_file.rename(self.state_file)
+        with whole(self.state_file) as partial:
+            torch.save(state, partial)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def judge(image: sitk.Image, ga_weeks: float) -> dict[str, Any]:
         prepared, maps = placed(image, ga_weeks, network)
     except RefusalError as error:
         return {"refused": list(error.reasons)}
-    found: dict[str, Any] = {
+    judgement: dict[str, Any] = {
         "dimensions": image.GetDimension(),
         "evidence": evidence(maps, prepared),
         "found_hc_mm": prepared.hc_mm,
@@ -120,9 +120,9 @@ def judge(image: sitk.Image, ga_weeks: float) -> dict[str, Any]:
     }
     if prepared.index is not None:
         fine = fine_labels(maps, prepared, network)
-        found["sizes"] = measure(fine, prepared.scale)
-        found["midline"] = midline(maps, network.atlas.labels.GetSpacing()[0] / prepared.scale)
-    return found
+        judgement["sizes"] = measure(fine, prepared.scale)
+        judgement["midline"] = midline(maps, network.atlas.labels.GetSpacing()[0] / prepared.scale)
+    return judgement
 
 
 def midline(maps: Maps, spacing_mm: float) -> dict[str, float] | None:

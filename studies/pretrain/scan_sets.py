@@ -12,7 +12,6 @@ from ssus2mri.config import project
 from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.pathology import Pathology
 from ssus2mri.config.project import Project
-from ssus2mri.errors import InputError
 from ssus2mri.growth import head_circumference_mm
 from ssus2mri.images import geometry, volume
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
@@ -48,9 +47,7 @@ def subjects(data: Path | None) -> list[Subject]:
             trained = load_yaml(HERE / "pretrain.yaml")["simulate"]
             kept = {key: trained[key] for key in ("anatomy", "mr", "randomise")}
             values = merge(values, {"simulate": kept})
-        settings, messages = project.load(values)
-        if settings is None or messages:
-            raise InputError.several(messages)
+        settings = project.validated(values)
         if entry.get("labels") and data is None:
             continue
         pathology = entry.get("pathology")

@@ -21,12 +21,13 @@ from ssus2mri.config.pathology import (
 )
 from ssus2mri.config.project import Project
 from ssus2mri.errors import InputError
+from ssus2mri.files import whole
 from ssus2mri.growth import head_circumference_mm
 from ssus2mri.images import geometry
 from ssus2mri.pose.placement import Placement, transform_between
 from ssus2mri.prepare.align import head_of
 from ssus2mri.prepare.extract import scaled
-from ssus2mri.prepare.similarity import ball_radius_mm, middle
+from ssus2mri.prepare.similarity import placement_of
 from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.simulate.anatomy import Anatomy
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
@@ -74,17 +75,10 @@ def make_scan(
     )
     truth = sitk.GetArrayFromImage(scan.truth)
     mr = scaled(truth, truth > 0, settings.extract.mr_percentiles)[0]
-    to_anatomy = geometry.matrix(scan.pose)
-    centre_mm, volume_mm3 = middle(head_of(scan.labels, "us"))
-    head = Placement(
-        upright @ to_anatomy / np.cbrt(np.linalg.det(to_anatomy)),
-        centre_mm,
-        ball_radius_mm(volume_mm3),
-    )
-    partial_file = out.with_suffix(".part")
-    with partial_file.open("wb") as file:
+    head = placement_of(head_of(scan.labels, "us"), upright @ geometry.rotation(scan.pose))
+    with whole(out) as partial:
         np.savez_compressed(
-            file,
+            partial,
             us=sitk.GetArrayFromImage(scan.image),
             mr=np.rint(255 * mr).astype(np.uint8),
             labels=sitk.GetArrayFromImage(scan.labels),
@@ -92,7 +86,6 @@ def make_scan(
             ga_weeks=ga_weeks,
             pathology=kind,
         )
-    partial_file.rename(out)
     return out
 
 

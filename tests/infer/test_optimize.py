@@ -9,7 +9,7 @@ from torch import nn
 from ssus2mri.infer.fuse_batchnorm import fuse_batchnorm
 from ssus2mri.infer.optimize import optimize_for_inference
 from ssus2mri.infer.roi import Roi, bounding_roi
-from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
+from ssus2mri.models.baselines import Autoencoder, Copy
 from ssus2mri.models.generator import Generator, Shape
 from ssus2mri.models.initialise import draw_weights
 from ssus2mri.models.resnet import ResnetGenerator
@@ -198,10 +198,12 @@ def test_input_is_left_as_it_was():
     assert torch.equal(inputs[0], before)
 
 
-@pytest.mark.parametrize("make", [Copy, lambda: Atlas.empty(4, SIZE, SIZE)], ids=["copy", "atlas"])
+@pytest.mark.parametrize(
+    "make", [Copy, lambda: NearestMr.empty(4, SIZE, SIZE)], ids=["copy", "atlas"]
+)
 def test_untrained_models_stay_exact(make):
     model, inputs = make(), batch()
-    if isinstance(model, Atlas):
+    if isinstance(model, NearestMr):
         model.images.copy_(torch.rand(4, SIZE, SIZE))
         model.plane.copy_(torch.tensor([0, 1, 2, 2]))
 

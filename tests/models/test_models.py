@@ -4,7 +4,7 @@ from torch import nn
 
 from ssus2mri.errors import InputError
 from ssus2mri.models.attention import CrossModalAttention, attend
-from ssus2mri.models.baselines import Atlas, Autoencoder, Copy
+from ssus2mri.models.baselines import Autoencoder, Copy, NearestMr
 from ssus2mri.models.blocks import count_parameters, middle
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.generator import Decoder, Encoder, Generator, Shape
@@ -241,7 +241,7 @@ def test_weights_come_from_the_generator_alone():
 
 def atlas():
     """Three volumes; every slice is filled with its own number."""
-    return Atlas(
+    return NearestMr(
         torch.arange(5).view(5, 1, 1).expand(5, 2, 2).to(torch.float16),
         plane=torch.tensor([0, 0, 1, 0, 0], dtype=torch.uint8),
         index=torch.tensor([10, 20, 10, 10, 30], dtype=torch.int16),

@@ -74,7 +74,7 @@ def prepared(us: np.ndarray, to_atlas: sitk.Transform | None = None, **changes) 
         "head": us > 0,
         "index": None,
         "to_atlas": to_atlas or sitk.Similarity3DTransform(),
-        "found": geometry.grid(8, 1.0, (0.0, 0.0, 0.0)),
+        "mask": geometry.grid(8, 1.0, (0.0, 0.0, 0.0)),
         "pose": {"confidence": 0.9},
         "hc_mm": 210.0,
     }

@@ -187,12 +187,12 @@ def load(
         InputError: a file of another split, files of different atlas sizes, no training slice of
             a modality, or matched MR that is missing or of other slices.
     """
-    found = [look(path) for path in extracts]
-    uncertain = sorted(file.header.volume for file in found if file.header.uncertain)
+    files = [look(path) for path in extracts]
+    uncertain = sorted(file.header.volume for file in files if file.header.uncertain)
     if uncertain:
         logger.warning("not trained on, since their pose is uncertain: %s", ", ".join(uncertain))
-    known = {file.header.volume: file for file in found if not file.header.uncertain}
-    certain = [known[name] for name in sorted(known)]
+    by_volume = {file.header.volume: file for file in files if not file.header.uncertain}
+    certain = [by_volume[name] for name in sorted(by_volume)]
     require_one_size(certain)
     groups: dict[tuple[str, str], list[SliceFile]] = {
         (modality, split): [] for modality in ("us", "mr") for split in ("train", "val")
