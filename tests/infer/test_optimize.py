@@ -9,7 +9,7 @@ from torch import nn
 from ssus2mri.infer.fuse_batchnorm import fuse_batchnorm
 from ssus2mri.infer.optimize import optimize_for_inference
 from ssus2mri.infer.roi import Roi, bounding_roi
-from ssus2mri.models.baselines import Autoencoder, Copy
+from ssus2mri.models.baselines import Autoencoder, Copy, NearestMr
 from ssus2mri.models.generator import Generator, Shape
 from ssus2mri.models.initialise import draw_weights
 from ssus2mri.models.resnet import ResnetGenerator
