@@ -1,10 +1,10 @@
 """Plan the workflow for many scans whose files are empty, and print what the graph costs.
 
-    python benchmarks/dag.py [100 1000 10000] [--profile workflow/profiles/slurm] [--top 12]
+    python benchmarks/dag.py [100 1000 10000] [--planes] [--top 12] [--profile PROFILE]
 
 Prints a row for each number of scans: jobs, submissions under the profile (a group counts once),
-CPU and wall seconds and peak memory of building the graph. With ``--top``, also the modules in
-which the largest of them spends its time.
+CPU and wall seconds and peak memory of building the graph. With ``--planes``, ultrasound scans are
+2D planes. With ``--top``, also the modules in which the largest of them spends its time.
 """
 
 import argparse
@@ -36,15 +36,17 @@ class Cost:
     memory_mb: float
 
 
-def write_project(folder: Path, scans: int) -> Path:
-    """Write a manifest of scans, every fifth an MR, and an empty image for each."""
+def write_project(folder: Path, scans: int, *, planes: bool = False) -> Path:
+    """Write a manifest of scans, every fifth an MR volume, and an empty image for each."""
     (folder / "scans").mkdir(parents=True)
-    rows = ["volume,subject,modality,image,ga_weeks,split"]
+    rows = ["volume,subject,modality,image,ga_weeks,split,plane,pixel_mm"]
     for number in range(scans):
         modality = "us" if number % 5 else "mr"
         volume, split = f"sub-{number:05d}_ses-01_{modality}", SPLITS[number // 5 % 5]
         (folder / "scans" / f"{volume}.nii.gz").touch()
-        rows.append(f"{volume},sub-{number:05d},{modality},scans/{volume}.nii.gz,22.5,{split}")
+        flat = "axial,0.2" if planes and modality == "us" else ","
+        image = f"scans/{volume}.nii.gz"
+        rows.append(f"{volume},sub-{number:05d},{modality},{image},22.5,{split},{flat}")
     manifest = folder / "data_manifest.csv"
     manifest.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return manifest
@@ -117,13 +119,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("scans", nargs="*", type=int, default=[100, 1000, 10000])
     parser.add_argument("--profile", type=Path, default=ROOT / "workflow/profiles/slurm")
+    parser.add_argument("--planes", action="store_true")
     parser.add_argument("--top", type=int, default=0)
     options = parser.parse_args()
     print("| scans | jobs | submissions | CPU s | CPU ms per job | wall s | peak memory, MB |")
     print("|---|---|---|---|---|---|---|")
     for scans in options.scans:
         with tempfile.TemporaryDirectory() as folder:
-            manifest = write_project(Path(folder), scans)
+            manifest = write_project(Path(folder), scans, planes=options.planes)
             cost = dry_run(Path(folder), manifest, options.profile)
             jobs = sum(cost.jobs.values())
             print(

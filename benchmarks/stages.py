@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-PREPARE = ("template", "simulate", "crop", "align", "extract", "view", "blend", "match")
-STAGES = (*PREPARE, "train", "synthesize", "register", "compare", "score", "render")
+PREPARE = ("simulate", "prepare", "crop", "align", "extract", "view", "blend", "match")
+STAGES = ("template", *PREPARE, "train", "synthesize", "register", "compare", "score", "render")
 
 
 def main() -> None:

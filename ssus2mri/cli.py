@@ -1,9 +1,10 @@
 """One subcommand per stage: parse, call one function, exit code. No logic, no heavy import.
 
 A stage's package is imported inside its command: `ssus2mri --help` loads none of them, and a
-thousand crop jobs never load torch.
+thousand crop jobs never load torch. Commands with ``--then`` between them share one process.
 """
 
+import gc
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +25,7 @@ from ssus2mri.commands import evaluate, pages, predict, rate, runs, scans
 from ssus2mri.commands.options import DEFAULT, require_steady
 from ssus2mri.errors import InputError, RefusalError
 
+THEN = "--then"
 # As torch says it of a processor and of a GPU, and SimpleITK of an image.
 _SHORT_OF_MEMORY = re.compile(
     "can't allocate memory|out of memory|Failed to allocate memory", re.IGNORECASE
@@ -32,7 +35,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="US-to-MR synthesis of the fetal brain. Each command is a stage of the workflow.",
+    help="US-to-MR synthesis of the fetal brain. Each command is a stage of the workflow; several"
+    f" with {THEN} between them share a process.",
 )
 
 
@@ -137,14 +141,44 @@ app.add_typer(pages.app)
 app.add_typer(rate.app, name="rate")
 
 
-def main() -> None:
-    """Run the command; the user's mistakes become one message and exit code 1, refusals 3."""
-    debug = "--debug" in sys.argv[1:]
+def steps(arguments: Sequence[str]) -> list[list[str]]:
+    """Return the commands of a line: the next one follows after ``--then``.
+
+    For a 2D plane, starting Python and its libraries takes longer than all that is done with it.
+
+    Args:
+        arguments: all words of the line, such as ``crop … --then align …``.
+    """
+    commands: list[list[str]] = [[]]
+    for word in arguments:
+        if word == THEN:
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    return commands
+
+
+def _run(arguments: list[str]) -> None:
+    """Run one command; ends the process where it fails."""
     try:
-        try:
-            app()
-        finally:  # an input that changed is the cause of whatever else failed
-            require_steady()
+        app(arguments)
+    except SystemExit as end:  # with 0 after each command
+        if end.code:
+            raise
+    finally:  # an input that changed is the cause of whatever else failed
+        require_steady()
+
+
+def main() -> None:
+    """Run the commands; the user's mistakes become one message and exit code 1, refusals 3."""
+    debug = "--debug" in sys.argv[1:]
+    commands = steps(sys.argv[1:])
+    if len(commands) > 1:  # short ones: looking for garbage among libraries would take longer
+        gc.disable()
+    try:
+        for arguments in commands:
+            _run(arguments)
+        sys.exit(0)
     except RefusalError as error:
         if debug:
             raise
@@ -171,6 +205,8 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
+    finally:
+        gc.freeze()  # or Python looks for garbage among all that libraries hold, before it ends
 
 
 def _kept(error: Exception) -> Path:

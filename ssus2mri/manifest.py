@@ -9,13 +9,14 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from ssus2mri import records, subjects
 from ssus2mri.config.base import Section, file_name, problems
 from ssus2mri.errors import InputError
+from ssus2mri.provenance import digest
 
 SIMULATED = "results/simulate/"
 RESERVED = ("_labels", "_mask", "_truth", "_pose")
@@ -100,6 +101,11 @@ class Row(Section):
     def simulated(self) -> bool:
         """Whether `simulate` makes this image."""
         return self.image.startswith(SIMULATED)
+
+    def without_paths(self) -> dict[str, Any]:
+        """Return the columns with hashes for paths, which may name a patient: results keep them."""
+        hashes = {name: digest(path) for name in _PATHS if (path := getattr(self, name))}
+        return {**self.model_dump(), **hashes}
 
 
 @dataclass(frozen=True)

@@ -292,7 +292,7 @@ def training_content(
         f"train, run {run}": own,
         "start": weights.file_digest(weights.start_file(own["start"])),
         **{section: getattr(settings, section).model_dump() for section in sections},
-        "manifest": {row.volume: row.model_dump() for row in rows},
+        "manifest": {row.volume: row.without_paths() for row in rows},
         "order": [row.volume for row in rows],
         "code": {module: fingerprint(f"ssus2mri.{module}") for module in (*modules, "learn.train")},
     }

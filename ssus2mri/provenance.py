@@ -19,20 +19,20 @@ noted: dict[str, Any] = {}
 _NO_SCIENCE = ("ssus2mri", "ssus2mri.errors", "ssus2mri.config", "ssus2mri.provenance")
 
 
-def fingerprint(module: str) -> str:
-    """Hash the source of a module and of all of the package that it imports.
+def fingerprint(*modules: str) -> str:
+    """Hash the source of modules and of all of the package that they import.
 
     Snakemake does not see edits inside a package, so every rule carries this in ``params``.
     Comments, docstrings and layout do not count: they cannot change a result. Weights that lie
     beside an imported module do, and so do the templates that the modules name.
 
     Args:
-        module: dotted name, such as ``ssus2mri.prepare.align``.
+        modules: dotted names, such as ``ssus2mri.prepare.align``.
 
     Returns:
         12 hexadecimal digits.
     """
-    return note(sources(module))
+    return note({path: content for module in modules for path, content in sources(module).items()})
 
 
 def sources(module: str) -> dict[str, str]:

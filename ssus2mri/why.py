@@ -14,7 +14,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.plan import REMEMBERED
 
 STAGES = (
-    *("template", "simulate", "crop", "align", "extract", "view", "blend", "match"),
+    *("template", "simulate", "prepare", "crop", "align", "extract", "view", "blend", "match"),
     *("train", "synthesize", "probe", "explain", "segment", "register", "compare"),
     *("rate", "collect", "score", "illustrate", "browse", "render"),
 )

@@ -1,5 +1,6 @@
 """Phantoms made in code, shared by the tests."""
 
+import gc
 import logging
 import shutil
 from collections.abc import Callable, Iterator
@@ -85,13 +86,15 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    """Undo what the command line does to logging: its stream ends with the test."""
+def _process_as_before() -> Iterator[None]:
+    """Undo what the command line does: to logging, whose stream ends with the test, and garbage."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    gc.enable()
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -100,9 +100,10 @@ def test_the_certificate_travels_from_slices_to_tables(
         out=tmp_path / "score",
         settings=score_settings(),
     )
-    table = pd.read_csv(tmp_path / "score" / "deformation.csv", dtype=str)
-    assert table.loc[0, "certificate"] == model.certificate
-    assert table.loc[0, "n_seen"] == str(int(seen))
+    for name in ("deformation", "likeness", "auxiliary", "summary"):
+        table = pd.read_csv(tmp_path / "score" / f"{name}.csv", dtype=str)
+        assert set(table["certificate"]) == {model.certificate}, name
+        assert set(table["n_seen"]) == {str(int(seen))}, name
 
 
 @pytest.mark.parametrize("seen", [False, True])

@@ -7,6 +7,7 @@ import numpy as np
 import phantom_inputs as phantom
 import pytest
 import SimpleITK as sitk
+from phantom_project import NAME, PATIENT
 from test_landmark import CONFIG, template  # noqa: F401, a fixture
 
 from ssus2mri import slices
@@ -17,8 +18,6 @@ from ssus2mri.prepare.align import run_align
 from ssus2mri.prepare.crop import run_crop
 from ssus2mri.prepare.extract import run_extract
 
-NAMES = {"PatientName": "DOE^JANE", "PatientID": "DOE1", "InstitutionName": "DOE HOSPITAL",
-         "PatientComments": "DOE", "StudyDescription": "DOE"}  # fmt: skip
 SETTINGS = {
     "crop": load_section(CropSettings, CONFIG, "crop"),
     "align": load_section(AlignSettings, CONFIG, "align"),
@@ -30,14 +29,14 @@ def still(path: Path) -> tuple[Path, sitk.Image]:
     """A plane with a bright name in a corner, and its head."""
     picture = phantom.still()
     picture[2:7, 2:14] = 255
-    phantom.us_still(path, picture, PixelSpacing=[1.0, 1.0], **NAMES)
+    phantom.us_still(path, picture, PixelSpacing=[1.0, 1.0], **PATIENT)
     head = volume.read_plane(path) > 90
     head[:16, :9] = 0
     return path, head
 
 
 def scan(folder: Path) -> tuple[Path, sitk.Image]:
-    phantom.series(folder, change=lambda k, elements: elements.update(NAMES))
+    phantom.series(folder, change=lambda k, elements: elements.update(PATIENT))
     return folder, volume.read(folder) > 150
 
 
@@ -93,16 +92,16 @@ def through_the_stages(path: Path, head: sitk.Image, atlas: Path, out: Path, pla
 
 @pytest.mark.parametrize("make", [scan, still])
 def test_no_name_reaches_an_output(tmp_path: Path, template: Path, make) -> None:  # noqa: F811
-    source = tmp_path / "DOE JANE"
+    source = tmp_path / "MUSTERFRAU ERIKA"
     source.mkdir()
-    path, head = make(source / ("DOE" if make is scan else "DOE.dcm"))
+    path, head = make(source / ("MUSTERFRAU" if make is scan else "MUSTERFRAU.dcm"))
     through_the_stages(path, head, template, tmp_path / "out", "axial" if make is still else "")
     written = sorted((tmp_path / "out").iterdir())
     assert len(written) == 7
     for file in written:
         raw = file.read_bytes()
         plain = gzip.decompress(raw) if file.suffix == ".gz" else raw
-        assert b"DOE" not in plain.upper(), file
+        assert NAME not in plain.upper(), file
 
 
 def test_text_burnt_into_a_plane_is_removed(tmp_path: Path, template: Path) -> None:  # noqa: F811

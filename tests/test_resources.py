@@ -1,4 +1,7 @@
+import re
+
 import pytest
+from conftest import ROOT
 
 from ssus2mri import resources
 from ssus2mri.errors import InputError
@@ -73,3 +76,12 @@ def test_memory_grows_with_the_slices_trained_on():
     assert resources.slices_mb([], 160) == 0
     assert resources.slices_mb([row("a", "axial")] * 1000, 160) == 52  # 51,200 bytes each
     assert resources.slices_mb([row("a")], 160) == 20
+
+
+def test_every_rule_asks_for_more_at_each_attempt():
+    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    named = dict(re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", rules, re.MULTILINE | re.DOTALL))
+    assert {"crop", "prepare", "segment", "train", "render"} <= set(named)
+    memory = {rule for rule, text in named.items() if "mem_mb=grow(" not in text}
+    time = {rule for rule, text in named.items() if "runtime=grow(" not in text}
+    assert (memory, time) == (set(), {"train"})  # a training resumes

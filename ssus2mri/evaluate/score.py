@@ -6,6 +6,8 @@
 Rows of runs begin with ``run, label, role, certificate, n_seen``: the role of the run's method
 (`ssus2mri.methods`), the hash of the subjects that its model was trained or validated on, and how
 many of the scans are of such subjects, which only `synthesize.allow_seen_subjects` lets through.
+``summary.csv``, ``gap_closed.csv`` and ``differences.csv`` have the last two as well: the hashes of
+all models that a row is about, and the most scans that any of them has seen.
 
 ``deformation.csv`` (Table II): ``n_slices, n_volumes``, then mean, std and interval of
 ``deformation`` and of ``similarity_after``, without which a low deformation says little.
@@ -74,7 +76,8 @@ HEALTHY = "none"
 POSITION = ("index_right", "plane_right", "index_error", "index_error_mm")
 BY_PLANE = ("index_right", "index_right_either_side", *POSITION[1:])
 
-_RUN = ("run", "label", "role", "certificate", "n_seen")
+_MARKS = ("certificate", "n_seen")
+_RUN = ("run", "label", "role", *_MARKS)
 TABLES: dict[str, tuple[str, ...]] = {
     "deformation": (*_RUN, *COUNTS, *wide_columns(DEFORMATION)),
     "likeness": (*_RUN, "kind", *COUNTS, *wide_columns(LIKENESS)),
@@ -83,10 +86,10 @@ TABLES: dict[str, tuple[str, ...]] = {
         *("n_positions", *wide_columns(POSITION)),
     ),
     "position": (*_RUN, "plane", *COUNTS, *wide_columns(BY_PLANE)),
-    "gap_closed": gap_closed.COLUMNS,
-    "summary": ("run", "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS),
+    "gap_closed": (*gap_closed.COLUMNS, *_MARKS),
+    "summary": ("run", *_MARKS, "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS),
     "pathology": (*_RUN, "pathology", "measure", *COUNTS, *STATISTICS),
-    "differences": DIFFERENCES,
+    "differences": (*DIFFERENCES, *_MARKS),
     "paper": ("run", "measure", "mean", "std"),
 }
 """The columns of every table of numbers, by its name without ``.csv``."""
@@ -161,12 +164,20 @@ def run_score(
         ],
         "auxiliary": [_auxiliary(row, likeness, settings) for row in deformation],
         "position": _positions(likeness, heads, settings),
-        "gap_closed": gap_closed.gaps_closed(
-            where(likeness, kind="truth"), run_labels, run_methods, settings
+        "gap_closed": _marked(
+            gap_closed.gaps_closed(
+                where(likeness, kind="truth"), run_labels, run_methods, settings
+            ),
+            heads,
+            ("run", "lower_bound", "upper_bound"),
         ),
-        "summary": every,
+        "summary": _marked(every, heads, ("run",)),
         "pathology": pathology,
-        "differences": differences({**compared(frames), **rated(ratings)}, list(heads), settings),
+        "differences": _marked(
+            differences({**compared(frames), **rated(ratings)}, list(heads), settings),
+            heads,
+            ("run", "other"),
+        ),
         "paper": [
             {"run": run, "measure": measure, **dict(zip(("mean", "std"), numbers, strict=False))}
             for run, stated in settings.paper.items()
@@ -241,6 +252,19 @@ def _heads(
             "n_seen": str(where(own, seen=tables.SEEN)["volume"].nunique()),
         }
     return heads
+
+
+def _marked(
+    rows: Sequence[Mapping[str, object]], heads: Heads, names: Sequence[str]
+) -> list[dict[str, object]]:
+    """Add what the models of a row's runs have seen; nothing of real MR, which none has made."""
+    marked = []
+    for row in rows:
+        own = [heads[str(row[name])] for name in names if row[name] in heads]
+        seen = {hashed for head in own for hashed in head["certificate"].split()}
+        most = max((int(head["n_seen"]) for head in own), default=0)
+        marked.append({**row, "certificate": " ".join(sorted(seen)), "n_seen": str(most)})
+    return marked
 
 
 def _require_labels(rows: pd.DataFrame, runs: Sequence[str], paths: Sequence[Path]) -> None:

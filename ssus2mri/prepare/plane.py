@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.optimize import minimize
 
 from ssus2mri.config.prepare import PlaneSettings
 from ssus2mri.growth import ellipse_circumference, head_circumference_mm
+from ssus2mri.images import geometry
 from ssus2mri.prepare.ellipsoid import Ellipsoid, Floats, draw, of_mask
 from ssus2mri.tissues import HEAD, Tissue
 
@@ -108,7 +109,10 @@ def axial_grid(template: sitk.Image) -> sitk.Image:
 
 
 class _Match:
-    """Correlate a moved plane with template slices, within the plane's head."""
+    """Correlate a moved plane with template slices, within the plane's head.
+
+    A transform is tried a hundred times a plane, so only pixels of the head are looked at.
+    """
 
     def __init__(
         self,
@@ -119,24 +123,45 @@ class _Match:
         blur_mm: float,
     ) -> None:
         sigma = blur_mm / like.GetSpacing()[0]
-        self._image = sitk.SmoothingRecursiveGaussian(image, blur_mm)
-        self._mask, self._like = mask, like
-        self._slices = gaussian_filter(slices, (0, sigma, sigma))
+        blurred = gaussian_filter(slices, (0, sigma, sigma))
+        self._levels = np.ascontiguousarray(blurred.reshape(len(slices), -1).T, dtype=float)
+        self._squares = self._levels**2
+        self._image = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(image, blur_mm))
+        self._mask = np.pad(sitk.GetArrayFromImage(mask) > 0, 1)  # what lies outside is not head
+        self._x, self._y = (
+            start + step * np.arange(size)
+            for start, step, size in zip(
+                like.GetOrigin(), like.GetSpacing(), like.GetSize(), strict=True
+            )
+        )
+        self._origin = np.array(image.GetOrigin())
+        self._to_pixels = np.linalg.inv(
+            np.array(image.GetDirection()).reshape(2, 2) * np.array(image.GetSpacing())
+        )
 
     def correlations(self, transform: sitk.Transform) -> Floats:
         """Return the Pearson correlation with each slice, ``(levels,)``."""
         inverse = transform.GetInverse()
-        moved = sitk.Resample(self._image, self._like, inverse)
-        mask = sitk.Resample(self._mask, self._like, inverse, sitk.sitkNearestNeighbor)
-        inside = sitk.GetArrayViewFromImage(mask) > 0
-        if np.count_nonzero(inside) < 16:
-            return np.full(len(self._slices), -1.0)
-        values = sitk.GetArrayViewFromImage(moved)[inside].astype(float)
-        levels = self._slices[:, inside].astype(float)
-        values = values - values.mean()
-        levels = levels - levels.mean(axis=1, keepdims=True)
-        norms = np.linalg.norm(values) * np.linalg.norm(levels, axis=1)
-        correlations: Floats = levels @ values / np.maximum(norms, 1e-9)
+        linear = self._to_pixels @ geometry.matrix(inverse)
+        shift = self._to_pixels @ (np.array(inverse.TransformPoint((0.0, 0.0))) - self._origin)
+        column, row = (
+            a * self._x + (b * self._y + c)[:, None]
+            for (a, b), c in zip(linear, shift, strict=True)
+        )
+        nearest = [
+            np.clip(np.floor(place + 1.5).astype(int), 0, size - 1)
+            for place, size in zip((row, column), self._mask.shape, strict=True)
+        ]
+        inside = np.flatnonzero(self._mask[nearest[0], nearest[1]])
+        if len(inside) < 16:
+            return np.full(self._levels.shape[1], -1.0)
+        place = [row.take(inside), column.take(inside)]
+        values = map_coordinates(self._image, place, np.float64, order=1, mode="nearest")
+        values -= values.mean()
+        levels, each = self._levels.take(inside, axis=0), np.ones(len(inside))
+        squares = each @ self._squares.take(inside, axis=0) - (each @ levels) ** 2 / len(inside)
+        norms = np.linalg.norm(values) * np.sqrt(np.maximum(squares, 0.0))
+        correlations: Floats = values @ levels / np.maximum(norms, 1e-9)
         return correlations
 
 

@@ -14,6 +14,7 @@ from phantom_evaluate import score_settings
 from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.evaluate.gap_closed import COLUMNS, gaps_closed, share
+from ssus2mri.evaluate.score import TABLES
 from ssus2mri.render.gather import Results, gather
 from ssus2mri.render.layouts import pathology_tables, score_tables
 from ssus2mri.render.report import run_render
@@ -140,4 +141,6 @@ def test_a_page_without_an_upper_bound_mentions_none(tmp_path: Path):
     root = phantom.build(tmp_path / "results")
     files = [table.file for table in score_tables(gather(root, phantom.LABELS, phantom.VOLUMES))]
     assert files == ["table2.csv", "table4.csv"]
-    assert (root / "score" / "gap_closed.csv").read_text() == ",".join(COLUMNS) + "\n"
+    assert (root / "score" / "gap_closed.csv").read_text() == (
+        ",".join(TABLES["gap_closed"]) + "\n"
+    )

@@ -1,15 +1,21 @@
 """A run that is killed in every stage ends, by the same command, like one that was left alone."""
 
 import random
+import subprocess
 import time
 from pathlib import Path
 
 import pandas as pd
+import planes
 import pytest
 from phantom_failures import IMAGE, Smallest, jobs, kill_all
+from phantom_project import IMAGE as REAL
+from phantom_project import MANIFEST, Project
+from PIL import Image
 
 SEED = 20
 TRIES = 40
+STAGES = ("crop", "align", "extract")
 
 
 def seconds_by_stage(project: Smallest) -> dict[str, float]:
@@ -48,6 +54,46 @@ def kill_within(
         said = kill_all(run) if run.poll() is None else run.communicate()[0]
         if ended and run.returncode:
             pytest.fail(said[-6000:])
+
+
+def test_a_plane_killed_on_its_way_to_slices_gives_the_same_files(tmp_path: Path) -> None:
+    """The three steps of a plane share a process: what the first left is no reason to go on."""
+    picture, head = planes.draw(0)
+    project = Project(tmp_path)
+    for name, pixels in (("p", picture), ("head", head)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    first, *rows = MANIFEST.replace(REAL, "results/simulate/mr-4.nii.gz").splitlines()
+    rows = [f"{first},mask,plane,pixel_mm", *(f"{row},,," for row in rows)]
+    rows.append("p,p,us,p.png,21.0,train,,head.png,axial,0.15")
+    (tmp_path / "data_manifest.csv").write_text("\n".join(rows) + "\n")
+    target = "results/extract/p.h5"
+    project.snakemake(target)
+    alone = contents(project)
+    assert len(alone) == 7
+    seconds = pd.read_csv(tmp_path / "results/benchmark/prepare/p.tsv", sep="\t")["s"][0]
+    rng = random.Random(SEED)
+    for _ in range(3):
+        run = subprocess.Popen(
+            project.line(target, "--forcerun", "prepare"),
+            cwd=tmp_path,
+            env=project.variables(),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        while not jobs(run.pid) and run.poll() is None:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.9) * seconds)
+        kill_all(run)
+    project.snakemake(target)
+    assert contents(project) == alone
+
+
+def contents(project: Project) -> dict[str, bytes]:
+    """Give the files of the plane."""
+    paths = [p for stage in STAGES for p in (project.folder / "results" / stage).glob("p[._]*")]
+    return {str(path): path.read_bytes() for path in paths}
 
 
 def test_a_run_killed_in_every_stage_gives_the_same_tables(

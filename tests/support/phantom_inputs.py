@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from pydicom.uid import (
+    EnhancedMRImageStorage,
     EnhancedUSVolumeStorage,
     ExplicitVRLittleEndian,
     MRImageStorage,
@@ -161,17 +162,38 @@ def series(
     return folder
 
 
+def item(**elements: Any) -> pydicom.Dataset:
+    """Make an item of a sequence."""
+    inner = pydicom.Dataset()
+    for name, value in elements.items():
+        setattr(inner, name, value)
+    return inner
+
+
+def multiframe(path: Path, image: sitk.Image, **changes: Any) -> Path:
+    """Write a volume as one Enhanced MR file."""
+    width, height, spacing = image.GetSpacing()
+    axes = np.array(image.GetDirection()).reshape(3, 3)
+    places = [image.TransformIndexToPhysicalPoint([0, 0, k]) for k in range(image.GetSize()[2])]
+    measures = item(PixelSpacing=[height, width], SpacingBetweenSlices=spacing)
+    orientation = item(ImageOrientationPatient=[round(v, 9) for v in axes[:, :2].T.ravel()])
+    shared = item(PixelMeasuresSequence=[measures], PlaneOrientationSequence=[orientation])
+    frames = [item(PlanePositionSequence=[item(ImagePositionPatient=list(p))]) for p in places]
+    return dataset(
+        path,
+        sitk.GetArrayFromImage(image).astype(np.uint16),
+        sop=EnhancedMRImageStorage,
+        **{"Modality": "MR", "NumberOfFrames": len(frames), **changes},
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=frames,
+    )
+
+
 def enhanced(path: Path, *, order: list[int] | None = None, patient: bool = False) -> Path:
     """Write the head as one multi-frame file: Enhanced US Volume, or in patient space."""
     order = order or list(range(SIZE[2]))
     kind = "" if patient else "Volume"
     suffix = "Patient" if patient else "Volume"
-
-    def item(**elements: Any) -> pydicom.Dataset:
-        inner = pydicom.Dataset()
-        for name, value in elements.items():
-            setattr(inner, name, value)
-        return inner
 
     measures = item(PixelSpacing=[2.0, 2.0], SpacingBetweenSlices=2.5)
     orientation = item(**{f"ImageOrientation{suffix}": [1.0, 0, 0, 0, 1, 0]})

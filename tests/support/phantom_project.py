@@ -12,12 +12,23 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-MANIFEST = """\
+NAME = b"MUSTERFRAU"
+PATIENT = {
+    "PatientName": "MUSTERFRAU^ERIKA",
+    "PatientID": "MUSTERFRAU1",
+    "InstitutionName": "MUSTERFRAU HOSPITAL",
+    "PatientComments": "MUSTERFRAU",
+    "StudyDescription": "MUSTERFRAU",
+}
+"""DICOM tags that name a patient."""
+IMAGE = "data/MUSTERFRAU ERIKA/mr-4.dcm"
+"""The scan that is a file of its own; its tags and its path name a patient."""
+MANIFEST = f"""\
 volume,subject,modality,image,ga_weeks,split,pathology
 us-1,s1,us,results/simulate/us-1.nii.gz,22.5,train,
 us-2,s2,us,results/simulate/us-2.nii.gz,23.5,val,
 mr-3,s3,mr,results/simulate/mr-3.nii.gz,23.0,train,
-mr-4,s4,mr,data/mr-4.nii.gz,23.2,train,
+mr-4,s4,mr,{IMAGE},23.2,train,
 us-5,s5,us,results/simulate/us-5.nii.gz,23.1,test,cyst
 mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test,cyst
 """

@@ -1,58 +1,43 @@
 """The flow as a user meets it: a whole run, then what an edit makes run again, and nothing else."""
 
+import gzip
 import os
-import shutil
+import zipfile
+from pathlib import Path
 
 import pandas as pd
+import phantom_inputs as phantom
+import planes
 import pytest
-from phantom_project import MANIFEST, Project
+import SimpleITK as sitk
+from phantom_project import IMAGE, MANIFEST, NAME, PATIENT, Project
+from PIL import Image
+from reruns import ALIGN, CODE, CROP, PREPARE_ONE, REPORT, ROWS, SETTINGS, TRAIN
 
 pytestmark = pytest.mark.slow
 
-VOLUMES, SIMULATED, RUNS = 6, 5, 4
 
-REPORT = {"score": 1, "render": 1}
-SHOW = {"browse": 1, "illustrate": 1}
-EVALUATE = {"register": RUNS, "compare": RUNS, "segment": RUNS, **REPORT}
-OPINIONS = {"rate": 1, "collect": 1}
-SYNTHESIZE = {"synthesize": RUNS, "probe": RUNS, **SHOW, **OPINIONS, **EVALUATE}
-TRAIN = {"train": RUNS, "explain": 1, **SYNTHESIZE}
-EXTRACT = {"extract": VOLUMES, "match": 1, **TRAIN}
-ALIGN = {"align": VOLUMES, "blend": 1, **EXTRACT}
-VIEW = {"view": 2}
-CROP = {"crop": VOLUMES, **ALIGN}
-SIMULATE = {"template": 1, **VIEW, "simulate": SIMULATED, "crop": SIMULATED, **ALIGN}
-ONE_RUN = {
-    **dict.fromkeys(("train", "synthesize", "register", "compare", "probe", "segment"), 1),
-    **SHOW,
-    **OPINIONS,
-    **REPORT,
-}
-NOT_TRAINED = {name: 1 for name in ONE_RUN if name != "train"}
-MATCH = {"match": 1, **NOT_TRAINED}
-BLEND = {"blend": 1, **MATCH}
-WITH_PATHOLOGY = {
-    "simulate": 2,
-    "crop": 2,
-    "align": 2,
-    "extract": 2,
-    "match": 1,
-    "explain": 1,
-    **SYNTHESIZE,
-}
-PREPARE_ONE = {"crop": 1, "align": 1, "extract": 1}
+def unpacked(path: Path) -> list[bytes]:
+    """The content of a file, of an archive or of what is compressed that of its parts."""
+    if path.suffix == ".gz":
+        return [gzip.decompress(path.read_bytes())]
+    if path.suffix == ".npz":
+        with zipfile.ZipFile(path) as archive:
+            return [archive.read(name) for name in archive.namelist()]
+    return [path.read_bytes()]
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
     """A project with everything made. One MR is a file of its own, as a real one is."""
     project = Project(tmp_path_factory.mktemp("project"))
-    (project.folder / "data").mkdir()
-    once = MANIFEST.replace("data/mr-4", "results/simulate/mr-4")
+    (project.folder / IMAGE).parent.mkdir(parents=True)
+    once = MANIFEST.replace(IMAGE, "results/simulate/mr-4.nii.gz")
     (project.folder / "once.csv").write_text(once)
     project.snakemake("results/simulate/mr-4.nii.gz", manifest="once.csv")
     simulated = project.folder / "results" / "simulate"
-    shutil.move(simulated / "mr-4.nii.gz", project.folder / "data" / "mr-4.nii.gz")
+    scan = sitk.ReadImage(str(simulated / "mr-4.nii.gz"))
+    phantom.multiframe(project.folder / IMAGE, scan, **PATIENT)
     for left in simulated.glob("mr-4*"):
         left.unlink()
     project.snakemake()
@@ -102,6 +87,18 @@ def test_whole_run_measures_the_subject_with_pathology(project):
     assert "No healthy test subject has a true or paired MR" in page
 
 
+def test_no_name_of_a_patient_reaches_an_output(project):
+    """It is in the tags and the path of an image. Logs do name paths, for those who have them."""
+    paths = [path for path in (project.folder / "results").rglob("*") if path.is_file()]
+    kinds = {".h5", ".html", ".csv", ".json", ".gz", ".tfm", ".png", ".txt", ".tsv", ".safetensors"}
+    assert {path.suffix for path in paths} >= kinds
+    assert {path.parent.name for path in paths} >= {"provenance", "lists", "rate", "illustrate"}
+    for path in paths:
+        assert NAME not in str(path).upper().encode()
+        for part in unpacked(path):
+            assert NAME not in part.upper(), path
+
+
 def test_snakemake_makes_its_own_report_of_it(project):
     project.snakemake("--report", "snakemake.html")
     said = (project.folder / "snakemake.html").read_text(encoding="utf-8")
@@ -113,91 +110,11 @@ def test_second_run_says_nothing_to_be_done(project):
     assert "Nothing to be done" in project.snakemake()
 
 
-SETTINGS = {
-    "simulate": ("simulate: {seed: 1}", SIMULATE),
-    "pathology": ("pathologies: {cyst: {diameter_mm: 9.0}}", WITH_PATHOLOGY),
-    "pathology nobody has": ("pathologies: {bleed: {diameter_mm: 9.0}}", {}),
-    "atlas": ("atlas: {spacing_mm: 3.2}", {"template": 1, **VIEW, **ALIGN}),
-    "crop": ("crop: {margin_mm: 7.0}", CROP),
-    "align": ("align: {steps: 9}", ALIGN),
-    "extract": ("extract: {min_head_fraction: 0.25}", {"blend": 1, **EXTRACT}),
-    "view": ("view: {scans: 2}", {**VIEW, **MATCH}),
-    "match": ("match: {window_mm: 3.0}", BLEND),
-    "train": ("train: {learning_rate: 0.0003}", TRAIN),
-    "train, the machine's": ("train: {checkpoint_minutes: 3, device_share: 0.1}", {}),
-    "one run": ("runs: {gan: {weights: {app: 2.0}}}", ONE_RUN),
-    "one run, ours": ("runs: {ours: {weights: {app: 2.0}}}", {"explain": 1, **ONE_RUN}),
-    "one run, a reference": ("runs: {copy: {seed: 3}}", ONE_RUN),
-    "one run, matched": ("runs: {matched: {seed: 3}}", ONE_RUN),
-    "a run's name in tables": ("runs: {gan: {label: Another}}", {**SHOW, **REPORT}),
-    "a run left out": ("enabled_runs: [ours, copy]", {**SHOW, **OPINIONS, **REPORT}),
-    "a run more": ("enabled_runs: [ours, gan, copy, matched, atlas]", ONE_RUN),
-    "a run more, which learns from matched MR": (
-        "enabled_runs: [ours, gan, copy, matched, ours_match]",
-        {"match": 2, **ONE_RUN},
-    ),
-    "a run that is not enabled": ("runs: {no_att: {label: Other}}", {}),
-    "synthesize": ("synthesize: {fuse: false}", SYNTHESIZE),
-    "register": ("register: {slices_per_volume: 4}", {"register": RUNS, **REPORT}),
-    "compare": ("compare: {slices_per_volume: 4}", {"compare": RUNS, **REPORT}),
-    "probe": (
-        "probe: {slices_per_volume: 4}",
-        {"probe": RUNS, "explain": 1, "illustrate": 1, **REPORT},
-    ),
-    "segment": ("segment: {atrium: {aside_mm: 6.0}}", {"segment": RUNS}),
-    "rate": ("rate: {images: 60}", {**OPINIONS, **REPORT}),
-    "score": ("score: {confidence: 0.9}", {"collect": 1, **REPORT}),
-    "illustrate": ("illustrate: {figure8: [gan]}", {"illustrate": 1, "render": 1}),
-    "browse": ("browse: {slices_per_plane: 9}", {"browse": 1}),
-    "render": ("render: {title: Another}", {"render": 1}),
-    "split, with no subject to decide": ("split: {test: 0.3}", {}),
-    "the same number, written otherwise": ("crop: {margin_mm: 6}", {}),
-}
-
-
 @pytest.mark.parametrize("edit", SETTINGS)
 def test_setting_reruns_what_depends_on_it(project, edit):
     text, expected = SETTINGS[edit]
     with project.edited("edit.yaml", "{}", text):
         assert project.plan() == expected
-
-
-CODE = {
-    "simulate/template.py": {"template": 1, **ALIGN},
-    "simulate/cohort.py": SIMULATE,
-    "simulate/pathology.py": SIMULATE,
-    "prepare/crop.py": CROP,
-    "prepare/align.py": ALIGN,
-    "prepare/extract.py": {"blend": 1, **EXTRACT},
-    "prepare/blend.py": BLEND,
-    "prepare/match.py": MATCH,
-    "deform.py": {
-        **{"blend": 1, "match": 1, "synthesize": 1, "probe": 1},
-        **{**SHOW, **OPINIONS, **EVALUATE, "segment": 1},
-    },
-    "models/generator.py": TRAIN,
-    "methods.py": TRAIN,
-    "learn/train.py": TRAIN,
-    "infer/synthesize.py": SYNTHESIZE,
-    "infer/roi.py": SYNTHESIZE,
-    "infer/probe.py": {"probe": RUNS, **REPORT},
-    "rate/showing.py": {**OPINIONS, **REPORT},
-    "rate/opinion.py": {"collect": 1, **REPORT},
-    "segment/segment.py": {"segment": RUNS},
-    "evaluate/segment.py": {"segment": RUNS},
-    "evaluate/register.py": {"register": RUNS, **REPORT},
-    "evaluate/compare.py": {"compare": RUNS, **REPORT},
-    "evaluate/position.py": {"compare": RUNS, **REPORT},
-    "evaluate/score.py": REPORT,
-    "infer/explain.py": {"explain": 1, "illustrate": 1, "render": 1},
-    "render/viewer.py": {"browse": 1},
-    "render/illustrate.py": {"illustrate": 1, "render": 1},
-    "render/report.py": {"render": 1},
-    "render/templates/viewer.js": {"browse": 1},
-    "render/templates/report.html": {"render": 1},
-    "render/templates/report.css": {"render": 1},
-    "render/templates/page.html": {"browse": 1, **OPINIONS, **REPORT},
-}
 
 
 @pytest.mark.parametrize("module", CODE)
@@ -221,40 +138,6 @@ def test_comments_rerun_nothing(project, name, old, new):
         assert project.plan() == {}
 
 
-ROWS = {
-    "training scan added": (
-        "",
-        "us-6,s6,us,results/simulate/us-6.nii.gz,23.4,train,\n",
-        {"simulate": 1, **PREPARE_ONE, **TRAIN},
-    ),
-    "test scan added": (
-        "",
-        "us-7,s7,us,results/simulate/us-7.nii.gz,22.8,test,\n",
-        {"simulate": 1, **PREPARE_ONE, "match": 1, **SYNTHESIZE, "browse": 2},
-    ),
-    "training scan's age changed": (
-        ",22.5,",
-        ",22.6,",
-        {"simulate": 1, **PREPARE_ONE, **TRAIN},
-    ),
-    "test MR's age changed": (
-        "mr-5.nii.gz,23.1",
-        "mr-5.nii.gz,23.3",
-        {"simulate": 1, **PREPARE_ONE, "compare": RUNS, "illustrate": 1, **OPINIONS, **REPORT},
-    ),
-    "test MR taken away": (
-        "mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test,cyst\n",
-        "",
-        {"compare": RUNS, "illustrate": 1, **OPINIONS, **REPORT},
-    ),
-    "scan moved from training to test": (
-        "mr-4.nii.gz,23.2,train",
-        "mr-4.nii.gz,23.2,test",
-        {"extract": 1, "blend": 1, "match": 1, **TRAIN},
-    ),
-}
-
-
 @pytest.mark.parametrize("edit", ROWS)
 def test_row_reruns_what_depends_on_it(project, edit):
     old, new, expected = ROWS[edit]
@@ -262,8 +145,34 @@ def test_row_reruns_what_depends_on_it(project, edit):
         assert project.plan() == expected
 
 
+def test_a_2d_plane_is_prepared_by_one_process(project):
+    """Volumes are not, beside it; a plane that cannot be read is named, and others go on."""
+    picture, head = planes.draw(0)
+    place = Path(IMAGE).parent
+    data = project.folder / place
+    phantom.us_still(data / "p.dcm", picture, PixelSpacing=[0.15, 0.15], **PATIENT)
+    Image.fromarray(head).save(data / "head.png")
+    (data / "bad.dcm").write_text("not an image")
+    first, *rows = MANIFEST.splitlines()
+    flat = "{0},{0},us,{1}/{0}.dcm,21.0,train,,{1}/head.png,axial,\n"
+    table = "\n".join([f"{first},mask,plane,pixel_mm", *(f"{row},,," for row in rows), ""])
+    both = [f"results/extract/{name}.h5" for name in ("bad", "p")]
+    with project.edited("data_manifest.csv", MANIFEST, table + flat.format("p", place)):
+        assert project.plan() == {"prepare": 1, **TRAIN}
+        with (
+            project.edited("data_manifest.csv", "", flat.format("bad", place)),
+            pytest.raises(pytest.fail.Exception) as failure,
+        ):
+            project.snakemake("--keep-going", *both)
+        assert f"{place}/bad.dcm: expected" in str(failure.value)
+        assert project.plan() == TRAIN
+        for edit, expected in (("crop: {margin_mm: 7.0}", CROP), ("align: {steps: 9}", ALIGN)):
+            with project.edited("edit.yaml", "{}", edit):
+                assert project.plan() == {"prepare": 1, **expected}
+
+
 def test_changed_image_reruns_what_depends_on_it(project):
-    path = project.folder / "data" / "mr-4.nii.gz"
+    path = project.folder / IMAGE
     before, times = path.read_bytes(), path.stat()
     path.write_bytes(before + b"\0")
     try:
@@ -274,7 +183,7 @@ def test_changed_image_reruns_what_depends_on_it(project):
 
 
 def test_touched_image_reruns_nothing(project):
-    (project.folder / "data" / "mr-4.nii.gz").touch()
+    (project.folder / IMAGE).touch()
     assert project.plan() == {}
 
 

@@ -5,7 +5,7 @@ import re
 
 import phantom_inputs as phantom
 import pytest
-from phantom_project import MANIFEST, Project
+from phantom_project import IMAGE, MANIFEST, Project
 
 pytestmark = pytest.mark.slow
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.slow
 def project(tmp_path_factory) -> Project:
     """A project in which nothing has run. A file stands for its real MR."""
     project = Project(tmp_path_factory.mktemp("project"))
-    (project.folder / "data").mkdir()
-    (project.folder / "data" / "mr-4.nii.gz").write_bytes(b"0")
+    (project.folder / IMAGE).parent.mkdir(parents=True)
+    (project.folder / IMAGE).write_bytes(b"0")
     return project
 
 
@@ -102,7 +102,7 @@ def test_a_slice_replaced_and_data_beside_a_header_run_again(tmp_path):
     phantom.series(data / "dcm")
     (data / "v.raw").write_bytes(b"0")
     phantom.meta(data / "v.mhd", lines={"ElementDataFile": "v.raw"}, data=b" ")
-    rows = MANIFEST.replace("data/mr-4.nii.gz", "data/dcm")
+    rows = MANIFEST.replace(IMAGE, "data/dcm")
     rows = rows.replace("results/simulate/mr-3.nii.gz", "data/v.mhd")
     (tmp_path / "data_manifest.csv").write_text(rows)
     targets = [f"results/crop/{name}.nii.gz" for name in ("mr-3", "mr-4")]

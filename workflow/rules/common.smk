@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from ssus2mri import pictured, plan, preflight, resources
+from ssus2mri import grouping, pictured, plan, preflight, resources
 from ssus2mri.config.base import load_yaml
 from ssus2mri.errors import InputError
 from ssus2mri.images import files
@@ -21,6 +21,12 @@ try:
         preflight.begin(workflow.basedir, (row.image for row in MANIFEST.rows.values()))
 except InputError as error:
     raise WorkflowError(str(error))
+
+grouping.install()
+if (
+    not workflow.is_main_process
+):  # within a submission, a scan that fails does not stop the others
+    workflow.execution_settings.keep_going = True
 
 # A job that is killed cannot say why; bash can for it.
 shell.prefix(f"set -euo pipefail; trap '{preflight.ON_EXIT}' EXIT; ")
@@ -70,8 +76,12 @@ def one_of(names):
 ENDINGS = "".join(f"(?<!{ending})" for ending in RESERVED)
 
 
+VOLUME = f"[^/]+{ENDINGS}"
+FLAT = VOLUME if any(row.plane for row in MANIFEST.rows.values()) else one_of([])
+
+
 wildcard_constraints:
-    volume=f"[^/]+{ENDINGS}",
+    volume=VOLUME,
     run=one_of(RUNS),
 
 
@@ -166,6 +176,19 @@ def column(name, empty=""):
 def file(name):
     """Return a function that returns a file of the volume's row as an input; no file, no input."""
     return column(name, empty=[])
+
+
+def flat(name):
+    """Return a function that returns a file of a 2D plane's row as an input.
+
+    For a volume it names what nothing makes, so Snakemake takes the other rules of its files.
+    """
+
+    def path(wildcards):
+        volume = row(wildcards)
+        return getattr(volume, name) if volume.plane else f"no plane/{volume.volume}"
+
+    return path
 
 
 def parts(*names):

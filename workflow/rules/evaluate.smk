@@ -97,8 +97,8 @@ rule segment:
         "../../envs/ssus2mri.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grow(4000),
+        runtime=grow(60 + 2 * len(TEST_US)),
     params:
         synthetic=listing("synthetic"),
         extracts=listing("extracts"),

@@ -1,3 +1,73 @@
+ruleorder: prepare > extract > align > crop
+
+
+rule prepare:
+    """Crop, align and extract a 2D plane by one process: starting three costs more than their work.
+
+    The rules below are for volumes; for these, `flat` names an input that does not exist.
+    """
+    input:
+        image=flat("image"),
+        mask=file("mask"),
+        parts=parts("image", "mask"),
+        template=template,
+        template_labels="results/template/labels.nii.gz",
+        transform=file("transform"),
+    output:
+        cropped="results/crop/{volume}.nii.gz",
+        mask="results/crop/{volume}_mask.nii.gz",
+        image="results/align/{volume}.nii.gz",
+        transform="results/align/{volume}.tfm",
+        quality="results/align/{volume}.json",
+        picture=report(
+            "results/align/{volume}.png",
+            category="Alignment",
+            labels={"volume": "{volume}"},
+        ),
+        slices="results/extract/{volume}.h5",
+    log:
+        "logs/prepare/{volume}.log",
+    benchmark:
+        "results/benchmark/prepare/{volume}.tsv"
+    wildcard_constraints:
+        volume=FLAT,
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1500, by=image_mb),
+        runtime=grow(2),
+    params:
+        subject=column("subject"),
+        modality=column("modality"),
+        ga_weeks=column("ga_weeks"),
+        split=column("split"),
+        plane=column("plane"),
+        pixel_mm=column("pixel_mm", empty=0),
+        frame=column("frame", empty=0),
+        crop=settings("crop"),
+        align=settings("align"),
+        extract=settings("extract"),
+        code=fingerprint(
+            "ssus2mri.prepare.crop",
+            "ssus2mri.prepare.align",
+            "ssus2mri.prepare.extract",
+        ),
+    shell:
+        "ssus2mri crop {input.image:q} --modality={params.modality} --ga-weeks={params.ga_weeks}"
+        " --mask={input.mask:q} --plane={params.plane} --pixel-mm={params.pixel_mm}"
+        " --frame={params.frame} --out={output.cropped} --out-mask={output.mask}"
+        " --settings={params.crop:q}"
+        " --then align {output.cropped} --mask={output.mask} --template={input.template}"
+        " --template-labels={input.template_labels} --modality={params.modality}"
+        " --ga-weeks={params.ga_weeks} --plane={params.plane} --transform={input.transform:q}"
+        " --out={output.image} --settings={params.align:q}"
+        " --then extract {output.image} --mask={output.mask} --transform={output.transform}"
+        " --volume={wildcards.volume} --subject={params.subject:q} --modality={params.modality}"
+        " --ga-weeks={params.ga_weeks} --split={params.split} --plane={params.plane}"
+        " --out={output.slices} --settings={params.extract:q} &> {log}"
+
+
 rule crop:
     """Cut an image to the head, and say where the head is."""
     input:

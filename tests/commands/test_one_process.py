@@ -1,0 +1,81 @@
+"""Several commands of a line share a process, and leave what they would leave one by one."""
+
+from pathlib import Path
+
+import planes
+import pytest
+from conftest import CommandLine
+from PIL import Image
+from test_landmark import CONFIG, template  # noqa: F401, a fixture
+
+from ssus2mri import cli
+
+
+def commands(scan: Path, atlas: Path, out: Path) -> list[list[str]]:
+    """The steps of a 2D plane, as rule `prepare` calls them."""
+    about = ["--modality=us", "--ga-weeks=21", "--plane=axial"]
+    image, mask, aligned = out / "cut.nii.gz", out / "cut_mask.nii.gz", out / "p.nii.gz"
+    labels = f"--template-labels={atlas / 'labels.nii.gz'}"
+    return [
+        [
+            *("crop", str(scan), f"--mask={scan.with_name('head.png')}", "--pixel-mm=0.15", *about),
+            *(f"--out={image}", f"--out-mask={mask}", f"--settings={CONFIG}"),
+        ],
+        [
+            *("align", str(image), f"--mask={mask}", f"--template={atlas / 'us.nii.gz'}", labels),
+            *(f"--out={aligned}", f"--settings={CONFIG}", *about),
+        ],
+        [
+            *("extract", str(aligned), f"--mask={mask}", f"--transform={out / 'p.tfm'}", *about),
+            *("--volume=p", "--subject=s", "--split=train", f"--settings={CONFIG}"),
+            f"--out={out / 'p.h5'}",
+        ],
+    ]
+
+
+def joined(steps: list[list[str]]) -> list[str]:
+    return [word for step in steps for word in (cli.THEN, *step)][1:]
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """A drawn plane; beside it the mask of its head."""
+    picture, head = planes.draw(0)
+    Image.fromarray(picture).save(tmp_path / "scan.png")
+    Image.fromarray(head).save(tmp_path / "head.png")
+    return tmp_path / "scan.png"
+
+
+def test_a_line_is_cut_at_the_word_between_its_commands() -> None:
+    assert cli.steps(["crop", "a", "--then", "align", "b"]) == [["crop", "a"], ["align", "b"]]
+    assert cli.steps([]) == [[]]
+
+
+def test_one_process_leaves_the_bytes_of_three(
+    tmp_path: Path,
+    scan: Path,
+    template: Path,  # noqa: F811
+    command_line: CommandLine,
+) -> None:
+    for step in commands(scan, template, tmp_path / "three"):
+        assert command_line(*step)[0] == 0
+    assert command_line(*joined(commands(scan, template, tmp_path / "one")))[0] == 0
+    written = sorted(path.name for path in (tmp_path / "three").iterdir())
+    assert len(written) == 7
+    for name in written:
+        one, three = ((tmp_path / way / name).read_bytes() for way in ("one", "three"))
+        assert one == three, name
+
+
+def test_a_step_that_fails_is_the_last(
+    tmp_path: Path,
+    scan: Path,
+    template: Path,  # noqa: F811
+    command_line: CommandLine,
+) -> None:
+    (template / "us.nii.gz").write_bytes(b"not an image")
+    out = tmp_path / "out"
+    code, said = command_line(*joined(commands(scan, template, out)))
+    assert code == 1
+    assert f"ssus2mri: {template / 'us.nii.gz'}: expected" in said
+    assert sorted(path.name for path in out.iterdir()) == ["cut.nii.gz", "cut_mask.nii.gz"]

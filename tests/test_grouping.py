@@ -1,0 +1,68 @@
+"""Groups of jobs: none may wait for itself, and what succeeded in one that fails is kept."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ssus2mri.grouping import succeeded
+
+SNAKEFILE = """\
+from ssus2mri import grouping
+
+grouping.install()
+
+rule last:
+    input: "b", "c"
+    output: "d"
+    shell: "cat {input} > {output}"
+
+rule first:
+    output: "a"
+    shell: "true > {output}"
+
+rule between:
+    input: "a"
+    output: "b"
+    shell: "true > {output}"
+
+rule beside:
+    input: "a"
+    output: "c"
+    shell: "true > {output}"
+"""
+
+
+def plan(folder: Path, *groups: str) -> subprocess.CompletedProcess[str]:
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    command = [sys.executable, "-m", "snakemake", "-n", "-q", "rules", "--groups", *groups]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_a_group_that_waits_for_itself_is_refused(tmp_path: Path) -> None:
+    said = plan(tmp_path, "first=g", "last=g", "beside=g")
+    assert said.returncode == 1
+    assert "A group of jobs waits for itself" in said.stderr + said.stdout
+    assert "between" in said.stderr + said.stdout
+
+
+def test_a_group_that_does_not_is_planned(tmp_path: Path) -> None:
+    said = plan(tmp_path, "first=g", "between=g", "beside=g", "last=g")
+    assert said.returncode == 0, said.stderr
+
+
+@pytest.mark.parametrize(
+    ("output_s", "record_s", "expected"),
+    [(1, 2, True), (2, 2, True), (2, 1, False), (None, 2, False), (1, None, False)],
+)
+def test_a_job_has_succeeded_if_its_record_is_the_last_file(
+    tmp_path: Path, output_s: int | None, record_s: int | None, expected: bool
+) -> None:
+    for name, seconds in (("out", output_s), ("record", record_s)):
+        if seconds is not None:
+            (tmp_path / name).touch()
+            os.utime(tmp_path / name, (seconds, seconds))
+    assert succeeded([str(tmp_path / "out")], str(tmp_path / "record")) is expected
+    assert not succeeded([str(tmp_path / "out")], None)
