@@ -3,7 +3,7 @@
 It walks through all that is behind a job for every job of a group, to see whether the group waits
 for itself: where a thousand jobs of `match` depend on the mean of a thousand scans, that is a
 million walks. One sort of the graph, in which a group is a single node, tells the same. And where
-one job of a group fails, it deletes what all others made.
+one job of a group fails, it starts no other, and deletes what all of them made.
 """
 
 from graphlib import CycleError, TopologicalSorter
@@ -20,7 +20,7 @@ def install() -> None:
 
     if hasattr(DAG, "validate_group") and hasattr(DAG, "_check_groups"):
         DAG.validate_group = lambda self, group: None
-        DAG._check_groups = check
+        DAG._check_groups = _check_and_go_on
     if GroupJob.postprocess.__module__ != __name__:
         GroupJob.postprocess = _keeping(GroupJob.postprocess)
 
@@ -49,6 +49,16 @@ def check(dag: Any) -> None:
             f"A group of jobs waits for itself: {' <- '.join(names)}. Put what lies between into"
             " the group too, or take its rules out of it (`groups` of the profile)."
         ) from error
+
+
+def _check_and_go_on(dag: Any) -> None:
+    """Check groups; within a submission, have a job that fails stop no other.
+
+    Snakemake passes `keep-going` to no submission, and knows its settings only after the Snakefile.
+    """
+    check(dag)
+    if not dag.workflow.is_main_process:
+        dag.workflow.execution_settings.keep_going = True
 
 
 def succeeded(outputs: list[str], record: str | None) -> bool:

@@ -48,6 +48,24 @@ def test_a_group_that_waits_for_itself_is_refused(tmp_path: Path) -> None:
     assert "between" in said.stderr + said.stdout
 
 
+@pytest.mark.parametrize(("mode", "goes_on"), [("default", False), ("remote", True)])
+def test_within_a_submission_a_job_that_fails_stops_no_other(
+    tmp_path: Path, mode: str, goes_on: bool
+) -> None:
+    bad = """
+rule bad:
+    output: "bad"
+    priority: 1
+    shell: "false"
+"""
+    (tmp_path / "Snakefile").write_text(SNAKEFILE + bad)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--mode", mode, "bad", "a"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "bad" in done.stderr
+    assert (tmp_path / "a").exists() is goes_on
+
+
 def test_a_group_that_does_not_is_planned(tmp_path: Path) -> None:
     said = plan(tmp_path, "first=g", "between=g", "beside=g", "last=g")
     assert said.returncode == 0, said.stderr
