@@ -23,10 +23,6 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 grouping.install()
-if (
-    not workflow.is_main_process
-):  # within a submission, a scan that fails does not stop the others
-    workflow.execution_settings.keep_going = True
 
 # A job that is killed cannot say why; bash can for it.
 shell.prefix(f"set -euo pipefail; trap '{preflight.ON_EXIT}' EXIT; ")
