@@ -120,3 +120,9 @@ def test_a_slice_replaced_and_data_beside_a_header_run_again(tmp_path):
         said = project.snakemake("--dry-run", *targets)
         assert re.findall(r"wildcards: volume=(\S+)", said) == [name]
         os.utime(edited, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_submission_reads_the_same_workflow(project):
+    """What a cluster starts is another Snakemake, which knows its settings later."""
+    said = project.snakemake("results/template/mr.nii.gz", "--mode", "remote", "--dry-run")
+    assert "rule template" in said
