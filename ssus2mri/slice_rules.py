@@ -19,12 +19,13 @@ DTYPES = {
     "index": "i",
     "labels": "u",
     "predicted_position": "f",
+    "spread": "f",
     "checksum": "u",
 }
 """Kinds of numbers of each dataset."""
-STACKS = ("image", "head", "truth", "labels")
+STACKS = ("image", "head", "truth", "labels", "spread")
 SMALL = ("plane", "index", "predicted_position")
-OPTIONAL = ("truth", "labels", "predicted_position")
+OPTIONAL = ("truth", "labels", "predicted_position", "spread")
 MOST_SLICES, MOST_EDGE = 100_000, 1024
 MOST_VALUES = 2**29
 """Numbers of a dataset: three planes of 512 slices of 512 x 512 are fewer."""
@@ -143,6 +144,7 @@ def content_fault(name: str, array: NDArray[Any], size: int) -> str:
         "labels": float(max(Tissue)),
         "image": 1.0 + _SLACK,
         "truth": 1.0 + _SLACK,
+        "spread": 1.0 + _SLACK,
     }
     least = -_SLACK if name in ("image", "truth") else 0.0
     if name in most and not least <= low <= high <= most[name]:

@@ -3,8 +3,9 @@
 Datasets: ``image (S, H, W)`` float16 in [0, 1]; ``plane (S,)`` uint8, an index into `PLANES`;
 ``index (S,)`` int16, the slice's index in atlas space; ``head (S, H, W)`` bool. Where known
 (simulated volumes): ``truth (S, H, W)`` float16, the MR of the same anatomy at the same place;
-``labels (S, H, W)`` uint8, `ssus2mri.tissues.Tissue`. Where the run predicts it:
-``predicted_position (S, 2)`` float32, a plane and an index (not rounded) as those of the slices.
+``labels (S, H, W)`` uint8, `ssus2mri.tissues.Tissue`. Where the run predicts them:
+``predicted_position (S, 2)`` float32, a plane and an index (not rounded) as those of the slices;
+``spread (S, H, W)`` float16, the absolute error that it expects of its synthetic MR.
 ``checksum (S, stacks)`` uint32 has a column for each stack of slices, in the order of
 `slice_rules.STACKS`.
 
@@ -78,6 +79,7 @@ class Slices:
     truth: NDArray[np.float16] | None = None
     labels: NDArray[np.uint8] | None = None
     predicted_position: NDArray[np.float32] | None = None
+    spread: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         return len(self.image)

@@ -93,6 +93,7 @@ def test_the_certificate_travels_from_slices_to_tables(
         register=[rows["register"]],
         compare=[rows["compare"]],
         probe=[],
+        segment=[],
         mos=None,
         ratings=None,
         labels=json.dumps({"copy": "Copy"}),

@@ -32,12 +32,13 @@ def test_round_trip(tmp_path: Path) -> None:
         truth=rng.random((5, 16, 16)).astype(np.float16),
         labels=rng.integers(0, 15, (5, 16, 16)).astype(np.uint8),
         predicted_position=rng.random((5, 2)).astype(np.float32),
+        spread=rng.random((5, 16, 16)).astype(np.float16),
     )
     slices.write(written, tmp_path / "a.h5")
     read = slices.read(tmp_path / "a.h5")
     assert read.header == written.header == slices.read_header(tmp_path / "a.h5")
     assert len(read) == 5
-    names = ("image", "plane", "index", "head", "truth", "labels", "predicted_position")
+    names = ("image", "plane", "index", "head", "truth", "labels", "predicted_position", "spread")
     for name in names:
         array = getattr(read, name)
         np.testing.assert_array_equal(array, getattr(written, name))
@@ -47,7 +48,7 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_optional_datasets_stay_away(tmp_path: Path) -> None:
     slices.write(example(), tmp_path / "a.h5")
     read = slices.read(tmp_path / "a.h5")
-    assert read.truth is read.labels is read.predicted_position is None
+    assert read.truth is read.labels is read.predicted_position is read.spread is None
 
 
 def test_floats_are_stored_as_half(tmp_path: Path) -> None:

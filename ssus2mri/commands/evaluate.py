@@ -63,18 +63,22 @@ def segment(
         str, typer.Option(help="Slice files of the test ultrasound, separated by spaces, or @FILE.")
     ],
     out: Out,
+    references: Annotated[
+        str, typer.Option(help="Slice files of training MR, likewise; empty: no `agreement`.")
+    ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Compare tissues and sizes of segmented synthetic MR with the truth: a row per measure."""
     from ssus2mri.config.evaluate import SegmentSettings
     from ssus2mri.evaluate.segment import run_segment
 
-    synthetic, paths = listed(synthetic), words(extracts)
-    apart({"--out": out}, *synthetic, *paths)
+    synthetic, paths, training = listed(synthetic), words(extracts), words(references)
+    apart({"--out": out}, *synthetic, *paths, *training)
 
     run_segment(
         synthetic,
         extracts=[Path(path) for path in paths],
+        references=[Path(path) for path in training],
         out=out,
         settings=load_section(SegmentSettings, settings, "segment"),
     )

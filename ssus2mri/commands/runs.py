@@ -172,6 +172,7 @@ def score(
         typer.Option(help="Folder: table2 to table5 .csv, as the paper's, and tables of numbers."),
     ],
     probe: Annotated[str, typer.Option(help="CSVs of `probe`; empty: no Table III.")] = "",
+    segment: Annotated[str, typer.Option(help="CSVs of `segment`; empty: no anatomy.csv.")] = "",
     mos: Annotated[str, typer.Option(help="mos.csv of `rate collect`; empty: no ratings.")] = "",
     ratings: Annotated[str, typer.Option(help="ratings.csv of `rate collect`, likewise.")] = "",
     settings: Settings = DEFAULT,
@@ -180,13 +181,15 @@ def score(
     from ssus2mri.config.evaluate import ScoreSettings
     from ssus2mri.evaluate.score import run_score
 
-    for path in (*register.split(), *compare.split(), *probe.split(), *mos.split()):
+    rows = (register, compare, probe, segment, mos)
+    for path in (path for paths in rows for path in paths.split()):
         apart({"--out": out}, path, Path(path).parent)
 
     run_score(
         register=[Path(path) for path in register.split()],
         compare=[Path(path) for path in compare.split()],
         probe=[Path(path) for path in probe.split()],
+        segment=[Path(path) for path in segment.split()],
         mos=Path(mos) if mos else None,
         ratings=Path(ratings) if ratings else None,
         labels=labels,

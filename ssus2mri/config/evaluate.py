@@ -72,10 +72,23 @@ class AtriumSettings(Section):
     aside_mm: float = Field(ge=0, description="least distance from the midline, mm")
 
 
+class ContrastSettings(Section):
+    """Section ``segment.contrast``: the scan's local contrast, which tissues have to explain."""
+
+    fine_mm: float = Field(gt=0, description="std of the blur that takes out speckle, mm")
+    coarse_mm: float = Field(gt=0, description="std of the blur that is subtracted, mm")
+    rim_mm: float = Field(gt=0, description="left out within the head's border: skull, mm")
+    least_mm2: float = Field(ge=0, description="slices with less inside are left out, mm2")
+
+
 class SegmentSettings(Section):
     """Section ``segment``."""
 
     atrium: AtriumSettings
+    contrast: ContrastSettings
+    typical_dice: float = Field(
+        gt=0, le=1, description="mean Dice of tissues of different subjects in atlas space"
+    )
 
 
 class ProbeSettings(Section):
@@ -131,6 +144,7 @@ class BrowseSettings(Section):
     slices_per_plane: int = Field(
         ge=1, description="most slices of a plane on a page; of more, so many are taken evenly"
     )
+    tolerance: float = Field(gt=0, lt=1, description="trust: probability of an error below this")
 
 
 class IllustrateSettings(Section):

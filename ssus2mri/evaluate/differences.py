@@ -31,6 +31,7 @@ _COMPARED = {
     ("compare", "index_right", "position"): {"kind": "position"},
     ("probe", "psnr_db", "multiple"): {"pattern": "multiple"},
 }
+_OF_SCANS = ("agreement", "dice_mean")
 _RATED = ("run", "group", "volume", "plane", "index", "rating", "repeat_of")
 _SLICE = ["volume", "plane", "index"]
 
@@ -42,6 +43,20 @@ def compared(frames: Mapping[str, pd.DataFrame]) -> dict[Comparison, pd.DataFram
         frames: stage -> its rows.
     """
     return {key: where(frames[key[0]], **values) for key, values in _COMPARED.items()}
+
+
+def of_scans(segmented: pd.DataFrame) -> dict[Comparison, pd.DataFrame]:
+    """Return rows of `segment` in which runs are compared; each stands for a slice of its own.
+
+    Args:
+        segmented: columns `tables.SEGMENT`.
+    """
+    return {
+        ("segment", measure, ""): where(segmented, measure=measure)
+        .rename(columns={"value": measure})
+        .assign(plane="", index=0)
+        for measure in _OF_SCANS
+    }
 
 
 def rated(ratings: Path | None) -> dict[Comparison, pd.DataFrame]:

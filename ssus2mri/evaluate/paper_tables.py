@@ -15,7 +15,7 @@ PAPER_TABLES = ("table2", "table3", "table4", "table5")
 REAL = "real"
 """Real MR, where it stands beside runs."""
 
-_NONE = "–"
+_NONE, _NO_COUNT, _NOT_STATED = "no data", "0 (0)", "not in the paper"
 _OURS, _INTERVAL, _COUNT = "mean ± std", "interval", "n slices (volumes)"
 _PAPER = "the paper, other data: mean ± std"
 _BY_DEFINITION = "no data: real MR deforms to itself by 0"
@@ -149,7 +149,7 @@ def _cells(
     mean, std = numbers.get("mean"), numbers.get("std")
     if mean is None:
         by_definition = run == REAL and measure.stage == "register"
-        cells = [_BY_DEFINITION if by_definition else measure.missing, _NONE, _NONE]
+        cells = [_BY_DEFINITION if by_definition else measure.missing, _NONE, _NO_COUNT]
     else:
         low, high = numbers["ci_low"], numbers["ci_high"]
         limits = [_text(bound, measure.decimals) for bound in (low, high) if bound is not None]
@@ -165,7 +165,7 @@ def _cells(
         share, n = capped.get("mean"), capped.get("n_slices")
         cells.append(_NONE if share is None or n is None else f"{share * n:.0f}")
     stated = settings.paper.get(run, {}).get(measure.paper, [])
-    cells.append(" ± ".join(_text(value, measure.decimals) for value in stated) or _NONE)
+    cells.append(" ± ".join(_text(value, measure.decimals) for value in stated) or _NOT_STATED)
     return cells
 
 

@@ -27,6 +27,9 @@ of ``all``. Columns ``plane, n_slices, n_volumes``, then mean, std and interval 
 ``gap_closed.csv`` (not in the paper): the share of the gap between lower and upper bound that a run
 closes; see `ssus2mri.evaluate.gap_closed`.
 
+``anatomy.csv`` (not in the paper): tissues and sizes of the segmented synthesis; see
+`ssus2mri.evaluate.anatomy`.
+
 ``differences.csv`` (not in the paper): every two runs on the slices that both have; see
 `ssus2mri.evaluate.differences`.
 
@@ -34,8 +37,8 @@ closes; see `ssus2mri.evaluate.gap_closed`.
 
 ``summary.csv``: every measure of every stage, a row per number, over all planes and by plane.
 
-These tables leave out subjects with a pathology: the paper has none, and where a run erases the
-pathology its slices deform the least to healthy training MR.
+All but ``anatomy.csv`` leave out subjects with a pathology: the paper has none, and where a run
+erases the pathology its slices deform the least to healthy training MR.
 
 ``pathology.csv`` (not in the paper): likeness to the truth of subjects without (``none``) and with
 a pathology. A row per run, pathology and measure, columns ``pathology, measure``, then as in the
@@ -51,9 +54,10 @@ import pandas as pd
 
 from ssus2mri.config.evaluate import ScoreSettings
 from ssus2mri.errors import InputError
-from ssus2mri.evaluate import gap_closed, tables
+from ssus2mri.evaluate import anatomy, gap_closed, tables
+from ssus2mri.evaluate.anatomy import HEALTHY
 from ssus2mri.evaluate.differences import COLUMNS as DIFFERENCES
-from ssus2mri.evaluate.differences import compared, differences, rated
+from ssus2mri.evaluate.differences import compared, differences, of_scans, rated
 from ssus2mri.evaluate.options import run_names
 from ssus2mri.evaluate.paper_tables import paper_tables
 from ssus2mri.evaluate.statistics import (
@@ -72,7 +76,6 @@ from ssus2mri.slices import PLANES
 
 DEFORMATION = ("deformation", "similarity_after")
 LIKENESS = ("ssim_registered", "ssim", "psnr", "mae")
-HEALTHY = "none"
 POSITION = ("index_right", "plane_right", "index_error", "index_error_mm")
 BY_PLANE = ("index_right", "index_right_either_side", *POSITION[1:])
 
@@ -89,6 +92,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "gap_closed": (*gap_closed.COLUMNS, *_MARKS),
     "summary": ("run", *_MARKS, "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS),
     "pathology": (*_RUN, "pathology", "measure", *COUNTS, *STATISTICS),
+    "anatomy": (*_RUN, *anatomy.COLUMNS),
     "differences": (*DIFFERENCES, *_MARKS),
     "paper": ("run", "measure", "mean", "std"),
 }
@@ -102,6 +106,7 @@ def run_score(
     register: Sequence[Path],
     compare: Sequence[Path],
     probe: Sequence[Path],
+    segment: Sequence[Path],
     mos: Path | None,
     ratings: Path | None,
     labels: str,
@@ -117,6 +122,7 @@ def run_score(
         register: CSVs of `register`, one per run.
         compare: CSVs of `compare`, one per run.
         probe: CSVs of `probe`, one per run, or none.
+        segment: CSVs of `segment`, likewise.
         mos: ``mos.csv`` of the opinion study, if there is one.
         ratings: its ``ratings.csv``.
         labels: JSON, run -> its name in tables, in their order.
@@ -139,9 +145,11 @@ def run_score(
         stage: tables.read(paths, columns, text=(*tables.TEXT, "pattern"))
         for stage, (paths, columns) in stages.items()
     }
-    heads = _heads(run_labels, run_methods, list(frames.values()))
+    segmented = tables.read(segment, tables.SEGMENT, text=(*tables.TEXT, "measure", "unit"))
+    heads = _heads(run_labels, run_methods, [*frames.values(), segmented])
     for stage, frame in frames.items():
         _require_labels(frame, list(heads), stages[stage][0])
+    _require_labels(segmented, list(heads), segment)
     pathology = _pathology(frames["compare"], heads, settings)
     frames = {stage: where(frame, pathology="") for stage, frame in frames.items()}
     likeness, opinion_text = frames["compare"], ("run", "group")
@@ -173,8 +181,13 @@ def run_score(
         ),
         "summary": _marked(every, heads, ("run",)),
         "pathology": pathology,
+        "anatomy": anatomy.anatomy(segmented, heads, settings),
         "differences": _marked(
-            differences({**compared(frames), **rated(ratings)}, list(heads), settings),
+            differences(
+                {**compared(frames), **of_scans(where(segmented, pathology="")), **rated(ratings)},
+                list(heads),
+                settings,
+            ),
             heads,
             ("run", "other"),
         ),

@@ -3,10 +3,11 @@
 The segmenter is frozen (`ssus2mri/segment/CARD.md`) and the same for all runs. What it makes of the
 true MR is the ceiling: an error that the synthesis is not to blame for.
 
-``{run}.csv`` has a row per scan and measure, columns `COLUMNS`. Measures are ``dice_{tissue}`` of
-the eight tissues of the label atlases and ``dice_mean`` over those that the scan has,
-``volume_{tissue}`` (ml), and the sizes of `ssus2mri.evaluate.sizes` (mm). ``truth`` is the number
-of the true labels. Scans without true labels have no rows.
+``{run}.csv`` has a row per scan and measure, columns `tables.SEGMENT`. Measures are ``agreement``,
+``tissues_scan`` and ``tissues_atlas``, which need no truth (`ssus2mri.evaluate.agreement`); and of
+scans with true labels ``dice_{tissue}`` of the eight tissues of the label atlases and ``dice_mean``
+over those that the scan has, ``volume_{tissue}`` (ml), and the sizes of `ssus2mri.evaluate.sizes`
+(mm). ``truth`` is the number of the true labels.
 
 Source: TMI 2020, Sec. V-A, proposes that labels drawn on synthetic MR be transferred to ultrasound,
 and measures nothing.
@@ -22,7 +23,23 @@ from numpy.typing import NDArray
 
 from ssus2mri.config.evaluate import SegmentSettings
 from ssus2mri.evaluate import tables
-from ssus2mri.evaluate.pairs import Entry, Pair, entry, keys, source_of, synthetic_entries
+from ssus2mri.evaluate.agreement import (
+    AGREEMENT,
+    TISSUES_ATLAS,
+    TISSUES_SCAN,
+    agreement,
+    tissues_scan,
+)
+from ssus2mri.evaluate.pairs import (
+    Entry,
+    Pair,
+    entry,
+    keys,
+    load,
+    pair_nearest,
+    source_of,
+    synthetic_entries,
+)
 from ssus2mri.evaluate.sizes import SIZES, sizes_mm
 from ssus2mri.measures import dice
 from ssus2mri.segment.classes import CLASSES, TISSUES, class_of
@@ -31,9 +48,6 @@ from ssus2mri.segment.weights import load_network
 from ssus2mri.slices import Slices, read
 
 logger = logging.getLogger(__name__)
-
-KEYS = tuple(key for key in tables.KEYS if key not in ("plane", "index", "reference"))
-COLUMNS = (*KEYS, "measure", "unit", "value", "truth", "ceiling")
 
 Classes = NDArray[np.uint8]
 Numbers = dict[str, float | None]
@@ -71,59 +85,95 @@ def sizes(classes: Classes, spacing_mm: float, settings: SegmentSettings) -> Num
     return numbers | {name: v if np.isfinite(v) else None for name, v in lengths.items()}
 
 
+def without_truth(
+    us: Slices, classes: Classes, expected: Classes | None, settings: SegmentSettings
+) -> Numbers:
+    """Return the measures that need no truth, None where unknown.
+
+    Args:
+        us: ultrasound of a scan.
+        classes: what its synthesis shows, ``[z, y, x]``, or ``(H, W)`` of a plane.
+        expected: the same of training MR at the same places; None: there is none.
+        settings: section ``segment``.
+    """
+    scan = tissues_scan(us, classes, settings.contrast)
+    atlas = None if expected is None else dices(classes, expected)["dice_mean"]
+    both = agreement(scan, atlas, settings.typical_dice)
+    return {AGREEMENT: both, TISSUES_SCAN: scan, TISSUES_ATLAS: atlas}
+
+
 def run_segment(
-    synthetic: Sequence[Path], *, extracts: Sequence[Path], out: Path, settings: SegmentSettings
+    synthetic: Sequence[Path],
+    *,
+    extracts: Sequence[Path],
+    references: Sequence[Path],
+    out: Path,
+    settings: SegmentSettings,
 ) -> None:
     """Segment every synthetic file and its true MR, and write a row per measure.
 
     Args:
         synthetic: slice files of one run.
         extracts: slice files of the test ultrasound.
-        out: ``{run}.csv``; the header only if no scan has true labels.
+        references: slice files of training MR; none: there is no ``agreement``.
+        out: ``{run}.csv``.
         settings: section ``segment``.
 
     Raises:
         InputError: a scan without its US file, slices that do not match, or different grids.
     """
     sources = [entry(path) for path in extracts]
+    mrs = [mr for mr in map(entry, references) if not mr.header.uncertain]
     rows: list[dict[str, object]] = []
     for scan in synthetic_entries(synthetic):
-        rows += _rows(scan, source_of(scan, sources), settings)
-    tables.write(rows, COLUMNS, out)
+        rows += _rows(scan, source_of(scan, sources), mrs, settings)
+    tables.write(rows, tables.SEGMENT, out)
 
 
-def _rows(scan: Entry, source: Entry, settings: SegmentSettings) -> list[dict[str, object]]:
-    us = read(source.path)
-    if us.labels is None or us.truth is None or len(us) == 1:
-        return []
-    spacing_mm = scan.header.spacing_mm
-    truth = true_classes(us)
-    covered = volume_of(us, np.ones_like(us.head)) > 0
-    synthetic, ceiling = (
-        segment(slices, load_network()) * covered
-        for slices in (read(scan.path), replace(us, image=us.truth))
-    )
-    found = dices(synthetic, truth) | sizes(synthetic, spacing_mm, settings)
-    best = dices(ceiling, truth) | sizes(ceiling, spacing_mm, settings)
-    true = {name: 1.0 for name in dices(truth, truth)} | sizes(truth, spacing_mm, settings)
+def _rows(
+    scan: Entry, source: Entry, mrs: Sequence[Entry], settings: SegmentSettings
+) -> list[dict[str, object]]:
+    us, network = read(source.path), load_network()
+    classes = segment(read(scan.path), network)
+    training = _training_mr(source, us, mrs)
+    expected = None if training is None else segment(training, network)
+    value = without_truth(us, classes, expected, settings)
+    truth: Numbers = {}
+    ceiling: Numbers = {}
+    if us.labels is not None and us.truth is not None and len(us) > 1:
+        true, spacing_mm = true_classes(us), us.header.spacing_mm
+        best = segment(replace(us, image=us.truth), network)
+        value |= dices(classes, true) | sizes(classes, spacing_mm, settings)
+        truth |= dict.fromkeys(dices(true, true), 1.0)
+        truth |= sizes(true, spacing_mm, settings)
+        ceiling = dices(best, true) | sizes(best, spacing_mm, settings)
+        truth |= without_truth(us, true, expected, settings)
+        ceiling |= without_truth(us, best, expected, settings)
     of_scan = keys(scan, Pair(0, source, 0))
-    logger.info(
-        "%s: mean Dice %.2f of at best %.2f",
-        scan.header.volume,
-        found["dice_mean"] or 0.0,
-        best["dice_mean"] or 0.0,
-    )
+    logger.info("%s: %d measures", scan.header.volume, len(value))
     return [
         {
-            **{key: of_scan[key] for key in KEYS},
+            **{key: of_scan[key] for key in tables.SCAN_KEYS},
             "measure": name,
             "unit": _unit(name),
-            "value": value,
-            "truth": true[name],
-            "ceiling": best[name],
+            "value": number,
+            "truth": truth.get(name),
+            "ceiling": ceiling.get(name),
         }
-        for name, value in found.items()
+        for name, number in value.items()
     ]
+
+
+def _training_mr(source: Entry, us: Slices, mrs: Sequence[Entry]) -> Slices | None:
+    """Return training MR at the places of a scan, as the model ``atlas`` does; None without any."""
+    pairs = pair_nearest(source, mrs)
+    if not pairs:
+        return None
+    images, image = load(pairs), np.zeros_like(us.image)
+    for pair in pairs:
+        mr = images[pair.reference.path]
+        image[pair.number] = mr.image[pair.reference_number] * us.head[pair.number]
+    return replace(us, image=image)
 
 
 def true_classes(us: Slices) -> Classes:

@@ -46,10 +46,11 @@ def synthesize(
 
     Returns:
         Synthetic MR in [0, 1], 0 outside the head, at the same planes and indices, with the
-        predicted positions if ``infer`` returns them; truth and labels are left out.
+        predicted positions and the expected errors if ``infer`` returns them; truth and labels are
+        left out.
     """
     scan, heads = pool([us]).to(device), torch.from_numpy(us.head)
-    images, positions = [], []
+    images, positions, spreads = [], [], []
     with torch.inference_mode():
         for rows in torch.arange(len(heads)).split(batch_size):
             roi, rows = bounding_roi(heads[rows]), rows.to(device)
@@ -58,14 +59,20 @@ def synthesize(
             images.append(synthesis.mr[:, 0])
             if synthesis.position is not None:
                 positions.append(synthesis.position)
-    image = torch.cat(images).clamp(0, 1).cpu().numpy() * us.head
+            if synthesis.log_spread is not None:
+                spreads.append(synthesis.log_spread[:, 0].float().exp())
+
+    def stacked(parts: list[Tensor]) -> NDArray[np.float16]:
+        return (torch.cat(parts).clamp(0, 1).cpu().numpy() * us.head).astype(np.float16)
+
     return Slices(
         header=replace(us.header, modality="mr", run=run, low=0.0, high=1.0),
-        image=image.astype(np.float16),
+        image=stacked(images),
         plane=us.plane,
         index=us.index,
         head=us.head,
         predicted_position=_in_atlas(torch.cat(positions), us.header) if positions else None,
+        spread=stacked(spreads) if spreads else None,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ssus2mri.config.evaluate import BrowseSettings
 from ssus2mri.display import windowed
@@ -12,7 +13,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.evaluate.options import run_names
 from ssus2mri.evaluate.pairs import entry
 from ssus2mri.files import write_text
-from ssus2mri.render.choose import real_mr, synthetic_at
+from ssus2mri.render.choose import real_mr, rows_at
 from ssus2mri.render.names import shown_label
 from ssus2mri.render.viewer import Layer, Scan, viewer_page
 from ssus2mri.slices import Slices, read
@@ -20,13 +21,33 @@ from ssus2mri.slices import Slices, read
 logger = logging.getLogger(__name__)
 
 
-def scan_of(us: Slices, synthetic: Sequence[tuple[str, Slices]], real: Layer | None) -> Scan:
+def trust_of(spread: NDArray[np.floating], tolerance: float) -> NDArray[np.float32]:
+    """Return the probability of an error below a tolerance, if errors are exponential.
+
+    Args:
+        spread: expected absolute error, any shape.
+        tolerance: of intensities in [0, 1].
+
+    Returns:
+        float32 in [0, 1].
+    """
+    return (1 - np.exp(-tolerance / np.maximum(spread.astype(np.float32), 1e-6))).astype(np.float32)
+
+
+def scan_of(
+    us: Slices,
+    synthetic: Sequence[tuple[str, Slices]],
+    real: Layer | None,
+    *,
+    tolerance: float,
+) -> Scan:
     """Put together what the viewer shows of a test scan.
 
     Args:
         us: its slices.
         synthetic: name and synthetic slices of every run, in order.
         real: real MR at the same places; None: there is none.
+        tolerance: of the trust in runs that say what error they expect.
 
     Returns:
         Ultrasound, every run, and the true MR if it is known, else the real MR.
@@ -34,11 +55,9 @@ def scan_of(us: Slices, synthetic: Sequence[tuple[str, Slices]], real: Layer | N
     Raises:
         InputError: a run lacks a slice.
     """
-    header, everywhere = us.header, range(len(us))
+    header = us.header
     layers = [Layer("Ultrasound", "ultrasound", windowed(us.image, us.head, header.spacing_mm))]
-    layers += [
-        Layer(name, "synthetic", synthetic_at(slices, us, everywhere)) for name, slices in synthetic
-    ]
+    layers += [_synthetic(name, slices, us, tolerance) for name, slices in synthetic]
     if us.truth is not None:
         real = Layer("True MR", "real", us.truth)
     facts = [("subject", header.subject), ("gestational age", f"{header.ga_weeks:g} weeks")]
@@ -100,10 +119,17 @@ def run_browse(
         (shown_label(label, methods_by_run.get(run, "")), by_run[run])
         for run, label in names.items()
     ]
-    scan = scan_of(us, shown, None if us.truth is not None else _real(us, mr))
+    real = None if us.truth is not None else _real(us, mr)
+    scan = scan_of(us, shown, real, tolerance=settings.tolerance)
     text = viewer_page(scan, slices_per_plane=settings.slices_per_plane)
     write_text(text, out)
     logger.info("%s: %d images, %.1f MB", out, len(scan.layers), len(text) / 1e6)
+
+
+def _synthetic(name: str, slices: Slices, us: Slices, tolerance: float) -> Layer:
+    rows = rows_at(slices, us, range(len(us)))
+    trust = None if slices.spread is None else trust_of(slices.spread[rows], tolerance)
+    return Layer(name, "synthetic", slices.image[rows], trust=trust)
 
 
 def _real(us: Slices, mr: Sequence[Path]) -> Layer | None:

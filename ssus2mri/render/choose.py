@@ -107,7 +107,12 @@ def real_mr(us: Slices, places: Sequence[int], mr: Sequence[Entry]) -> list[Refe
 
 
 def synthetic_at(synthetic: Slices, us: Slices, places: Sequence[int]) -> NDArray[np.float16]:
-    """Find the synthetic images of US slices.
+    """Return the synthetic images of US slices: see `rows_at`."""
+    return synthetic.image[rows_at(synthetic, us, places)]
+
+
+def rows_at(synthetic: Slices, us: Slices, places: Sequence[int]) -> list[int]:
+    """Find the synthetic slices of US slices.
 
     Args:
         synthetic: of a run, in any order.
@@ -115,7 +120,7 @@ def synthetic_at(synthetic: Slices, us: Slices, places: Sequence[int]) -> NDArra
         places: which of its slices.
 
     Returns:
-        ``(len(places), H, W)``.
+        Their rows in ``synthetic``.
 
     Raises:
         InputError: the run has no such slice.
@@ -131,7 +136,7 @@ def synthetic_at(synthetic: Slices, us: Slices, places: Sequence[int]) -> NDArra
                 found="no such slice",
                 do="Run `synthesize` again.",
             )
-    return synthetic.image[[rows[key] for key in wanted]]
+    return [rows[key] for key in wanted]
 
 
 def _description(scan: Entry, pair: Pair) -> str:

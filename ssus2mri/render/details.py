@@ -9,10 +9,15 @@ from ssus2mri.render.table import Cell, Column, Row, Table, number, plain, run_c
 from ssus2mri.slices import Header
 
 _LEFT_OUT = ("run", "settings", "seconds_per_epoch")  # shown elsewhere, or too long
+_ALIGNMENT = (
+    *("method", "confidence", "uncertain", "similarity", "orientation_margin"),
+    *("scale", "rotation_deg", "shift_mm", "head_dice"),
+)
+"""What the page shows of an alignment: of more columns the last would be cut off."""
 
 
 def alignment_table(results: Results) -> Table:
-    """Lay out the quality of every alignment as `align` wrote it.
+    """Lay out the quality of every alignment, the main of what `align` wrote.
 
     Args:
         results: what the folder holds.
@@ -34,8 +39,9 @@ def alignment_table(results: Results) -> Table:
         )
 
     names = sorted(results.align, key=order)
-    keys = list(dict.fromkeys(key for name in names for key in results.align[name]))
-    keys = [key for key in keys if any(_is_plain(results.align[name].get(key)) for name in names)]
+    keys = [
+        key for key in _ALIGNMENT if any(_is_plain(results.align[name].get(key)) for name in names)
+    ]
     decimals = {key: _decimals([results.align[name].get(key) for name in names]) for key in keys}
     rows = [
         Row(

@@ -4,11 +4,10 @@ Slices and pictures are many: of these only the paths are kept, and what is draw
 """
 
 import base64
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -17,15 +16,16 @@ from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.pairs import Entry, entry
 from ssus2mri.evaluate.paper_tables import PAPER_TABLES
-from ssus2mri.evaluate.score import COUNTS, TABLES
+from ssus2mri.evaluate.score import TABLES
 from ssus2mri.methods import ROLES, Role
 from ssus2mri.render.names import shown_label
+from ssus2mri.render.scores import Anatomy, Scores, anatomy_of, scores_of
 from ssus2mri.slices import Header, read_header
 
 SLICE = ["volume", "plane", "index"]
 _TEXT = (
     *("run", "label", "role", "kind", "plane", "pathology", "stage", "measure"),
-    *("lower_bound", "upper_bound", "certificate", "other", "better"),
+    *("lower_bound", "upper_bound", "certificate", "other", "better", "unit"),
 )
 
 
@@ -34,8 +34,8 @@ class Run:
     """A run: its name on the page, what it says about itself, and its rows.
 
     The ``label`` of an upper bound says so wherever it is shown, whatever the run is called.
-    ``register`` and ``compare`` hold a row per slice and reference, ``losses`` one per epoch, with
-    the columns that their stages write.
+    ``register`` and ``compare`` hold a row per slice and reference, ``segment`` one per scan and
+    measure, ``losses`` one per epoch, with the columns that their stages write.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Run:
     losses: pd.DataFrame
     register: pd.DataFrame
     compare: pd.DataFrame
+    segment: pd.DataFrame
     synthetic: dict[str, Path]
 
     @property
@@ -68,21 +69,6 @@ class Run:
         return self.role == "trained"
 
 
-class Score(NamedTuple):
-    """Statistics of a measure over slices; NaN where unknown."""
-
-    n_slices: float = 0.0
-    n_volumes: float = 0.0
-    mean: float = math.nan
-    std: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-
-
-Scores = dict[tuple[str, ...], dict[str, Score]]
-"""Group of slices and measure -> run -> score, in the order of the file."""
-
-
 @dataclass(frozen=True)
 class Results:
     """Everything that the report shows.
@@ -105,6 +91,7 @@ class Results:
     downloads: dict[str, str]
     summary: Scores
     pathology: Scores
+    anatomy: Anatomy
     gap_closed: Scores
     paper: Scores
 
@@ -149,10 +136,13 @@ def gather(
         pictures={name: root / "align" / f"{name}.png" for name in align},
         figures={path.stem: path for path in sorted((root / "illustrate").glob("figure*.png"))},
         downloads={name: _data_uri(path) for name, path in score.items()},
-        summary=_scores(score_tables["summary.csv"], "stage", "kind", "plane", "measure"),
-        pathology=_scores(score_tables["pathology.csv"], "pathology", "measure"),
-        gap_closed=_scores(score_tables["gap_closed.csv"], "lower_bound", "upper_bound", "measure"),
-        paper=_scores(score_tables["paper.csv"], "measure"),
+        summary=scores_of(score_tables["summary.csv"], "stage", "kind", "plane", "measure"),
+        pathology=scores_of(score_tables["pathology.csv"], "pathology", "measure"),
+        anatomy=anatomy_of(score_tables["anatomy.csv"]),
+        gap_closed=scores_of(
+            score_tables["gap_closed.csv"], "lower_bound", "upper_bound", "measure"
+        ),
+        paper=scores_of(score_tables["paper.csv"], "measure"),
     )
 
 
@@ -176,6 +166,9 @@ def _run(root: Path, name: str, label: str, volumes: Sequence[str]) -> Run:
         losses=tables.read([path.with_name("losses.csv")], ["epoch"], text=()),
         register=_rows(root / "register" / f"{name}.csv", tables.REGISTER),
         compare=_rows(root / "compare" / f"{name}.csv", tables.COMPARE),
+        segment=tables.read(
+            [root / "segment" / f"{name}.csv"], tables.SEGMENT, text=(*tables.TEXT, *_TEXT)
+        ),
         synthetic=_slice_files(root / "synthesize" / name, volumes),
     )
 
@@ -187,18 +180,6 @@ def _rows(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 def _score_table(path: Path) -> pd.DataFrame:
     return tables.read([path], TABLES[path.stem], text=_TEXT)
-
-
-def _scores(table: pd.DataFrame, *keys: str) -> Scores:
-    mean = "share" if "share" in table else "mean"
-    unknown = dict.fromkeys(("std", *COUNTS, "ci_low", "ci_high"), math.nan)
-    table = table.assign(**{name: table.get(name, nan) for name, nan in unknown.items()})
-    scores: Scores = {}
-    for row in table.to_dict("records"):
-        numbers = [float(row[name]) for name in (*COUNTS, mean, "std", "ci_low", "ci_high")]
-        key = tuple(str(row[name]) for name in keys)
-        scores.setdefault(key, {})[str(row["run"])] = Score(*numbers)
-    return scores
 
 
 def _require_runs(table: pd.DataFrame, runs: Sequence[str], path: Path) -> None:

@@ -3,38 +3,43 @@
 Source: TMI 2020, Tables II to V; the other tables have no counterpart there.
 """
 
-from dataclasses import replace
-
-from ssus2mri.evaluate.score import HEALTHY
-from ssus2mri.render.gather import Results, Score
-from ssus2mri.render.paper import opinions, opinions_of_real_mr, patterns, stated
+from ssus2mri.evaluate.anatomy import HEALTHY
+from ssus2mri.render.anatomy import anatomy, confirmed, with_pathology
+from ssus2mri.render.gather import Results
+from ssus2mri.render.paper import opinions, patterns
 from ssus2mri.render.score_tables import (
     COUNTED,
     Line,
     Measure,
+    beside,
     line_of,
     measured,
     score_table,
     slices_and_volumes,
 )
+from ssus2mri.render.scores import Score
 from ssus2mri.render.table import Cell, Column, Row, Table, plain, run_columns
 
-_DEFORMATION = Measure("deformation", "Deformation", 2, more_is_better=False)
-_SIMILARITY = Measure("similarity_after", "Similarity reached", 2)
-_PAIR_SSIM = Measure("ssim_registered", "SSIM", 4)
+_NO_TRAINING_MR = "no data: no training MR near enough"
+_DEFORMATION = Measure(
+    "deformation", "Deformation", 2, more_is_better=False, missing=_NO_TRAINING_MR
+)
+_SIMILARITY = Measure("similarity_after", "Similarity reached", 2, missing=_NO_TRAINING_MR)
+_PAIR_SSIM = Measure(
+    "ssim_registered", "SSIM", 4, missing="no data: no MR of the same test subject"
+)
 _SSIM = Measure("ssim", "SSIM", 3)
 _PSNR = Measure("psnr", "PSNR", 1, unit="dB")
 _MAE = Measure("mae", "Mean absolute error", 3, more_is_better=False)
 _NO_POSITION = "no data: predicts no position"
 _INDEX = Measure("index_right", "Slice index accuracy", 2, missing=_NO_POSITION)
-_ERROR, _ERROR_MM = (
-    Measure(
-        *(column, "Error of the slice index", 1),
-        more_is_better=False,
-        unit=unit,
-        missing=_NO_POSITION,
-    )
-    for column, unit in (("index_error", "slices"), ("index_error_mm", "mm"))
+_ERROR_MM = Measure(
+    "index_error_mm",
+    "Error of the slice index",
+    1,
+    more_is_better=False,
+    unit="mm",
+    missing=_NO_POSITION,
 )
 # Axial and coronal slices have no other side: both measures of the accuracy are equal there.
 _BY_PLANE = (
@@ -58,39 +63,39 @@ def score_tables(results: Results) -> list[Table]:
         results: what the folder holds.
 
     Returns:
-        Of every pair of bounds the share of the gap that runs close; Table II; Table III if
-        patterns were stamped; Table IV for each kind of reference that some scan has; Table V, and
-        the accuracy by plane, where some run predicts the position of slices.
+        The measure that needs no truth; of every pair of bounds the share of the gap that runs
+        close; tissues and sizes where they are known; Tables II to V; likeness to the true MR where
+        it is known, and the accuracy by plane where some run predicts the position of slices.
     """
     return [
+        *confirmed(results),
         *_gap_closed(results),
+        *anatomy(results),
         _deformation(results),
-        *patterns(results),
-        *_paired(results),
+        opinions(results),
+        patterns(results),
+        _paired(results),
         *_likeness(results),
         *_positions(results),
     ]
 
 
 def _deformation(results: Results) -> Table:
-    lines = [line_of(results, "register", "", measure) for measure in (_DEFORMATION, _SIMILARITY)]
-    rated, waiting = opinions(results)
-    paper = stated(results, *(line.measure for line in lines))
-    table = score_table(
+    deformation, similarity = (
+        line_of(results, "register", "", measure) for measure in (_DEFORMATION, _SIMILARITY)
+    )
+    return score_table(
         results.runs,
-        [*lines, *rated],
-        {COUNTED: slices_and_volumes(lines[0].scores), **waiting, **paper},
-        title="Table II: deformation and opinions",
+        [beside(results, deformation), similarity],
+        {COUNTED: slices_and_volumes(deformation.scores)},
+        title="Table II: deformation",
         reading="How far synthetic MR must be deformed to coincide with real MR of the same place;"
-        " a low deformation means little where the similarity it reaches is low too. MOS is the"
-        " mean opinion score of observers, 1 (bad) to 5 (excellent), who rate images on the page"
-        " results/rate/study.html.",
+        " a low deformation means little where the similarity it reaches is low too.",
         file="table2.csv",
     )
-    return replace(table, notes=[*table.notes, *opinions_of_real_mr(rated)])
 
 
-def _paired(results: Results) -> list[Table]:
+def _paired(results: Results) -> Table:
     return _of_kind(
         results,
         "pair",
@@ -102,7 +107,7 @@ def _paired(results: Results) -> list[Table]:
 
 
 def _likeness(results: Results) -> list[Table]:
-    return _of_kind(
+    table = _of_kind(
         results,
         "truth",
         (_SSIM, _PSNR, _MAE),
@@ -110,46 +115,41 @@ def _likeness(results: Results) -> list[Table]:
         reading="How similar synthetic MR and the exact MR of the same anatomy at the same place"
         " are, within the head, without any registration; the paper has no such table.",
     )
+    return [table] if measured(line_of(results, "compare", "truth", _SSIM)) else []
 
 
 def _of_kind(
     results: Results, kind: str, measures: tuple[Measure, ...], *, title: str, reading: str
-) -> list[Table]:
-    lines = [line_of(results, "compare", kind, measure) for measure in measures]
-    if not measured(lines[0]):
-        return []
-    counts = {COUNTED: slices_and_volumes(lines[0].scores), **stated(results, *measures)}
-    table = score_table(
-        results.runs, lines, counts, title=title, reading=reading, file="table4.csv"
-    )
-    return [table]
+) -> Table:
+    lines = [beside(results, line_of(results, "compare", kind, measure)) for measure in measures]
+    counts = {COUNTED: slices_and_volumes(lines[0].scores)}
+    return score_table(results.runs, lines, counts, title=title, reading=reading, file="table4.csv")
 
 
 def _positions(results: Results) -> list[Table]:
     index = line_of(results, "compare", "position", _INDEX)
-    if not measured(index):
-        return []
     deformation = line_of(results, "register", "", _DEFORMATION)
-    errors = [line_of(results, "compare", "position", measure) for measure in (_ERROR, _ERROR_MM)]
+    error = line_of(results, "compare", "position", _ERROR_MM)
     positions = {run: f"{score.n_slices:.0f}" for run, score in index.scores.items()}
     by_plane = [
         line_of(results, "compare", "position", measure, plane) for plane, measure in _BY_PLANE
     ]
-    return [
+    auxiliary = [
         score_table(
             results.runs,
-            [deformation, index, *errors],
-            {
-                COUNTED: slices_and_volumes(deformation.scores),
-                **stated(results, _DEFORMATION, _INDEX),
-                "n predicted positions": positions,
-            },
+            [beside(results, deformation), beside(results, index), error],
+            {"n predicted positions": positions},
             title="Table V: 3D auxiliaries",
             reading="Whether a run knows where in the head a slice lies: the share of slices for"
             " which it predicts the right plane and an index near enough (setting"
             " compare.position_tolerance).",
             file="table5.csv",
-        ),
+        )
+    ]
+    if not measured(index):
+        return auxiliary
+    return [
+        *auxiliary,
         score_table(
             [run for run in results.runs if index.scores.get(run.name, Score()).n_slices],
             by_plane,
@@ -209,6 +209,7 @@ def _pathology(results: Results, pathology: str) -> Table:
         healthy = results.pathology.get((HEALTHY, column), {})
         minor = {run: f"healthy: {measure.text(score.mean)}" for run, score in healthy.items()}
         lines.append(Line(measure, results.pathology[pathology, column], minor))
+    lines += with_pathology(results, pathology)
     counts = slices_and_volumes(results.pathology.get((pathology, "ssim"), {}))
     title = pathology.replace("_", " ")
     return score_table(results.runs, lines, {COUNTED: counts}, title=title, file="pathology.csv")

@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ssus2mri.evaluate.score import HEALTHY
-from ssus2mri.render.gather import Results, Run, Score
+from ssus2mri.evaluate.anatomy import HEALTHY
+from ssus2mri.render.anatomy import evidence
+from ssus2mri.render.gather import Results, Run
+from ssus2mri.render.scores import Score
 from ssus2mri.render.table import number
 from ssus2mri.render.verdict import Verdict, per_slice, truth_kind
 from ssus2mri.slices import Header
@@ -88,11 +90,14 @@ def advise(results: Results, compared: Sequence[Verdict], preferred: str) -> Adv
             if named
             else "the first run; these scans, whose true MR is unknown, cannot say which is best."
         )
-        return Advice((named or trained)[0], True, reference, reason, _open_questions(results))
+        chosen = (named or trained)[0]
+        trust = [*evidence(results, chosen), *_open_questions(results)]
+        return Advice(chosen, True, reference, reason, trust)
     aim = "true MR" if kind == "truth" else "MR of the same subject"
     reason = f"of {len(trained)} trained runs" if len(trained) > 1 else "the only trained run"
     reason += f", the nearest to the {aim} on average." if len(trained) > 1 else "."
     trust = [
+        *evidence(results, nearest),
         *_against_reference(nearest, compared),
         *_gap(results, nearest),
         *_pathology(results, nearest),

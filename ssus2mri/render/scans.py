@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ssus2mri.evaluate.agreement import AGREEMENT
 from ssus2mri.render.gather import Results, Run
 from ssus2mri.render.table import Cell, Column, Row, Table, number, plain
 from ssus2mri.slices import Header
@@ -14,6 +15,7 @@ class ScanScore(NamedTuple):
 
     ssim: float = math.nan
     deformation: float = math.nan
+    agreement: float = math.nan
 
     @property
     def rank(self) -> float:
@@ -28,11 +30,12 @@ def scan_scores(run: Run) -> dict[str, ScanScore]:
     likeness = truth["ssim"] if len(truth) else compare["ssim_registered"]
     ssim = likeness.groupby(compare.loc[likeness.index, "volume"]).mean()
     deformation = run.register.groupby("volume")["deformation"].mean()
+    segment = run.segment[run.segment["measure"] == AGREEMENT]
+    agreement = segment.set_index("volume")["value"]
+    measures = (ssim, deformation, agreement)
     return {
-        str(volume): ScanScore(
-            float(ssim.get(volume, math.nan)), float(deformation.get(volume, math.nan))
-        )
-        for volume in sorted({*ssim.index, *deformation.index})
+        str(volume): ScanScore(*(float(values.get(volume, math.nan)) for values in measures))
+        for volume in sorted({*ssim.index, *deformation.index, *agreement.index})
     }
 
 
@@ -64,6 +67,7 @@ def table_of_scans(
     columns = [
         Column("Scan", number=False),
         *(Column(text, number=False) for text in ("Subject", "Weeks", "Remarks")),
+        *(Column(f"Agreement, {other.label}") for other in shown[:1]),
         *(Column(f"SSIM, {other.label}") for other in shown),
         *(Column(f"Deformation, {other.label}") for other in shown[:1]),
     ]
@@ -76,6 +80,7 @@ def table_of_scans(
             Cell(header.subject),
             Cell(plain(header.ga_weeks)),
             Cell(_remarks(header)),
+            *(Cell(number(value.agreement, 3)) for value in values[:1]),
             *(Cell(number(value.ssim, 3)) for value in values),
             *(Cell(number(value.deformation, 2)) for value in values[:1]),
         ]

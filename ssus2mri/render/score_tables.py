@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ssus2mri.render.gather import Results, Run, Score
+from ssus2mri.render.gather import Results, Run
+from ssus2mri.render.scores import Score
 from ssus2mri.render.table import Cell, Column, Row, Table, number, run_columns
 
 COUNTED = "n slices (volumes)"
+_PAPER, _NOT_STATED = "the paper, on its own scans", "not in the paper"
 _REFERENCE_WINS = (
     "{name}: the best value belongs to a reference row that learned nothing (italic), so this"
     " measure alone does not show that anatomy was translated."
@@ -43,11 +45,15 @@ class Measure:
 
 
 class Line(NamedTuple):
-    """A row of a table: a measure and run -> score; ``minor`` replaces the interval below it."""
+    """A row of a table: a measure and run -> score; ``minor`` replaces the interval below it.
+
+    ``paper`` is what the paper reports, run -> text: a row of its own below.
+    """
 
     measure: Measure
     scores: Mapping[str, Score]
     minor: Mapping[str, str] | None = None
+    paper: Mapping[str, str] | None = None
 
 
 def score_table(
@@ -75,19 +81,13 @@ def score_table(
         The table, with a note where a reference row is the best of the first row.
     """
     best = [_best(runs, line) for line in lines]
-    rows = [
-        Row(
-            [
-                Cell(line.measure.heading),
-                *(_cell(line, run.name, best=run.name in winners) for run in runs),
-            ]
-        )
-        for line, winners in zip(lines, best, strict=True)
-    ]
-    rows += [
-        Row([Cell(heading), *(Cell(texts.get(run.name, "–")) for run in runs)])
-        for heading, texts in counts.items()
-    ]
+    rows = []
+    for line, winners in zip(lines, best, strict=True):
+        cells = [_cell(line, run.name, best=run.name in winners) for run in runs]
+        rows.append(Row([Cell(line.measure.heading), *cells]))
+        if line.paper is not None:
+            rows.append(_texts(f"{line.measure.heading}, {_PAPER}", line.paper, runs, _NOT_STATED))
+    rows += [_texts(heading, texts, runs, "no data") for heading, texts in counts.items()]
     wins = any(run.role == "reference" and run.name in best[0] for run in runs)
     return Table(
         [Column(corner, number=False), *run_columns(runs)],
@@ -99,9 +99,32 @@ def score_table(
     )
 
 
+def _texts(heading: str, texts: Mapping[str, str], runs: Sequence[Run], missing: str) -> Row:
+    return Row([Cell(heading), *(Cell(texts.get(run.name, missing)) for run in runs)])
+
+
 def line_of(results: Results, stage: str, kind: str, measure: Measure, plane: str = "all") -> Line:
     """Return the line of a measure: its scores among the summary."""
     return Line(measure, results.summary.get((stage, kind, plane, measure.column), {}))
+
+
+def beside(results: Results, line: Line, column: str = "") -> Line:
+    """Return a line with what the paper reports below it, if it reports any of the runs.
+
+    Args:
+        results: what the folder holds.
+        line: a measure of ours.
+        column: the paper's measure; empty: of the same name.
+    """
+    measure = line.measure
+    stated = results.paper.get((column or measure.column,), {})
+    texts = {
+        run.name: measure.text(score.mean)
+        + ("" if math.isnan(score.std) else f" ± {measure.text(score.std)}")
+        for run in results.runs
+        if (score := stated.get(run.name))
+    }
+    return line._replace(paper=texts) if texts else line
 
 
 def measured(line: Line) -> bool:

@@ -24,7 +24,8 @@ from scipy import ndimage
 from subjects import CONFIG, SPACING_MM, Subject, Volume, subject
 
 from ssus2mri.config.base import load_section
-from ssus2mri.config.evaluate import CompareSettings, RegisterSettings
+from ssus2mri.config.evaluate import CompareSettings, RegisterSettings, SegmentSettings
+from ssus2mri.evaluate.agreement import tissues_scan
 from ssus2mri.evaluate.compare import run_compare
 from ssus2mri.evaluate.register import run_register
 from ssus2mri.evaluate.segment import dices, true_classes, volume_of
@@ -167,16 +168,17 @@ def without_truth(
     us: Slices, synthetic: Slices, classes_seen: NDArray[np.uint8]
 ) -> dict[str, float]:
     """Return measures that need the scan only, means over the slices."""
-    values: dict[str, list[float]] = {"nmi_scan": [], "edges_scan": [], "tissues_scan": []}
-    classes = cut(classes_seen, us.plane, us.index)
-    for scan, image, head, tissue in zip(us.image, synthetic.image, us.head, classes, strict=True):
+    values: dict[str, list[float]] = {"nmi_scan": [], "edges_scan": []}
+    for scan, image, head in zip(us.image, synthetic.image, us.head, strict=True):
         inside = ndimage.binary_erosion(head, iterations=3)  # the skull's echo is no tissue border
         if inside.sum() < 100:
             continue
         values["nmi_scan"].append(nmi(scan, image, inside, bins=32))
         values["edges_scan"].append(edge_agreement(scan, image, inside))
-        values["tissues_scan"].append(explained(scan, tissue, inside))
-    return {name: float(np.mean(each)) for name, each in values.items()}
+    settings = load_section(SegmentSettings, CONFIG, "segment").contrast
+    tissues = tissues_scan(us, classes_seen, settings)
+    means = {name: float(np.mean(each)) for name, each in values.items()}
+    return means | {"tissues_scan": float("nan") if tissues is None else tissues}
 
 
 def edge_agreement(scan: Volume, image: Volume, inside: NDArray[np.bool_]) -> float:
@@ -195,19 +197,6 @@ def edge_agreement(scan: Volume, image: Volume, inside: NDArray[np.bool_]) -> fl
     weight = (size[0] * size[1])[inside]
     cosine = (gradients[0] * gradients[1]).sum(axis=0)[inside] / np.maximum(weight, 1e-12)
     return float((weight * cosine**2).sum() / max(weight.sum(), 1e-12))
-
-
-def explained(scan: Volume, tissue: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:
-    """Return the share of the scan's variance that the synthesis' tissues explain.
-
-    Correlation ratio, Roche et al., MICCAI 1998, on local contrast: shadows and gain are taken out.
-    """
-    smooth = ndimage.gaussian_filter(scan.astype(np.float64), 1.0)
-    contrast = (smooth - ndimage.gaussian_filter(smooth, 5.0))[inside]
-    labels = tissue[inside]
-    counts = np.bincount(labels)
-    means = np.bincount(labels, contrast) / np.maximum(counts, 1)
-    return float(np.var(means[labels]) / max(np.var(contrast), 1e-12))
 
 
 def _compare() -> CompareSettings:

@@ -1,6 +1,7 @@
 """What becomes of a pathology: volume and Dice of its structure in the synthesis of every model.
 
     python studies/measures/pathologies.py results/train/*/model.safetensors [--out CSV]
+        [--only cyst bleed] [--middle]
 
 Ventricles, cisterna magna, a cyst and a bleed of three sizes each, in one subject each, simulated
 in atlas space. A row per pathology, size and model, and one of ``healthy``, the true MR of the same
@@ -12,6 +13,7 @@ is what is darker than half way between its mean and that around it in the true 
     (synthesis - healthy) / (true MR - healthy), all three segmented:
 
 1 is kept, 0 erased; unknown where the segmenter sees less than `LEAST_MM3` of it in the true MR.
+Models of method ``matched``, which see no ultrasound, are left out.
 """
 
 import argparse
@@ -62,16 +64,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", type=Path)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--only", nargs="*", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--middle", action="store_true", help="one size of each, the middle one")
     arguments = parser.parse_args()
+    models = [p for p in arguments.models if not read_model(p).settings.traits.shown_match]
     pathologies = Project.model_validate(load_files([Path(CONFIG)])[0]).pathologies
     rows: list[dict[str, object]] = []
-    for name, (key, sizes) in SIZES.items():
+    for name in arguments.only:
+        key, sizes = SIZES[name]
         twin = subject(name, GA_WEEKS, "us")
-        for size_mm in sizes:
+        for size_mm in sizes[1:2] if arguments.middle else sizes:
             pathology = pathologies[name].model_copy(update={key: size_mm})
             ill = subject(name, GA_WEEKS, "us", pathology)
-            rows += measured(ill, twin, name, size_mm, arguments.models)
-            print(pd.DataFrame(rows[-1 - len(arguments.models) :]).to_string(index=False))
+            rows += measured(ill, twin, name, size_mm, models)
+            print(pd.DataFrame(rows[-1 - len(models) :]).to_string(index=False), flush=True)
     if arguments.out:
         table = pd.DataFrame(rows)
         table.to_csv(arguments.out, index=False, float_format="%.4g", lineterminator="\n")

@@ -43,7 +43,14 @@ def compare_rows(run, kind, values):
 
 
 def scored(tmp_path, register, compare=(), labels=LABELS, **settings):
-    paths = {"register": [], "compare": [], "probe": [], "mos": None, "ratings": None}
+    paths = {
+        "register": [],
+        "compare": [],
+        "probe": [],
+        "segment": [],
+        "mos": None,
+        "ratings": None,
+    }
     for stage, columns, all_rows in (
         ("register", tables.REGISTER, register),
         ("compare", COLUMNS, compare),
@@ -63,6 +70,7 @@ def score_empty(tmp_path, register=(), labels=LABELS, methods=METHODS):
         register=list(register),
         compare=[],
         probe=[],
+        segment=[],
         mos=None,
         ratings=None,
         labels=labels,

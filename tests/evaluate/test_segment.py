@@ -12,7 +12,8 @@ from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import SegmentSettings
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import segment as stage
-from ssus2mri.evaluate.segment import COLUMNS, dices, run_segment
+from ssus2mri.evaluate import tables
+from ssus2mri.evaluate.segment import dices, run_segment
 from ssus2mri.slices import Slices
 from ssus2mri.slicing import cut
 from ssus2mri.tissues import Tissue
@@ -57,16 +58,16 @@ def _by_intensity(monkeypatch):
     monkeypatch.setattr(stage, "load_network", ByIntensity)
 
 
-def rows_of(folder, synthetic, us):
+def rows_of(folder, synthetic, us, references=()):
     out = folder / "segment" / "ours.csv"
-    run_segment([synthetic], extracts=[us], out=out, settings=SETTINGS)
+    run_segment([synthetic], extracts=[us], references=references, out=out, settings=SETTINGS)
     return pd.read_csv(out)
 
 
 def test_perfect_synthesis(tmp_path):
     rows = rows_of(tmp_path, *files(tmp_path, brain(), brain()))
 
-    assert tuple(rows.columns) == COLUMNS
+    assert tuple(rows.columns) == tables.SEGMENT
     table = rows.set_index("measure")
     assert table.loc["dice_mean", ["value", "truth", "ceiling"]].tolist() == [1, 1, 1]
     assert table.loc["dice_ventricles", "value"] == 1
@@ -96,18 +97,53 @@ def test_pathology_is_named(tmp_path):
     assert set(rows["pathology"]) == {"wide"}
 
 
-def test_scan_without_true_labels_has_no_rows(tmp_path):
+def test_scan_without_true_labels_is_measured_without_truth(tmp_path):
     synthetic, us = files(tmp_path, brain(), brain())
     store(tmp_path / "extract", replace(stage.read(us), labels=None))
 
-    assert rows_of(tmp_path, synthetic, us).empty
+    both, row, atlas = rows_of(tmp_path, synthetic, us).to_dict("records")
+    assert [both["measure"], row["measure"], atlas["measure"]] == [
+        *("agreement", "tissues_scan", "tissues_atlas")
+    ]
+    assert np.isnan([both["value"], atlas["value"]]).all()  # there is no training MR
+    assert 0 < row["value"] < 1
+    assert np.isnan(row["truth"])
+    assert np.isnan(row["ceiling"])
+
+
+def test_moved_tissues_explain_the_scan_less_than_the_true_ones(tmp_path):
+    moved = np.roll(brain(), 5, axis=1)
+
+    table = rows_of(tmp_path, *files(tmp_path, moved, brain())).set_index("measure")
+
+    row = table.loc["tissues_scan"]
+    assert row["value"] < 0.7 * row["truth"]
+    assert row["ceiling"] == row["truth"]
+
+
+def test_agreement_asks_for_both_the_scan_and_a_head(tmp_path):
+    """Training MR whose tissues lie elsewhere: the true ones get less than what they explain."""
+    synthetic, us = files(tmp_path, brain(), brain())
+    same, _ = files(tmp_path / "same", brain(), brain())
+    other, _ = files(tmp_path / "other", np.roll(brain(), 9, axis=1), brain())
+
+    like, unlike = (
+        rows_of(tmp_path, synthetic, us, [mr]).set_index("measure")["value"] for mr in (same, other)
+    )
+    assert like["tissues_atlas"] == 1
+    assert like["agreement"] == like["tissues_scan"]
+    share = unlike["tissues_atlas"] / SETTINGS.typical_dice
+    assert share < 1
+    assert unlike["agreement"] == pytest.approx(unlike["tissues_scan"] * share, abs=1e-5)
 
 
 def test_synthesis_without_its_ultrasound_is_refused(tmp_path):
     synthetic, _ = files(tmp_path, brain(), brain())
 
     with pytest.raises(InputError, match="scan"):
-        run_segment([synthetic], extracts=[], out=tmp_path / "o.csv", settings=SETTINGS)
+        run_segment(
+            [synthetic], extracts=[], references=[], out=tmp_path / "o.csv", settings=SETTINGS
+        )
     assert not (tmp_path / "o.csv").exists()
 
 

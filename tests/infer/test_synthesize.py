@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,17 @@ def test_neighbours_come_as_channels_and_positions_go_into_the_file(tmp_path):
     assert stored[:, 1] == pytest.approx(us.index, abs=1e-4)
 
 
+def test_expected_errors_are_kept_within_the_head(tmp_path):
+    us = some_slices("us-t", split="test", count=4)
+
+    def infer(images, plane, index, ga_weeks, window):
+        return Synthesis(images, None, log_spread=torch.full_like(images, np.log(0.25)))
+
+    slices.write(through(infer, us), tmp_path / "made.h5")
+    stored = slices.read(tmp_path / "made.h5").spread
+    assert np.array_equal(stored, np.where(us.head, 0.25, 0).astype(np.float16))
+
+
 def test_slices_return_to_their_place():
     """Voxels where planes cross get their mean."""
     us = some_slices("us-t", split="test", count=6)
@@ -135,6 +147,9 @@ def test_recut_slices_agree_where_planes_cross():
     assert fused.image[5, 30, 30] == fused.image[0, 30, 31]  # sagittal 31 at z 30, y 30
     assert not fused.image[~us.head].any()
     assert np.array_equal(recut(fused, assemble(fused)).image, fused.image)
+    assert fused.spread is None
+    expected = recut(replace(synthetic, spread=image), assemble(synthetic))
+    assert np.array_equal(expected.spread, fused.image)
 
 
 @pytest.mark.parametrize("fuse", [False, True])
@@ -183,6 +198,7 @@ def test_every_method_writes_the_same_layout(tmp_path, trained, method):
     assert np.isfinite(synthetic.image).all()
     assert synthetic.truth is synthetic.labels is None
     assert (synthetic.predicted_position is not None) == (method == "ours_3d_iii")
+    assert synthetic.spread is None
     if method == "copy":
         assert np.array_equal(synthetic.image, us.image)
     if method == "atlas":

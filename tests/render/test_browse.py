@@ -77,6 +77,25 @@ def test_where_the_truth_is_unknown_real_mr_says_what_it_is(folder: Path, tmp_pa
     assert '"Real MR"' not in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
+def test_a_run_that_expects_an_error_has_trust_and_others_have_none(
+    folder: Path, tmp_path: Path
+) -> None:
+    """An expected error of the tolerance is trusted by 1 - 1/e."""
+    path = folder / "synthesize" / "ours" / "us-7.h5"
+    stored = slices.read(path)
+    spread = np.full_like(stored.image, SETTINGS.tolerance)
+    slices.write(replace(stored, spread=spread), tmp_path / "us-7.h5")
+    others = [folder / "synthesize" / run / "us-7.h5" for run in phantom.BOUNDED if run != "ours"]
+    content = browse(folder, synthetic=[tmp_path / "us-7.h5", *others])
+    for plane in content["planes"]:
+        assert [sheet is not None for sheet in plane["trust"]] == [False, True, *[False] * 5]
+        drawn = np.asarray(phantom.decoded(plane["trust"][1]).convert("L"))
+        assert drawn.max() == round(255 * (1 - np.exp(-1)))
+    assert 'id="trust"' in (folder / "browse" / "us-7.html").read_text(encoding="utf-8")
+    browse(folder)
+    assert 'id="trust"' not in (folder / "browse" / "us-7.html").read_text(encoding="utf-8")
+
+
 def test_slices_of_a_run_are_found_by_their_place(folder: Path, tmp_path: Path) -> None:
     """A run whose slices are in another order gives the same page; one that lacks some is named."""
     before = browse(folder)

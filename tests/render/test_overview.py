@@ -35,7 +35,9 @@ def test_the_trained_run_nearest_to_the_truth_is_recommended(results: Results) -
     assert advice.run
     assert advice.reference
     assert (advice.run.name, advice.reference.name, advice.usable) == ("ours", "atlas", True)
-    against, gap, pathology = advice.trust
+    explained, against, gap, pathology = advice.trust
+    assert "0.38, against 0.10 by Copy of the US, 0.25 by Atlas MR" in explained
+    assert "the true MR reaches 0.40" in explained
     assert "of Atlas MR, the best reference" in against
     assert "nearer in 1 of 1 test scan, which is few" in against
     assert "% of the way from Atlas MR to Paired (upper bound)" in gap
@@ -64,7 +66,9 @@ def test_without_truth_the_preferred_run_is_named_and_nothing_claimed(results: R
     assert advice.run
     assert advice.run.name == "gan"
     assert "not by these scans" in advice.reason
-    assert advice.trust == ["No number here says how near any run comes to the true MR."]
+    explained, unknown = advice.trust
+    assert "needs no MR of the subject" in explained
+    assert unknown == "No number here says how near any run comes to the true MR."
     first = advise(blind, [], "absent")
     assert first.run
     assert first.run.name == "ours"
@@ -102,5 +106,6 @@ def test_table_of_scans_links_to_their_pages(results: Results) -> None:
     assert row.cells[0].link == "../browse/us-8.html"
     assert [cell.text for cell in row.cells[:4]] == ["us-8", "8", "23", "large cyst"]
     assert [column.text for column in table.columns[4:]] == [
-        *("SSIM, Ours", "SSIM, Atlas MR", "Deformation, Ours"),
+        *("Agreement, Ours", "SSIM, Ours", "SSIM, Atlas MR"),
+        "Deformation, Ours",
     ]

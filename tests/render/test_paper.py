@@ -5,10 +5,12 @@ from dataclasses import replace
 import phantom_render as phantom
 import pytest
 
-from ssus2mri.render.gather import Results, Score, gather
+from ssus2mri.render.gather import Results, gather
 from ssus2mri.render.layouts import score_tables
+from ssus2mri.render.scores import Score
 
 PAPER = "the paper, on its own scans"
+NEITHER = ["not in the paper"] * 2
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +19,8 @@ def results(tmp_path_factory) -> Results:
     return gather(root, phantom.LABELS, phantom.VOLUMES)
 
 
-def table(results: Results, name: str):
-    return next(table for table in score_tables(results) if table.file == name)
+def table(results: Results, title: str):
+    return next(table for table in score_tables(results) if table.title.startswith(title))
 
 
 def row(content, heading: str) -> list[str]:
@@ -27,17 +29,27 @@ def row(content, heading: str) -> list[str]:
 
 
 def test_the_papers_values_stand_in_rows_of_their_own(results: Results):
-    content = table(results, "table2.csv")
-    assert row(content, f"Deformation ↓, {PAPER}") == ["0.46 ± 0.24", "0.78 ± 0.46", "–", "–"]
+    deformation, content = table(results, "Table II: def"), table(results, "Table II: opinions")
+    assert row(deformation, f"Deformation ↓, {PAPER}") == ["0.46 ± 0.24", "0.78 ± 0.46", *NEITHER]
     assert row(content, "MOS of expert ↑") == ["no ratings yet"] * 4
-    assert row(content, f"MOS of beginner ↑, {PAPER}") == ["4.08 ± 0.42", "2.75 ± 1.28", "–", "–"]
-    assert "table3.csv" not in [table.file for table in score_tables(results)]
+    assert row(content, f"MOS of beginner ↑, {PAPER}") == ["4.08 ± 0.42", "2.75 ± 1.28", *NEITHER]
+    assert len(row(table(results, "Table III"), f"PSNR, multiple squares ↑ (dB), {PAPER}")) == 4
+
+
+def test_tables_of_the_paper_without_data_say_why(results: Results):
+    for title, why in (
+        ("Table III", "no data: no square was stamped"),
+        ("Table V", "no data: predicts no position"),
+    ):
+        content = table(results, title)
+        assert why in {cell.text for line in content.rows for cell in line.cells}
+        assert all(cell.text for line in content.rows for cell in line.cells)
 
 
 def test_opinions_are_shown_with_that_of_real_mr(results: Results):
     scores = {"ours": Score(9, 3, 3.5, 0.5, 3.0, 4.0), "real": Score(9, 3, 4.25, 0.5, 4.0, 4.5)}
     rated = replace(results, summary={**results.summary, ("rate", "expert", "all", "mos"): scores})
-    content = table(rated, "table2.csv")
+    content = table(rated, "Table II: opinions")
     assert row(content, "MOS of expert ↑") == ["3.50 ± 0.50", *["no ratings yet"] * 3]
     assert row(content, "MOS of beginner ↑") == ["no ratings yet"] * 4
     assert "MOS of expert, of real MR: 4.25." in content.notes
@@ -49,9 +61,9 @@ def test_patterns_are_shown_with_those_at_the_cap(results: Results):
         for kind in ("single", "multiple")
         for measure, mean in (("psnr_db", 90.0), ("capped", 0.75))
     }
-    content = table(replace(results, summary={**results.summary, **probed}), "table3.csv")
-    assert row(content, "PSNR, Multiple squares ↑ (dB)")[0] == "90.00 ± 0.00"
-    assert row(content, "Multiple squares, slices at the cap")[0] == "9"
+    content = table(replace(results, summary={**results.summary, **probed}), "Table III")
+    assert row(content, "PSNR, multiple squares ↑ (dB)")[0] == "90.00 ± 0.00"
+    assert row(content, "Slices at the cap, multiple squares")[0] == "9"
     assert row(content, f"PSNR, multiple squares ↑ (dB), {PAPER}")[:2] == [
         *("99.37 ± 1.55", "34.63 ± 13.05")
     ]

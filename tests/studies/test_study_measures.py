@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from controlled import edge_agreement, explained
+from controlled import edge_agreement
 from correlate import correlations, spearman
 from runs import wide
 from scipy.stats import spearmanr
+from trained import by_scan, size_error
 
 INSIDE = np.ones((40, 40), bool)
 
@@ -63,9 +64,50 @@ def test_borders_along_those_of_the_scan():
     assert edge_agreement(rows, columns, INSIDE) == pytest.approx(0, abs=1e-3)
 
 
-def test_tissues_that_explain_the_scan():
-    tissue = np.repeat(np.arange(40) // 4 % 2, 40).reshape(40, 40).astype(np.uint8)
-    noise = np.random.default_rng(0).normal(size=(40, 40))
+def segmented(run, volume, **values):
+    """Rows of `segment`: measure -> value and truth."""
+    return [
+        {"run": run, "volume": volume, "measure": measure, "value": value, "truth": truth}
+        for measure, (value, truth) in values.items()
+    ]
 
-    assert explained(tissue * 0.5, tissue, INSIDE) > 0.8
-    assert explained(noise, tissue, INSIDE) < 0.05
+
+def test_error_of_sizes_counts_what_is_not_found():
+    rows = segmented("ours", "a", atrium=(8.0, 7.0), transcerebellar=(np.nan, 20.0))
+    rows += segmented("ours", "a", dice_mean=(0.5, 1.0))
+    rows += segmented("copy", "a", atrium=(9.0, 7.0), transcerebellar=(19.0, 20.0))
+
+    assert size_error(pd.DataFrame(rows)).to_dict() == {("ours", "a"): 10.5, ("copy", "a"): 1.5}
+
+
+def test_a_row_per_run_and_scan():
+    keys = [{"run": run, "volume": volume} for run in ("ours", "copy") for volume in "ab"]
+    slices = pd.DataFrame([key | {"kind": kind} for key in keys for kind in ("truth", "pair")])
+    names = ("ssim", "ssim_brain", "ms_ssim", "nmi", "psnr", "mae", "ssim_registered")
+    slices = slices.assign(**dict.fromkeys(names, 0.5))
+    slices.loc[slices["kind"] == "truth", "ssim"] = [0.1, 0.2, 0.3, 0.4]
+    segment = [
+        row
+        for key in keys
+        for row in segmented(*key.values(), dice_mean=(0.5, 1.0), atrium=(7.0, 7.0))
+    ]
+    without_truth = ("agreement", "tissues_scan", "tissues_atlas")
+    segment += [row | {"measure": name} for row in segment[::2] for name in without_truth]
+    segment = pd.DataFrame(segment)
+    segment["pathology"] = segment["volume"].map({"b": "cyst"})
+    deformed = ("deformation", "similarity_before", "similarity_after")
+    table = by_scan(
+        register=pd.DataFrame(keys).assign(**dict.fromkeys(deformed, 0.2)),
+        compare=slices,
+        segment=segment,
+        probe=pd.DataFrame(keys).assign(psnr_db=60.0, dice=0.3),
+    )
+
+    assert table[["run", "volume"]].to_numpy().tolist() == [
+        *(["copy", "a"], ["ours", "a"]),
+        *(["copy", "b"], ["ours", "b"]),
+    ]
+    assert table["ssim"].tolist() == [0.3, 0.1, 0.4, 0.2]
+    assert (table["pair_ssim"] == 0.5).all()
+    assert (table["tissues_scan"] == 0.5).all()
+    assert (table["size_error_mm"] == 0).all()

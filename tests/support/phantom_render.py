@@ -89,6 +89,7 @@ def build(
         mr = cut(head(size, number), header(name, "mr", "train", size), each)
         slices.write(mr, root / "extract" / f"{name}.h5")
     rows = {run: ([], []) for run in labels}
+    segmented = {run: [] for run in labels}
     for number, name in enumerate(VOLUMES):
         pathology = "large_cyst" if name in pathologies else ""
         us_header = replace(header(name, "us", "test", size), pathology=pathology)
@@ -106,6 +107,7 @@ def build(
                 header=replace(true.header, run=run),
             )
             slices.write(synthetic, root / "synthesize" / run / f"{name}.h5")
+            segmented[run] += _segment_rows(run, name, pathology, known=truth)
             for plane, index in zip(true.plane, true.index, strict=True):
                 key = {
                     "run": run,
@@ -154,12 +156,16 @@ def build(
         _table(pd.DataFrame(register), root / "register" / f"{run}.csv")
         table = pd.DataFrame(compare, columns=columns)
         _table(table, root / "compare" / f"{run}.csv")
+        columns_of_scans = list(tables.SEGMENT)
+        of_scans = pd.DataFrame(segmented[run], columns=columns_of_scans)
+        _table(of_scans, root / "segment" / f"{run}.csv")
         _training(root / "train" / run, run)
     _align(root / "align", [*VOLUMES, "mr-1", "mr-2"])
     run_score(
         register=[root / "register" / f"{run}.csv" for run in labels],
         compare=[root / "compare" / f"{run}.csv" for run in labels],
         probe=[],
+        segment=[root / "segment" / f"{run}.csv" for run in labels],
         mos=None,
         ratings=None,
         labels=json.dumps(labels),
@@ -168,6 +174,32 @@ def build(
         settings=score_settings(bootstrap_samples=100),
     )
     return root
+
+
+def _segment_rows(run: str, volume: str, pathology: str, *, known: bool) -> list[dict[str, object]]:
+    """What `segment` says of a scan: less true the noisier; ``atlas`` lacks the cerebellum."""
+    noise = NOISE[run]
+    without_truth = ("agreement", "tissues_scan", "tissues_atlas")
+    values = dict.fromkeys(without_truth, ("", 0.4 - noise / 2, 0.4))
+    if known:
+        lost = np.nan if run == "atlas" else 25.0 - 10 * noise
+        values |= {
+            "dice_mean": ("", 0.9 - noise, 1.0),
+            "dice_ventricles": ("", 0.8 - noise, 1.0),
+            "atrium": ("mm", 7.0 + 10 * noise, 7.0),
+            "transcerebellar": ("mm", lost, 25.0),
+            "biparietal": ("mm", 60.0 + noise, 60.0),
+        }
+    key = {
+        **{"run": run, "volume": volume, "subject": volume.split("-")[1], "pathology": pathology},
+        **{"split": "test", "certificate": "0123456789ab", "seen": ""},
+    }
+    return [
+        key
+        | {"measure": name, "unit": unit, "value": value}
+        | ({"truth": true, "ceiling": true} if known else {})
+        for name, (unit, value, true) in values.items()
+    ]
 
 
 def _training(folder: Path, run: str) -> None:

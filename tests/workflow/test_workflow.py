@@ -61,6 +61,7 @@ def test_whole_run_leaves_what_the_design_promises(project):
                 "gap_closed",
                 "summary",
                 "pathology",
+                "anatomy",
             )
         ),
         *(f"{stage}/ours.csv" for stage in ("register", "compare", "probe", "segment")),

@@ -58,6 +58,7 @@ TABLES = expand(
         "gap_closed",
         "summary",
         "pathology",
+        "anatomy",
     ],
 )
 

@@ -87,6 +87,7 @@ rule segment:
     input:
         synthetic=expand("results/synthesize/{{run}}/{volume}.h5", volume=TEST_US),
         extracts=extracts("us", "test"),
+        references=extracts("mr", "train"),
     output:
         rows="results/segment/{run}.csv",
     log:
@@ -102,11 +103,12 @@ rule segment:
     params:
         synthetic=listing("synthetic"),
         extracts=listing("extracts"),
+        references=listing("references"),
         settings=settings("segment"),
         code=fingerprint("ssus2mri.evaluate.segment"),
     shell:
         "ssus2mri segment {params.synthetic} --extracts={params.extracts}"
-        " --out={output.rows} --settings={params.settings:q} &> {log}"
+        " --references={params.references} --out={output.rows} --settings={params.settings:q} &> {log}"
 
 
 rule score:
@@ -115,6 +117,7 @@ rule score:
         register=expand("results/register/{run}.csv", run=RUNS),
         compare=expand("results/compare/{run}.csv", run=RUNS),
         probe=expand("results/probe/{run}.csv", run=RUNS),
+        segment=expand("results/segment/{run}.csv", run=RUNS),
         mos="results/rate/mos.csv",
         ratings="results/rate/ratings.csv",
     output:
@@ -137,6 +140,7 @@ rule score:
         code=fingerprint("ssus2mri.evaluate.score"),
     shell:
         "ssus2mri score --register='{input.register}' --compare='{input.compare}'"
-        " --probe='{input.probe}' --mos={input.mos} --ratings={input.ratings}"
+        " --probe='{input.probe}' --segment='{input.segment}'"
+        " --mos={input.mos} --ratings={input.ratings}"
         " --labels={params.labels:q} --methods={params.methods:q} --out={params.folder}"
         " --settings={params.settings:q} &> {log}"

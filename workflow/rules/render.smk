@@ -100,6 +100,7 @@ rule render:
         tables=TABLES,
         register=expand("results/register/{run}.csv", run=RUNS),
         compare=expand("results/compare/{run}.csv", run=RUNS),
+        segment=expand("results/segment/{run}.csv", run=RUNS),
         losses=expand("results/train/{run}/losses.csv", run=RUNS),
         summaries=expand("results/train/{run}/train.json", run=RUNS),
         synthetic=expand(
