@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ssus2mri.config.evaluate import CompareSettings
-from ssus2mri.evaluate import ffd, tables
+from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.pairs import (
     Entry,
     Pair,
@@ -27,6 +27,7 @@ from ssus2mri.evaluate.pairs import (
     synthetic_entries,
 )
 from ssus2mri.evaluate.position import errors
+from ssus2mri.ffd.slice_pairs import register_slices
 from ssus2mri.measures import Mask, Slice, mae, ms_ssim, nmi, psnr, ssim
 from ssus2mri.slices import read
 from ssus2mri.tissues import INTRACRANIAL
@@ -63,15 +64,15 @@ def likeness(
     }
 
 
-def registered_ssim(
-    synthetic: Slice,
-    real: Slice,
-    head: Mask,
+def registered_ssims(
+    synthetic: Sequence[Slice],
+    real: Sequence[Slice],
+    heads: Sequence[Mask],
     *,
     spacing_mm: float,
     settings: CompareSettings,
-) -> float:
-    """Compute the SSIM after deforming the synthetic slice to the real one.
+) -> list[float]:
+    """Compute the SSIM of pairs of slices after deforming the synthetic one to the real one.
 
     It flatters whatever registers easily, so the SSIM before registration is reported beside it. A
     slice that cannot be registered is compared as it is.
@@ -79,18 +80,27 @@ def registered_ssim(
     Source: TMI 2020, Sec. IV-E, Table IV.
 
     Args:
-        synthetic: ``(H, W)`` in [0, 1].
-        real: ``(H, W)`` in [0, 1].
-        head: ``(H, W)``, where they are compared; both are 0 outside.
+        synthetic: ``(H, W)`` each, in [0, 1].
+        real: ``(H, W)`` each, in [0, 1].
+        heads: ``(H, W)`` each, where they are compared; both are 0 outside.
         spacing_mm: edge of a pixel, mm.
         settings: section ``compare``.
 
     Returns:
-        At most 1.
+        Each at most 1.
     """
-    registration = ffd.register(synthetic, real, head, spacing_mm=spacing_mm, settings=settings.ffd)
-    warped = synthetic if registration is None else registration.warped
-    return ssim(warped, real, head, **settings.ssim.model_dump())
+    registrations = register_slices(
+        synthetic, real, heads, spacing_mm=spacing_mm, settings=settings.ffd
+    )
+    return [
+        ssim(
+            image if registration is None else registration.warped,
+            mr,
+            head,
+            **settings.ssim.model_dump(),
+        )
+        for image, mr, head, registration in zip(synthetic, real, heads, registrations, strict=True)
+    ]
 
 
 def run_compare(
@@ -152,19 +162,33 @@ def _pair_rows(
         require_same_grid(scan, mr)
     slices = read(scan.path)
     pairs = pair_nearest(scan, references, tolerance_mm=settings.index_tolerance_mm)
-    chosen = choose(pairs, scan, settings.slices_per_volume)
+    chosen = [
+        pair
+        for pair in choose(pairs, scan, settings.slices_per_volume)
+        if slices.head[pair.number].any()
+    ]
     real_slices = load(chosen)
-    rows: list[dict[str, object]] = []
-    for pair in chosen:
-        synthetic, head = slices.image[pair.number], slices.head[pair.number]
-        real = real_slices[pair.reference.path].image[pair.reference_number] * head
-        if not head.any():
-            continue
-        measures = likeness(synthetic, real, head, settings=settings)
-        measures["ssim_registered"] = registered_ssim(
-            synthetic, real, head, spacing_mm=scan.header.spacing_mm, settings=settings
+    synthetic, heads = (
+        [array[pair.number] for pair in chosen] for array in (slices.image, slices.head)
+    )
+    real = [
+        real_slices[pair.reference.path].image[pair.reference_number] * head
+        for pair, head in zip(chosen, heads, strict=True)
+    ]
+    registered = registered_ssims(
+        synthetic, real, heads, spacing_mm=scan.header.spacing_mm, settings=settings
+    )
+    rows: list[dict[str, object]] = [
+        {
+            **keys(scan, pair),
+            "kind": "pair",
+            **likeness(image, mr, head, settings=settings),
+            "ssim_registered": after,
+        }
+        for pair, image, mr, head, after in zip(
+            chosen, synthetic, real, heads, registered, strict=True
         )
-        rows.append({**keys(scan, pair), "kind": "pair", **measures})
+    ]
     if references:
         logger.info("%s: %d slices compared with a pseudo-pair", scan.header.volume, len(rows))
     return rows

@@ -1,7 +1,8 @@
 """The deformation score: how strongly a displacement field deforms.
 
 For ``T(x) = x + u(x)`` the determinant ``det J`` of the Jacobian of ``T`` is the factor by which a
-small area grows: 1 where nothing is deformed, 0 or less where the slice folds.
+small area grows: 1 where nothing is deformed, 0 or less where the slice folds (see
+`ssus2mri.ffd.spline.determinant`).
 """
 
 from dataclasses import dataclass
@@ -20,26 +21,6 @@ class Deformation:
     score: float
 
 
-def determinant(displacement: NDArray[np.floating], spacing_mm: float) -> NDArray[np.float64]:
-    """Return the determinant of the Jacobian of ``T(x) = x + u(x)`` at every pixel.
-
-    Central differences, one-sided at the border. SimpleITK's filter agrees elsewhere, but halves
-    the derivatives at the border.
-
-    Args:
-        displacement: ``(2, H, W)``, along rows and along columns, mm.
-        spacing_mm: edge of a pixel, mm.
-
-    Returns:
-        ``(H, W)``, 1 for no deformation.
-    """
-    rows, columns = displacement.astype(np.float64)
-    row_by_row, row_by_column = np.gradient(rows, spacing_mm)
-    column_by_row, column_by_column = np.gradient(columns, spacing_mm)
-    area: NDArray[np.float64] = (1 + row_by_row) * (1 + column_by_column)
-    return area - row_by_column * column_by_row
-
-
 def measure(
     determinants: NDArray[np.floating],
     mask: NDArray[np.bool_],
@@ -55,7 +36,7 @@ def measure(
     other runs are in the table (as it would if normalised by the largest).
 
     Args:
-        determinants: ``(H, W)``, `determinant`.
+        determinants: ``(H, W)``, of the Jacobian.
         mask: ``(H, W)``, the head; at least one pixel.
         scale: mean |log det J| at which the score is 1 - 1/e.
         min_determinant: smallest determinant counted, also for folded points: log needs more than

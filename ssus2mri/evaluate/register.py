@@ -1,11 +1,13 @@
 """Stage `register`: how far synthetic MR slices must deform to become real MR."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from ssus2mri.config.evaluate import RegisterSettings
-from ssus2mri.evaluate import ffd, jacobian, tables
+from ssus2mri.evaluate import jacobian, tables
 from ssus2mri.evaluate.pairs import (
     Entry,
     choose,
@@ -16,20 +18,38 @@ from ssus2mri.evaluate.pairs import (
     require_same_grid,
     synthetic_entries,
 )
+from ssus2mri.ffd.slice_pairs import (
+    BATCH,
+    Mask,
+    Registration,
+    Slice,
+    correlation,
+    flat,
+    register_slices,
+)
 from ssus2mri.slices import read
 
 logger = logging.getLogger(__name__)
 
 
-def score_slice(
-    synthetic: ffd.Slice,
-    real: ffd.Slice,
-    head: ffd.Mask,
+class Task(NamedTuple):
+    """A pair of slices to register: the ``keys`` of its row, and ``(H, W)`` each."""
+
+    keys: dict[str, object]
+    synthetic: Slice
+    real: Slice
+    head: Mask
+
+
+def score_slices(
+    synthetic: Sequence[Slice],
+    real: Sequence[Slice],
+    heads: Sequence[Mask],
     *,
     spacing_mm: float,
     settings: RegisterSettings,
-) -> dict[str, float | None]:
-    """Compute the deformation score of a slice.
+) -> list[dict[str, float | None]]:
+    """Compute the deformation scores of pairs of slices.
 
     Two cases have a deformation of 1, the worst, since a low one would reward images that are
     nothing like MR. A synthetic slice without contrast cannot be registered; its raw parts are
@@ -40,26 +60,40 @@ def score_slice(
     Source: TMI 2020, Sec. IV-B, Deformation score.
 
     Args:
-        synthetic: ``(H, W)`` in [0, 1].
-        real: ``(H, W)`` in [0, 1], with contrast within ``head``.
-        head: ``(H, W)``, where they are compared; both are 0 outside.
+        synthetic: ``(H, W)`` each, in [0, 1].
+        real: ``(H, W)`` each, in [0, 1], with contrast within its head.
+        heads: ``(H, W)`` each, where they are compared; both are 0 outside.
         spacing_mm: edge of a pixel, mm.
         settings: the definition of the score.
 
     Returns:
-        The measures among the columns of ``register.csv``; None is unknown.
+        For each pair the measures among the columns of ``register.csv``; None is unknown.
     """
-    registration = ffd.register(synthetic, real, head, spacing_mm=spacing_mm, settings=settings.ffd)
-    if registration is None:
-        before = ffd.correlation(synthetic, real, head)
-        return {"similarity_before": before, "similarity_after": before, "deformation": 1.0}
-    similar = registration.similarity_after > settings.min_similarity
+    registrations = register_slices(
+        synthetic, real, heads, spacing_mm=spacing_mm, settings=settings.ffd
+    )
+    scores: list[dict[str, float | None]] = []
+    for image, mr, head, registration in zip(synthetic, real, heads, registrations, strict=True):
+        if registration is None:
+            before = correlation(image, mr, head)
+            scores.append(
+                {"similarity_before": before, "similarity_after": before, "deformation": 1.0}
+            )
+        else:
+            scores.append(_score(registration, head, settings))
+    return scores
+
+
+def _score(
+    registration: Registration, head: Mask, settings: RegisterSettings
+) -> dict[str, float | None]:
     deformation = jacobian.measure(
-        jacobian.determinant(registration.displacement, spacing_mm),
+        registration.determinant,
         head,
         scale=settings.deformation_scale,
         min_determinant=settings.min_determinant,
     )
+    similar = registration.similarity_after > settings.min_similarity
     return {
         "similarity_before": registration.similarity_before,
         "similarity_after": registration.similarity_after,
@@ -86,18 +120,29 @@ def run_register(
     Raises:
         InputError: no reference, a file of the wrong kind, or files on different grids.
     """
-    mrs = mr_entries(references)
-    rows: list[dict[str, object]] = []
-    for scan in synthetic_entries(synthetic):
+    mrs, scans = mr_entries(references), synthetic_entries(synthetic)
+    for scan in scans:
         for mr in mrs:
             require_same_grid(scan, mr)
-        rows += _scan_rows(scan, mrs, settings)
+    waiting = (task for scan in scans for task in tasks(scan, mrs, settings))
+    rows: list[dict[str, object]] = []
+    while batch := list(islice(waiting, BATCH)):
+        names, *arrays = zip(*batch, strict=True)
+        scores = score_slices(*arrays, spacing_mm=mrs[0].header.spacing_mm, settings=settings)
+        rows += [{**name, **score} for name, score in zip(names, scores, strict=True)]
+    failed = sum(row["deformation"] == 1 for row in rows)
+    logger.info("%d slices registered, %d of them without a match", len(rows), failed)
     tables.write(rows, tables.REGISTER, out)
 
 
-def _scan_rows(
-    scan: Entry, references: Sequence[Entry], settings: RegisterSettings
-) -> list[dict[str, object]]:
+def tasks(scan: Entry, references: Sequence[Entry], settings: RegisterSettings) -> Iterator[Task]:
+    """Yield what is registered of a scan: slices evenly over its planes, each with its real MR.
+
+    Args:
+        scan: the synthetic slices.
+        references: real MR; `pairs.pair_nearest` chooses among them.
+        settings: section ``register``.
+    """
     pairs = pair_nearest(scan, references, tolerance_mm=settings.index_tolerance_mm)
     if len(pairs) < len(scan.plane):
         logger.info(
@@ -107,23 +152,13 @@ def _scan_rows(
             len(scan.plane),
             settings.index_tolerance_mm,
         )
-    rows: list[dict[str, object]] = []
     slices = read(scan.path)
     chosen = choose(pairs, scan, settings.slices_per_volume)
     real_slices = load(chosen)
     for pair in chosen:
         head = slices.head[pair.number]
         real = real_slices[pair.reference.path].image[pair.reference_number] * head
-        if ffd.flat(real, head):
+        if flat(real, head):
             logger.warning("%s: empty real slice left out", pair.reference.header.volume)
             continue
-        measures = score_slice(
-            slices.image[pair.number],
-            real,
-            head,
-            spacing_mm=scan.header.spacing_mm,
-            settings=settings,
-        )
-        rows.append({**keys(scan, pair), **measures})
-    logger.info("%s: %d slices registered", scan.header.volume, len(rows))
-    return rows
+        yield Task(keys(scan, pair), slices.image[pair.number], real, head)

@@ -7,7 +7,7 @@ from phantom_evaluate import SPACING, compare_settings, picture, slices, store
 
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
-from ssus2mri.evaluate.compare import COLUMNS, likeness, registered_ssim, run_compare
+from ssus2mri.evaluate.compare import COLUMNS, likeness, registered_ssims, run_compare
 
 
 def synthetic(folder, seed=0, **changes):
@@ -140,7 +140,9 @@ def test_registration_mends_a_shift():
     settings = compare_settings()
 
     before = likeness(moving, real, head | other, settings=settings)["ssim"]
-    after = registered_ssim(moving, real, head | other, spacing_mm=SPACING, settings=settings)
+    (after,) = registered_ssims(
+        [moving], [real], [head | other], spacing_mm=SPACING, settings=settings
+    )
 
     assert after > before + 0.1
 
@@ -150,7 +152,7 @@ def test_slice_that_cannot_be_registered_stays_as_it_is():
     blank = np.zeros_like(real)
     settings = compare_settings()
 
-    after = registered_ssim(blank, real, head, spacing_mm=SPACING, settings=settings)
+    (after,) = registered_ssims([blank], [real], [head], spacing_mm=SPACING, settings=settings)
 
     assert after == likeness(blank, real, head, settings=settings)["ssim"]
 

@@ -7,7 +7,7 @@ from phantom_evaluate import SPACING, picture, register_settings, slices, store
 
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
-from ssus2mri.evaluate.register import run_register, score_slice
+from ssus2mri.evaluate.register import run_register, score_slices
 
 
 def synthetic(folder, volume="scan", run="ours", **changes):
@@ -73,7 +73,9 @@ def test_less_alike_scores_worse():
     settings = register_settings()
 
     def deformation(moving):
-        score = score_slice(moving, image, head | also, spacing_mm=SPACING, settings=settings)
+        (score,) = score_slices(
+            [moving], [image], [head | also], spacing_mm=SPACING, settings=settings
+        )
         return score["deformation"]
 
     assert 0 == deformation(image) < deformation(other) < deformation(noise)
@@ -86,13 +88,15 @@ def test_pictures_that_find_no_match_get_the_worst_score():
     speck[9:11, 32] = 1.0
     settings = register_settings()
 
-    for unlike in ((1 - image) * head, speck):
-        score = score_slice(unlike, image, head, spacing_mm=SPACING, settings=settings)
+    unlike = [(1 - image) * head, speck]
+    scores = score_slices(unlike, [image] * 2, [head] * 2, spacing_mm=SPACING, settings=settings)
+    for score in scores:
         assert score["similarity_after"] < 0
         assert score["deformation"] == 1.0
 
 
-def test_empty_synthetic_slice_gets_the_worst_score(tmp_path):
+def test_empty_synthetic_slice_gets_the_worst_score_and_is_counted(tmp_path, caplog):
+    caplog.set_level("INFO")
     blank = slices("scan", run="dead")
     path = store(tmp_path, replace(blank, image=np.zeros_like(blank.image)))
     out = tmp_path / "dead.csv"
@@ -103,6 +107,7 @@ def test_empty_synthetic_slice_gets_the_worst_score(tmp_path):
     assert (rows["deformation"] == 1).all()
     assert rows["abs_log_det"].isna().all()
     assert "nan" not in out.read_text().lower()
+    assert "3 slices registered, 3 of them without a match" in caplog.text
 
 
 def test_empty_real_slice_is_left_out(tmp_path):
