@@ -1,13 +1,16 @@
 """Groups of jobs: none may wait for itself, and what succeeded in one that fails is kept."""
 
+import asyncio
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from ssus2mri.grouping import succeeded
+from ssus2mri.grouping import install, succeeded
 
 SNAKEFILE = """\
 from ssus2mri import grouping
@@ -84,3 +87,27 @@ def test_a_job_has_succeeded_if_its_record_is_the_last_file(
             os.utime(tmp_path / name, (seconds, seconds))
     assert succeeded([str(tmp_path / "out")], str(tmp_path / "record")) is expected
     assert not succeeded([str(tmp_path / "out")], None)
+
+
+@dataclass
+class Job:
+    """A job of a group, which notes whether its end is treated as a failure."""
+
+    output: list[str]
+    benchmark: str
+    failed: bool | None = None
+
+    async def postprocess(self, *, error: bool, check_output_mtime: bool) -> None:
+        self.failed = error
+
+
+def test_what_succeeded_in_a_group_that_fails_is_kept(tmp_path: Path) -> None:
+    import snakemake.cli  # noqa: F401, its modules import each other: this is the way in
+    from snakemake.jobs import GroupJob
+
+    install()
+    jobs = [Job([str(tmp_path / f"{name}.h5")], str(tmp_path / f"{name}.tsv")) for name in "ab"]
+    for path in (*jobs[0].output, jobs[0].benchmark, *jobs[1].output):  # the second has no record
+        Path(path).touch()
+    asyncio.run(GroupJob.postprocess(SimpleNamespace(toposorted=[jobs]), error=True))
+    assert [job.failed for job in jobs] == [False, True]
