@@ -124,14 +124,14 @@ def write_notes(figure: Figure, notes: Sequence[str], width: float) -> None:
 
 
 def wrapped(text: str, letters: int) -> str:
-    """Break each line of a text where it is too long: at spaces, and after underscores."""
+    """Break each line of a text where it is too long: at spaces, and in longer words after `_`."""
     return "\n".join(_broken(line, letters) for line in text.split("\n"))
 
 
 def _broken(text: str, letters: int) -> str:
     lines = [""]
     for word in text.split(" "):
-        parts = word.replace("_", "_\u200b").split("\u200b")
+        parts = [word] if len(word) <= letters else word.replace("_", "_\u200b").split("\u200b")
         for number, part in enumerate(parts):
             joint = " " if lines[-1] and number == 0 else ""
             if lines[-1] and len(lines[-1]) + len(joint) + len(part) > letters:

@@ -25,10 +25,9 @@ from subjects import CONFIG, SPACING_MM, Subject, Volume, subject
 
 from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import CompareSettings, RegisterSettings, SegmentSettings
-from ssus2mri.evaluate.agreement import tissues_scan
 from ssus2mri.evaluate.compare import run_compare
 from ssus2mri.evaluate.register import run_register
-from ssus2mri.evaluate.segment import dices, true_classes, volume_of
+from ssus2mri.evaluate.segment import dices, true_classes, volume_of, without_truth
 from ssus2mri.measures import nmi
 from ssus2mri.segment.segment import segment
 from ssus2mri.segment.weights import load_network
@@ -72,22 +71,16 @@ def measured(test: Subject, training: list[Subject], folder: Path) -> list[dict[
     """Return a row of all measures for every synthesis of a subject."""
     us = folder / "extract" / f"{test.slices.header.volume}.h5"
     write(test.slices, us)
-    covered = volume_of(test.slices, np.ones_like(test.slices.head)) > 0
     references = []
     for mr in training:
         references.append(folder / "extract" / f"{mr.slices.header.volume}.h5")
         write(replace(mr.slices, truth=None, labels=None), references[-1])
+    shown = syntheses(test, training)
+    slices = {name: as_slices(test, name, image) for name, (image, _) in shown.items()}
+    seen = {name: segment(synthetic, load_network()) for name, synthetic in slices.items()}
+    settings = load_section(SegmentSettings, CONFIG, "segment")
     rows = []
-    for name, (image, classes) in syntheses(test, training).items():
-        places = test.slices.plane, test.slices.index
-        synthetic = replace(
-            test.slices,
-            header=replace(test.slices.header, modality="mr", run=name),
-            image=(cut(image, *places) * test.slices.head).astype(np.float16),
-            truth=None,
-            labels=None,
-        )
-        classes_seen = segment(synthetic, load_network())
+    for name, synthetic in slices.items():
         path = folder / "synthesize" / name / us.name
         write(synthetic, path)
         compared, registered = folder / "compare.csv", folder / "register.csv"
@@ -106,16 +99,27 @@ def measured(test: Subject, training: list[Subject], folder: Path) -> list[dict[
                 "synthesis": name,
                 "subject": test.slices.header.subject,
                 "kind": kind(name),
-                "anatomy": anatomy(test, classes),
+                "anatomy": anatomy(test, shown[name][1]),
                 **likeness[["ssim", "ssim_brain", "ms_ssim", "nmi", "psnr", "mae"]].to_dict(),
                 **deformation[["deformation", "similarity_before", "similarity_after"]].to_dict(),
-                **without_truth(test.slices, synthetic, classes_seen),
-                "dice_segmented": dices(classes_seen * covered, true_classes(test.slices))[
-                    "dice_mean"
-                ],
+                **likeness_to_scan(test.slices, synthetic),
+                **without_truth(test.slices, seen[name], seen["atlas"], settings),
+                "dice_segmented": dices(seen[name], true_classes(test.slices))["dice_mean"],
             }
         )
     return rows
+
+
+def as_slices(test: Subject, name: str, image: Volume) -> Slices:
+    """Return a synthesis, ``[z, y, x]`` in [0, 1], at the places of a subject's slices."""
+    places = test.slices.plane, test.slices.index
+    return replace(
+        test.slices,
+        header=replace(test.slices.header, modality="mr", run=name),
+        image=(cut(image, *places) * test.slices.head).astype(np.float16),
+        truth=None,
+        labels=None,
+    )
 
 
 def kind(name: str) -> str:
@@ -164,10 +168,8 @@ def anatomy(test: Subject, classes: NDArray[np.uint8]) -> float:
     return dices(classes, test.classes)["dice_mean"] or 0.0
 
 
-def without_truth(
-    us: Slices, synthetic: Slices, classes_seen: NDArray[np.uint8]
-) -> dict[str, float]:
-    """Return measures that need the scan only, means over the slices."""
+def likeness_to_scan(us: Slices, synthetic: Slices) -> dict[str, float]:
+    """Return measures that need the scan only and no segmenter, means over the slices."""
     values: dict[str, list[float]] = {"nmi_scan": [], "edges_scan": []}
     for scan, image, head in zip(us.image, synthetic.image, us.head, strict=True):
         inside = ndimage.binary_erosion(head, iterations=3)  # the skull's echo is no tissue border
@@ -175,10 +177,7 @@ def without_truth(
             continue
         values["nmi_scan"].append(nmi(scan, image, inside, bins=32))
         values["edges_scan"].append(edge_agreement(scan, image, inside))
-    settings = load_section(SegmentSettings, CONFIG, "segment").contrast
-    tissues = tissues_scan(us, classes_seen, settings)
-    means = {name: float(np.mean(each)) for name, each in values.items()}
-    return means | {"tissues_scan": float("nan") if tissues is None else tissues}
+    return {name: float(np.mean(each)) for name, each in values.items()}
 
 
 def edge_agreement(scan: Volume, image: Volume, inside: NDArray[np.bool_]) -> float:

@@ -174,4 +174,5 @@ def test_panels_without_pictures_say_why() -> None:
     words = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert words == ["no data: $x_1$ &\n<b>"]
     assert wrapped("one_two three\nfour", 7) == "one_two\nthree\nfour"
+    assert wrapped("not among one_two", 14) == "not among\none_two"
     assert wrapped("long_name_of_a_scan", 9) == "long_\nname_of_\na_scan"
