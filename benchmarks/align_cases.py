@@ -116,7 +116,7 @@ def through_upright(
 def errors(
     transform: sitk.Transform, truth: sitk.Transform, head: sitk.Image
 ) -> tuple[float, float, float]:
-    """Angle in degrees, distance in mm at the head's centre in the atlas, ratio of scales."""
+    """Return degrees, mm at the head's centre in the atlas, and the ratio of scales."""
     turn = geometry.matrix(transform) @ np.linalg.inv(geometry.matrix(truth))
     scale = float(np.cbrt(np.linalg.det(turn)))
     centre = middle(head)[0].tolist()

@@ -38,7 +38,7 @@ class Pair(NamedTuple):
 
 def brains(folder: Path) -> Brains:
     """Read the MR atlases of a folder on the grid of the atlas: [0, 1], and the mask of each."""
-    found = {}
+    scans = {}
     for path in sorted(folder.glob("*_t2w.nii.gz")):
         image = volume.read(path)
         middle = [(edge - 1) / 2 for edge in image.GetSize()]
@@ -52,11 +52,11 @@ def brains(folder: Path) -> Brains:
         )
         brain = inside > 0
         low, high = np.percentile(array[brain], PERCENTILES)
-        found[path.name.partition("_")[0]] = (
+        scans[path.name.partition("_")[0]] = (
             np.clip((array - low) / (high - low), 0, 1) * brain,
             brain,
         )
-    return found
+    return scans
 
 
 def random_slice(rng: np.random.Generator, shown: Brains, name: str) -> tuple[int, int]:

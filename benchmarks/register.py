@@ -66,10 +66,10 @@ def engines(settings: FfdSettings) -> dict[str, Engine]:
     def nifty(chosen: list[Pair], spacing_mm: float) -> list[Registration | None]:
         return [niftyreg(pair, spacing_mm, settings) for pair in chosen]
 
-    found: dict[str, Engine] = {"SimpleITK": reference, "ours": ours}
+    available: dict[str, Engine] = {"SimpleITK": reference, "ours": ours}
     if shutil.which("reg_f3d"):
-        found["NiftyReg"] = nifty
-    return found
+        available["NiftyReg"] = nifty
+    return available
 
 
 def columns(chosen: list[Pair]) -> tuple[list, list, list]:
@@ -82,8 +82,8 @@ def report(title: str, chosen: list[Pair], spacing_mm: float, settings: FfdSetti
     print(f"{title}: {len(chosen)} pairs, {edge} x {edge}")
     table = pd.DataFrame({"kind": [pair.kind for pair in chosen]})
     before = [correlation(pair.moving, pair.fixed, pair.mask) for pair in chosen]
-    found = engines(settings)
-    for name, engine in found.items():
+    available = engines(settings)
+    for name, engine in available.items():
         begun = cpu_seconds()
         registrations = engine(chosen, spacing_mm)
         rate = len(chosen) / (cpu_seconds() - begun)
@@ -96,10 +96,12 @@ def report(title: str, chosen: list[Pair], spacing_mm: float, settings: FfdSetti
             for r, pair in zip(registrations, chosen, strict=True)
         ]
     table["before"] = before
-    rows = [summary(part, kind, list(found)) for kind, part in table.groupby("kind", sort=False)]
-    rows.append(summary(table, "all", list(found)))
+    rows = [
+        summary(part, kind, list(available)) for kind, part in table.groupby("kind", sort=False)
+    ]
+    rows.append(summary(table, "all", list(available)))
     print(pd.DataFrame(rows).round(3).to_string(index=False))
-    if "NiftyReg" not in found:
+    if "NiftyReg" not in available:
         print("NiftyReg: not measured, reg_f3d is not installed")
 
 
@@ -116,7 +118,7 @@ def summary(table: pd.DataFrame, kind: str, names: list[str]) -> dict[str, objec
 
 
 def cpu_seconds() -> float:
-    """CPU time of this process and of programs that it ran."""
+    """Return the CPU time of this process and of programs that it ran."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 

@@ -136,7 +136,7 @@ def syntheses(
     truth, classes = test.truth, test.classes
     brain = truth > 0
     rng = np.random.default_rng(int(test.slices.header.ga_weeks * 10))
-    made = {
+    syntheses = {
         "truth": truth,
         "blur_1.5": ndimage.gaussian_filter(truth, 1.5 / SPACING_MM) * brain,
         "blur_3": ndimage.gaussian_filter(truth, 3 / SPACING_MM) * brain,
@@ -145,7 +145,7 @@ def syntheses(
         "negative": (1 - truth) * brain,
         "one_grey": _one_grey(truth, classes) * brain,
     }
-    shown = {name: (image, classes) for name, image in made.items()}
+    shown = {name: (image, classes) for name, image in syntheses.items()}
     for strength_mm in (0.75, 1.5, 3.0, 6.0):
         field = _field(truth.shape, strength_mm, rng)
         shown[f"warp_{strength_mm:g}"] = (

@@ -105,7 +105,7 @@ def measured(
     for path in models:
         masks[path.parent.name] = structure(synthesis(path, us))
     healthy, excess = masks[HEALTHY].sum(), ceiling.sum() - masks[HEALTHY].sum()
-    known = abs(excess) * SPACING_MM**3 >= LEAST_MM3
+    large_enough = abs(excess) * SPACING_MM**3 >= LEAST_MM3
     return [
         {
             "pathology": name,
@@ -116,7 +116,7 @@ def measured(
             "synthetic_mm3": mask.sum() * SPACING_MM**3,
             "dice": dice(mask, truth),
             "dice_ceiling": dice(ceiling, truth),
-            "kept": (mask.sum() - healthy) / excess if known else None,
+            "kept": (mask.sum() - healthy) / excess if large_enough else None,
         }
         for run, mask in masks.items()
     ]

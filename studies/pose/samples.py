@@ -126,7 +126,7 @@ def augment(cubes: Tensor, depth: Tensor, rng: np.random.Generator) -> Tensor:
         )
 
     def heights() -> Tensor:
-        """Distance of every voxel along a random direction, head radii."""
+        """Return the distance of every voxel along a random direction, head radii."""
         axis = F.normalize(torch.tensor(rng.normal(size=(count, 3)), dtype=torch.float32), dim=1)
         return torch.einsum("zyxc,nc->nzyx", directions(), axis)[:, None]
 

@@ -63,8 +63,8 @@ def test_one_process_leaves_the_bytes_of_three(
     written = sorted(path.name for path in (tmp_path / "three").iterdir())
     assert len(written) == 7
     for name in written:
-        one, three = ((tmp_path / way / name).read_bytes() for way in ("one", "three"))
-        assert one == three, name
+        together, apart = ((tmp_path / way / name).read_bytes() for way in ("one", "three"))
+        assert together == apart, name
 
 
 def test_a_step_that_fails_is_the_last(

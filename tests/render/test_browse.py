@@ -85,8 +85,10 @@ def test_a_run_that_expects_an_error_has_trust_and_others_have_none(
     stored = slices.read(path)
     spread = np.full_like(stored.image, SETTINGS.tolerance)
     slices.write(replace(stored, spread=spread), tmp_path / "us-7.h5")
-    others = [folder / "synthesize" / run / "us-7.h5" for run in phantom.BOUNDED if run != "ours"]
-    content = browse(folder, synthetic=[tmp_path / "us-7.h5", *others])
+    other_runs = [
+        folder / "synthesize" / run / "us-7.h5" for run in phantom.BOUNDED if run != "ours"
+    ]
+    content = browse(folder, synthetic=[tmp_path / "us-7.h5", *other_runs])
     for plane in content["planes"]:
         assert [sheet is not None for sheet in plane["trust"]] == [False, True, *[False] * 5]
         drawn = np.asarray(phantom.decoded(plane["trust"][1]).convert("L"))

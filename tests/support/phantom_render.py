@@ -107,7 +107,7 @@ def build(
                 header=replace(true.header, run=run),
             )
             slices.write(synthetic, root / "synthesize" / run / f"{name}.h5")
-            segmented[run] += _segment_rows(run, name, pathology, known=truth)
+            segmented[run] += _segment_rows(run, name, pathology, with_truth=truth)
             for plane, index in zip(true.plane, true.index, strict=True):
                 key = {
                     "run": run,
@@ -176,12 +176,14 @@ def build(
     return root
 
 
-def _segment_rows(run: str, volume: str, pathology: str, *, known: bool) -> list[dict[str, object]]:
+def _segment_rows(
+    run: str, volume: str, pathology: str, *, with_truth: bool
+) -> list[dict[str, object]]:
     """What `segment` says of a scan: less true the noisier; ``atlas`` lacks the cerebellum."""
     noise = NOISE[run]
     without_truth = ("agreement", "tissues_scan", "tissues_atlas")
     values = dict.fromkeys(without_truth, ("", 0.4 - noise / 2, 0.4))
-    if known:
+    if with_truth:
         lost = np.nan if run == "atlas" else 25.0 - 10 * noise
         values |= {
             "dice_mean": ("", 0.9 - noise, 1.0),
@@ -197,7 +199,7 @@ def _segment_rows(run: str, volume: str, pathology: str, *, known: bool) -> list
     return [
         key
         | {"measure": name, "unit": unit, "value": value}
-        | ({"truth": true, "ceiling": true} if known else {})
+        | ({"truth": true, "ceiling": true} if with_truth else {})
         for name, (unit, value, true) in values.items()
     ]
 
