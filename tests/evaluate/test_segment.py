@@ -137,6 +137,20 @@ def test_agreement_asks_for_both_the_scan_and_a_head(tmp_path):
     assert unlike["agreement"] == pytest.approx(unlike["tissues_scan"] * share, abs=1e-5)
 
 
+def test_a_plane_is_measured_as_a_volume_is(tmp_path):
+    paths = files(tmp_path, brain(), brain())
+    for path in paths:
+        whole = stage.read(path)
+        arrays = {name: getattr(whole, name)[20:21] for name in ("image", "plane", "index", "head")}
+        store(path.parent, replace(whole, **arrays, truth=None, labels=None))
+    mr, _ = files(tmp_path / "mr", brain(), brain())
+
+    values = rows_of(tmp_path, *paths, [mr]).set_index("measure")["value"]
+    assert list(values.index) == ["agreement", "tissues_scan", "tissues_atlas"]
+    assert values["tissues_atlas"] == 1
+    assert values["agreement"] == values["tissues_scan"] > 0
+
+
 def test_synthesis_without_its_ultrasound_is_refused(tmp_path):
     synthetic, _ = files(tmp_path, brain(), brain())
 
