@@ -7,7 +7,8 @@ Slices of real MR are warped by smooth fields of rising strength and registered 
 several smoothness: the smoother, the farther they move at the same strength. Printed for each: the
 rank correlation of measured and true mean |log det J|, the slope of measured on true through the
 origin up to 0.3, the share of failed registrations; at last the largest |log det J| measured
-between slices and themselves. `--ffd` tries other settings than those of the configuration.
+between slices and themselves, and the scores of noise and of another atlas. `--ffd` tries other
+settings than those of the configuration.
 """
 
 import argparse
@@ -26,19 +27,22 @@ from real_mr import (
     central_determinant,
     planted,
     random_slice,
-    simpleitk,
     warp,
 )
+from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
+from simpleitk_ffd import simpleitk
 
 from ssus2mri.config.base import load_section
 from ssus2mri.config.deform import FfdSettings
 from ssus2mri.config.evaluate import RegisterSettings
+from ssus2mri.evaluate.register import score_slices
 from ssus2mri.ffd.slice_pairs import Registration, register_slices
 
 CONFIG = str(Path(__file__).parents[1] / "config" / "config.yaml")
 SMOOTH_MM = (6.0, 8.0, 12.0, 18.0)
 STRONGEST, UP_TO = 0.4, 0.3
+UNLIKE, NOISE_MM = 24, 2.0
 
 
 def main() -> None:
@@ -63,6 +67,10 @@ def main() -> None:
         print(engine)
         print(pd.DataFrame([*rows, summary(of_engine, "all")]).round(3).to_string(index=False))
     print(f"slices and themselves: at most {itself(rng, shown, settings):g}")
+    for kind, scores in unlike(np.random.default_rng(0), shown, settings).items():
+        values, failed = np.array(scores), sum(score == 1 for score in scores)
+        spread = f"{values.min():.2f} to {values.max():.2f}"
+        print(f"{kind}: score {values.mean():.2f} ({spread}), {failed} of {len(scores)} unmatched")
 
 
 def measured(
@@ -137,6 +145,35 @@ def itself(rng: np.random.Generator, shown: Brains, settings: RegisterSettings) 
         images, images, masks, spacing_mm=SPACING_MM, settings=settings.ffd
     )
     return max(float(np.abs(np.log(r.determinant)).max()) for r in registrations if r is not None)
+
+
+def unlike(
+    rng: np.random.Generator, shown: Brains, settings: RegisterSettings
+) -> dict[str, list[float | None]]:
+    """Return the scores of noise, and of another atlas of the same age, against an atlas."""
+    fixed, masks = [], []
+    moving: dict[str, list] = {"white noise": [], "smooth noise": [], "another atlas": []}
+    for number in range(UNLIKE):
+        name = sorted(shown)[number % len(shown)]
+        age = name.partition("-")[2]
+        other = next(key for key in sorted(shown) if key != name and key.endswith(age))
+        axis, index = random_slice(rng, shown, name)
+        image, mask = (np.take(array, index, axis) for array in shown[name])
+        smooth = gaussian_filter(rng.standard_normal(image.shape), NOISE_MM / SPACING_MM)
+        fixed.append(image)
+        masks.append(mask)
+        moving["white noise"].append(rng.random(image.shape) * mask)
+        moving["smooth noise"].append(np.clip(0.5 + 0.25 * smooth / smooth.std(), 0, 1) * mask)
+        moving["another atlas"].append(np.take(shown[other][0], index, axis) * mask)
+    return {
+        kind: [
+            score["deformation"]
+            for score in score_slices(
+                images, fixed, masks, spacing_mm=SPACING_MM, settings=settings
+            )
+        ]
+        for kind, images in moving.items()
+    }
 
 
 if __name__ == "__main__":

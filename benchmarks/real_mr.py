@@ -1,4 +1,4 @@
-"""Pairs of real MR slices for benchmarks of registration, and SimpleITK as their reference."""
+"""Pairs of real MR slices and known deformations, for benchmarks of registration."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +9,6 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from ssus2mri.config.deform import FfdSettings
-from ssus2mri.deform import deform, displacements
-from ssus2mri.ffd.slice_pairs import Registration, correlation
 from ssus2mri.images import geometry, volume
 
 SIZE, SPACING_MM = 160, 0.6
@@ -20,8 +17,6 @@ MIDDLE = (50, 110)
 PERCENTILES = (0.5, 99.5)
 APART = 8
 """Slices by which a pair of kind `apart` differs at most."""
-ITERATIONS_OF_SIMPLEITK = 2
-"""SimpleITK 2.5.7 starts LBFGS2 twice at each level: so many times the iterations asked for."""
 
 Floats = NDArray[np.float64]
 Brains = dict[str, tuple[NDArray[np.float32], NDArray[np.bool_]]]
@@ -135,26 +130,3 @@ def central_determinant(field: Floats, spacing_mm: float = SPACING_MM) -> Floats
 def abs_log_det(determinants: Floats, mask: NDArray[np.bool_], least: float = 0.01) -> float:
     """Return the mean |log det J| in the mask."""
     return float(np.abs(np.log(np.maximum(determinants[mask], least))).mean())
-
-
-def simpleitk(
-    moving: NDArray, fixed: NDArray, mask: NDArray, *, spacing_mm: float, settings: FfdSettings
-) -> Registration:
-    """Register a pair by SimpleITK, with as many iterations as ours in all."""
-    images = [sitk.GetImageFromArray(np.ascontiguousarray(a, np.float32)) for a in (fixed, moving)]
-    inside = sitk.GetImageFromArray(mask.astype(np.uint8))
-    for image in (*images, inside):
-        image.SetSpacing([spacing_mm] * 2)
-    iterations = settings.iterations // ITERATIONS_OF_SIMPLEITK
-    transform = deform(*images, inside, settings.model_copy(update={"iterations": iterations}))
-    field = sitk.GetArrayFromImage(displacements(transform, images[0]))
-    displacement = np.moveaxis(field, -1, 0)[::-1]
-    resampled = sitk.Resample(images[1], images[0], transform, sitk.sitkLinear, 0.0)
-    warped = sitk.GetArrayFromImage(resampled)
-    return Registration(
-        displacement=displacement,
-        determinant=central_determinant(displacement, spacing_mm),
-        warped=warped,
-        similarity_before=correlation(moving, fixed, mask),
-        similarity_after=correlation(warped, fixed, mask),
-    )

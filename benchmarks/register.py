@@ -23,8 +23,9 @@ import pandas as pd
 import SimpleITK as sitk
 import torch
 from measure import synchronize
-from real_mr import SPACING_MM, Pair, abs_log_det, brains, pairs, simpleitk
+from real_mr import SPACING_MM, Pair, abs_log_det, brains, pairs
 from scipy.stats import spearmanr
+from simpleitk_ffd import simpleitk
 
 from ssus2mri.config.base import load_section
 from ssus2mri.config.deform import FfdSettings

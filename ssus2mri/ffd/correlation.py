@@ -52,8 +52,9 @@ def dissimilarity(level: Level, coefficients: Tensor, pairs: Tensor) -> tuple[Te
     warped, inside = read(moving, field / level.spacing_mm, level.points_px)
 
     weight = (mask * inside).flatten(1)
-    f, m = (_centred(image.flatten(1), weight) for image in (fixed, warped[:, 0]))
-    ff, mm, fm = ((a * b).sum(1, keepdim=True) for a, b in ((f, f), (m, m), (f, m)))
+    f, ff = _centred(fixed.flatten(1), weight)
+    m, mm = _centred(warped[:, 0].flatten(1), weight)
+    fm = (f * m).sum(1, keepdim=True)
     contrast = ff * mm > 0
     product = torch.where(contrast, ff * mm, 1)
     value = torch.where(contrast, -(fm.square() / product), torch.inf)[:, 0]
@@ -82,6 +83,10 @@ def read(
     return grid_sample(images, grid, padding_mode="border", align_corners=True), inside
 
 
-def _centred(values: Tensor, weight: Tensor) -> Tensor:
+def _centred(values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return values ``(n, P)`` less their mean, and their sum of squares: 0 if only of rounding."""
     total = weight.sum(1, keepdim=True).clamp(min=1)
-    return (values - (values * weight).sum(1, keepdim=True) / total) * weight
+    centred = (values - (values * weight).sum(1, keepdim=True) / total) * weight
+    squares, plain = ((array.square() * weight).sum(1, keepdim=True) for array in (centred, values))
+    rounding = torch.finfo(values.dtype).eps * plain
+    return centred, torch.where(squares > rounding, squares, 0)

@@ -101,7 +101,7 @@ def prepare(
         thin.append((1 - (points[:, None] - pixels).abs()).clamp(min=0) @ smooth[-1])
         points_px.append(points)
         values.append(basis(points, edge, cells[axis - 1])[0])
-    smoothed = along_axes(moving[:, None], smooth)
+    smoothed = along_axes(moving[:, None], smooth) if smooth_px else moving[:, None]
     slopes = torch.gradient(smoothed, dim=list(range(2, smoothed.ndim)))
     return Level(
         fixed=along_axes(fixed[:, None], thin)[:, 0],

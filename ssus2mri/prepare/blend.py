@@ -11,8 +11,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from ssus2mri.config.prepare import MatchSettings
-from ssus2mri.deform import deform_smoothly
 from ssus2mri.errors import InputError
+from ssus2mri.ffd.volumes import deform_smoothly
 from ssus2mri.images import geometry, volume
 from ssus2mri.prepare.extract import read_aligned, read_quality, scaled
 

@@ -19,7 +19,7 @@ import SimpleITK as sitk
 
 from ssus2mri import slices
 from ssus2mri.config.prepare import MatchSettings
-from ssus2mri.deform import deform_smoothly, displacements
+from ssus2mri.ffd.volumes import deform_smoothly, displacements
 from ssus2mri.images import volume
 from ssus2mri.prepare import contrast, picture
 from ssus2mri.prepare.contrast import Features

@@ -33,8 +33,8 @@ FFD: dict[str, dict[str, Any]] = {
     "mesh of 10 mm": {"mesh_mm": [10.0]},
     "mesh of 12 mm": {"mesh_mm": [12.0]},
     "mesh of 20 mm": {"mesh_mm": [20.0]},
-    "4 iterations": {"iterations": 4},
-    "16 iterations": {"iterations": 16},
+    "8 iterations": {"iterations": 8},
+    "32 iterations": {"iterations": 32},
     "images smoothed by 1 mm": {"smooth_mm": [1.0]},
 }
 NO_SIDE = "the atlas from no side, as for alignment"

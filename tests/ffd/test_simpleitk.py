@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 from phantom_evaluate import SPACING, picture, register_settings
-from real_mr import abs_log_det, central_determinant, planted, simpleitk, warp
+from real_mr import abs_log_det, central_determinant, planted, warp
 from scipy.stats import spearmanr
+from simpleitk_ffd import simpleitk
 
 from ssus2mri.ffd.slice_pairs import register_slices
 

@@ -24,8 +24,8 @@ from phantom_match import (
 )
 
 from ssus2mri import slices
-from ssus2mri.deform import deform_smoothly, smoothed
 from ssus2mri.errors import InputError
+from ssus2mri.ffd.volumes import deform_smoothly, smoothed
 from ssus2mri.images import geometry, volume
 from ssus2mri.images.volume import read, read_labels, read_mask
 from ssus2mri.prepare.blend import blend, run_blend
@@ -69,7 +69,7 @@ def test_mr_and_labels_go_where_the_head_is_deformed_to():
     wrong_before, wrong_after = (
         (candidate != true_labels)[bumped].mean() for candidate in (before, labels)
     )
-    assert wrong_after < 0.4 * wrong_before
+    assert wrong_after < 0.5 * wrong_before
 
 
 def test_the_most_similar_view_of_the_atlas_is_deformed():
@@ -105,20 +105,20 @@ def test_without_contrast_mr_stays_in_the_shape_of_the_atlas():
     assert matched.moved_mm == 0
 
 
-def wave(mm: float) -> sitk.DisplacementFieldTransform:
+def wave(mm: float) -> sitk.Image:
     """Displacements of 2 mm along x beside a wave of 1 mm of that length along z."""
     phase = 2 * np.pi * (image(HEAD).GetOrigin()[2] + np.arange(SIZE) * SPACING) / mm
     along_x = np.broadcast_to(2 + np.sin(phase)[:, None, None], HEAD.shape)
     field = np.stack([along_x, 0 * along_x, 0 * along_x], axis=-1)
     displacements = sitk.GetImageFromArray(field, isVector=True)
     displacements.CopyInformation(image(HEAD))
-    return sitk.DisplacementFieldTransform(displacements)
+    return displacements
 
 
 @pytest.mark.parametrize("mm", [12.0, 24.0, 48.0])
 def test_smoothing_leaves_what_is_even_and_as_much_of_a_wave_as_a_gaussian_does(mm):
     smooth_mm, middle = 4.0, (SIZE - 1) // 2
-    smooth = smoothed(wave(mm), image(HEAD), smooth_mm)
+    smooth = smoothed(wave(mm), smooth_mm)
     along = [image(HEAD).TransformIndexToPhysicalPoint([middle, middle, z]) for z in range(8, 32)]
     moved = np.array([smooth.TransformPoint(point)[0] - point[0] for point in along])
     left = np.exp(-0.5 * (2 * np.pi * smooth_mm / mm) ** 2)
@@ -224,14 +224,26 @@ def test_a_2d_plane_gets_the_mr_of_its_level(tmp_path):
     assert (tmp_path / "matched.png").exists()
 
 
-def test_an_image_stays_where_the_registration_fails(caplog, monkeypatch):
-    def lost(*_: object) -> None:
-        raise RuntimeError("Exception thrown in ITK\nall points lie outside")
-
-    monkeypatch.setattr("ssus2mri.deform.deform", lost)
-    transform = deform_smoothly(image(us()), image(us()), head(), SETTINGS)
+def test_an_image_stays_where_there_is_nothing_to_register(caplog):
+    transform = deform_smoothly(image(0.3 + 0 * us()), image(us()), head(), SETTINGS)
     assert transform.TransformPoint((1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
-    assert "not deformed: all points lie outside" in caplog.text
+    assert "not deformed: there is no contrast within the head" in caplog.text
+
+
+def test_a_grid_that_is_turned_in_the_world_is_deformed_alike():
+    fixed, moving, inside = image(us()), image(deformed(us())), head()
+    straight = deform_smoothly(fixed, moving, inside, SETTINGS)
+    turn = [0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+    for grid in (fixed, moving, inside):
+        grid.SetOrigin((0.0, 0.0, 0.0))
+        grid.SetDirection(turn)
+    turned = deform_smoothly(fixed, moving, inside, SETTINGS)
+    index = [17, 20, 22]
+    at, there = (grid.TransformIndexToPhysicalPoint(index) for grid in (image(us()), fixed))
+    moved = np.subtract(straight.TransformPoint(at), at)
+    moved_there = np.subtract(turned.TransformPoint(there), there)
+    assert np.linalg.norm(moved) > 1
+    np.testing.assert_allclose(moved_there, np.reshape(turn, (3, 3)) @ moved, atol=1e-6)
 
 
 def test_blend_wants_a_mask_and_a_transform_for_each_volume(tmp_path):
