@@ -54,6 +54,9 @@ class NetworkSettings(Section):
     neighbours: Literal[0, 1] = Field(
         description="slices on either side that encoder A sees as well"
     )
+    atlas_channels: int = Field(
+        ge=0, description="features of a learned atlas that encoder A sees as well; 0: none"
+    )
     encoder_channels: int = Field(ge=1, description="channels of the encoder and of dec1")
     decoder_channels: int = Field(ge=1, description="channels of dec2 to dec5")
     final_channels: list[Count] = Field(min_length=2, max_length=2, description="channels of dec6")

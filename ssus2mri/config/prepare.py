@@ -159,6 +159,9 @@ class ExtractSettings(Section):
     us_percentiles: Percentiles = Field(
         description="percentiles within the head shown as 0 and 1, US"
     )
+    us_depth_mm: float = Field(
+        ge=0, description="below the head's border, from where grey values count, US; 0: all"
+    )
     mr_percentiles: Percentiles = Field(
         description="percentiles within the head shown as 0 and 1, MR"
     )

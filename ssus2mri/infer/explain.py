@@ -30,6 +30,7 @@ from ssus2mri.infer.patterns import PATTERNS, draw_patterns, stamp
 from ssus2mri.learn.data.dataset import pool
 from ssus2mri.learn.model_file import read_model
 from ssus2mri.models.generator import Generator
+from ssus2mri.models.learned_atlas import Place
 from ssus2mri.slices import PLANES, Slices
 
 logger = logging.getLogger(__name__)
@@ -66,19 +67,20 @@ def grad_cam(features: Tensor, output: Tensor, size: tuple[int, int]) -> Tensor:
     return (cam / highest.clamp_min(torch.finfo(cam.dtype).tiny)).detach()
 
 
-def explain(network: Generator, us: Tensor, head: Tensor) -> tuple[Look, Look | None]:
+def explain(network: Generator, us: Tensor, place: Place, head: Tensor) -> tuple[Look, Look | None]:
     """Look into both paths of a generator at one slice.
 
     Args:
         network: in evaluation mode.
         us: ``(1, channels, H, W)``, the slice between its neighbours.
+        place: of the slice.
         head: ``(H, W)``.
 
     Returns:
         The forward path, and the backward path if the generator infers ultrasound.
     """
     height, width = head.shape
-    forward = network.translate(us.clone().requires_grad_(), reconstruct=False)
+    forward = network.translate(us.clone().requires_grad_(), place, reconstruct=False)
     attention = grad_cam(forward.latent, forward.mr[0, 0][head].sum(), (height, width))
     there = Look(forward.latent[0].detach(), attention[0], forward.mr[0, 0].detach())
     if network.encoder_d is None or network.decoder_e is None:
@@ -120,9 +122,10 @@ def stamped(
     for pattern in PATTERNS:
         masks = draw_patterns(us, pattern, rows, settings)
         with_pattern = stamp(us, rows, masks, settings.intensity)
-        images = pool([with_pattern]).images(torch.tensor(rows), neighbours)
+        stacked, numbers = pool([with_pattern]), torch.tensor(rows)
+        images = stacked.images(numbers, neighbours)
         with torch.inference_mode():
-            mr = network.translate(images, reconstruct=False).mr[:, 0]
+            mr = network.translate(images, stacked.place(numbers), reconstruct=False).mr[:, 0]
         shown.append(with_pattern.image[rows].astype(np.float32))
         synthetic.append(mr.numpy() * us.head[rows])
     return np.stack(shown), np.stack(synthetic)
@@ -153,8 +156,11 @@ def run_explain(
         )
     rows, neighbours = middle_slices(us), loaded.settings.network.neighbours
     row = rows[0]
-    images = pool([us]).images(torch.tensor([row]), neighbours)
-    there, back = explain(loaded.network, images, torch.from_numpy(us.head[row]))
+    scan, number = pool([us]), torch.tensor([row])
+    images = scan.images(number, neighbours)
+    there, back = explain(
+        loaded.network, images, scan.place(number), torch.from_numpy(us.head[row])
+    )
     white = white_level(us.image, within_skull(us.head, us.header.spacing_mm))
 
     def shown(image: Tensor, white: float = 1.0) -> NDArray[np.float32]:

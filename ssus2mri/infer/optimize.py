@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from ssus2mri.infer.fuse_batchnorm import fuse_batchnorm
 from ssus2mri.infer.roi import Roi, RoiDecoder, RoiEncoder
 from ssus2mri.learn.hardware.device import mixed_precision
-from ssus2mri.models.generator import Decoder, Encoder, Synthesis
+from ssus2mri.models.encoder_decoder import Decoder, Encoder
+from ssus2mri.models.generator import Synthesis
 from ssus2mri.models.locator import Locator
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ssus2mri.models.blocks import widened
-from ssus2mri.models.generator import LEVELS, Decoder, Encoder
+from ssus2mri.models.encoder_decoder import LEVELS, Decoder, Encoder
 
 # Regions are multiples of this size: every new size costs a CPU some preparation. A multiple of 4,
 # so that edges are even at half size too.

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ssus2mri.config.learn import NetworkSettings, TrainSettings
 from ssus2mri.learn.data.dataset import Pool
 from ssus2mri.models.baselines import Autoencoder, Copy, NearestMr
-from ssus2mri.models.generator import Generator, Shape
+from ssus2mri.models.encoder_decoder import Shape
+from ssus2mri.models.generator import Generator
 from ssus2mri.models.resnet import ResnetGenerator
 from ssus2mri.tissues import SHOWN
 
@@ -97,6 +98,7 @@ def _generator(settings: TrainSettings) -> Generator:
         reconstruct="lat" in terms,
         encode_back=needs_back(terms),
         infer_back=needs_us_back(terms),
+        atlas_channels=network.atlas_channels,
         tissues=len(SHOWN) if settings.traits.needs_labels else 0,
     )
 

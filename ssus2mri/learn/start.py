@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ssus2mri.errors import InputError
 from ssus2mri.learn.model_file import read_model
 
-_FORWARD = ("encoder_a.", "decoder_c.")
+_FORWARD = ("atlas.", "encoder_a.", "decoder_c.")
 """Parts of a generator that make MR: all their weights must come from the file."""
 
 

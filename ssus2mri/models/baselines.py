@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from ssus2mri.errors import InputError
 from ssus2mri.models.blocks import middle
-from ssus2mri.models.generator import Decoder, Encoder, Shape, Synthesis
+from ssus2mri.models.encoder_decoder import Decoder, Encoder, Shape
+from ssus2mri.models.generator import Synthesis
 from ssus2mri.nearest import Places, nearest
 from ssus2mri.slices import PLANES
 

@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ssus2mri.errors import RefusalError
 from ssus2mri.images import geometry
 from ssus2mri.prediction.network import Network
 from ssus2mri.prepare.align import align_2d, describe, head_of, place
 from ssus2mri.prepare.crop import circumference_mm, crop
-from ssus2mri.prepare.extract import scaled
 from ssus2mri.prepare.head import find_mask
+from ssus2mri.prepare.intensity import deep, scaled
 from ssus2mri.prepare.plane import axial_grid
 
 Floats = NDArray[np.float32]
@@ -124,18 +123,12 @@ def read(
     settings = network.sections["predict"]
     try:
         if not network.whole_field:
-            percentiles = network.sections["extract"].us_percentiles
-            return scaled(values, inside, percentiles)[0], inside
-        brain = _deep(inside, like.GetSpacing()[0], settings.brain_mm + _SKULL_MM)
-        unit = scaled(values, brain, settings.us_percentiles)
+            extract = network.sections["extract"]
+            within = deep(inside, like.GetSpacing()[0], extract.us_depth_mm)
+            return scaled(values, inside, extract.us_percentiles, within)[0], inside
+        brain = deep(inside, like.GetSpacing()[0], settings.brain_mm + _SKULL_MM)
+        unit = scaled(values, inside, settings.us_percentiles, brain)
     except (ValueError, IndexError) as error:
         raise RefusalError("nothing to see in its head") from error
     low, high = unit[1:]
     return (np.clip((values - low) / (high - low), 0, 1) * (seen > 0)).astype(np.float32), inside
-
-
-def _deep(inside: NDArray[np.bool_], spacing_mm: float, depth_mm: float) -> NDArray[np.bool_]:
-    """Return what lies deep enough in a head; of a plane within the plane."""
-    flat = len(inside) == 1
-    depth = ndimage.distance_transform_edt(inside[0] if flat else inside, spacing_mm) > depth_mm
-    return depth[None] if flat else depth

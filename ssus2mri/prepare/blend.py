@@ -14,7 +14,8 @@ from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.errors import InputError
 from ssus2mri.ffd.volumes import deform_smoothly
 from ssus2mri.images import geometry, volume
-from ssus2mri.prepare.extract import read_aligned, read_quality, scaled
+from ssus2mri.prepare.extract import read_aligned, read_quality
+from ssus2mri.prepare.intensity import scaled
 
 logger = logging.getLogger(__name__)
 

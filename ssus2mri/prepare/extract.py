@@ -18,32 +18,10 @@ from ssus2mri.config.prepare import ExtractSettings
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry
 from ssus2mri.images.volume import read, read_labels, read_mask, read_plane
+from ssus2mri.prepare.intensity import deep, scaled
 from ssus2mri.slices import PLANES, Header, Slices
 from ssus2mri.slicing import cut
 from ssus2mri.tissues import Tissue
-
-
-def scaled(
-    array: NDArray[np.floating], inside: NDArray[np.bool_], percentiles: list[float]
-) -> tuple[NDArray[np.float32], float, float]:
-    """Scale intensities so that two percentiles within the head become 0 and 1.
-
-    Args:
-        array: any shape, original intensities.
-        inside: same shape, the head, not empty.
-        percentiles: of the voxels inside, mapped to 0 and 1.
-
-    Returns:
-        float32 in [0, 1], 0 outside the head; the intensities mapped to 0 and to 1.
-
-    Raises:
-        ValueError: the two percentiles are equal.
-    """
-    low, high = (float(v) for v in np.percentile(array[inside], percentiles))
-    if not high > low:
-        raise ValueError(f"percentiles {percentiles} both at intensity {low:g}")
-    unit = np.clip((array.astype(np.float32) - low) / (high - low), 0.0, 1.0)
-    return np.where(inside, unit, np.float32(0.0)), low, high
 
 
 def choose(inside: NDArray[np.bool_], settings: ExtractSettings) -> list[tuple[int, int]]:
@@ -79,6 +57,7 @@ def extract(
     header: Header,
     pairs: list[tuple[int, int]],
     percentiles: list[float],
+    depth_mm: float,
     labels: sitk.Image | None = None,
     truth: sitk.Image | None = None,
     truth_percentiles: list[float],
@@ -91,6 +70,7 @@ def extract(
         header: of the slices; ``low`` and ``high`` are filled in.
         pairs: (plane, index) of the slices; a single pair for a 2D plane.
         percentiles: within the head, mapped to 0 and 1.
+        depth_mm: below the head's border, from where grey values count.
         labels: tissues, same grid; None: unknown.
         truth: true MR, same grid, 0 outside the brain; None: unknown.
         truth_percentiles: within its brain, mapped to 0 and 1.
@@ -104,7 +84,8 @@ def extract(
     plane = np.array([plane for plane, _ in pairs], np.uint8)
     index = np.array([index for _, index in pairs], np.int16)
     inside = sitk.GetArrayFromImage(head) > 0
-    unit, low, high = scaled(sitk.GetArrayFromImage(image), inside, percentiles)
+    within = deep(inside, image.GetSpacing()[0], depth_mm)
+    unit, low, high = scaled(sitk.GetArrayFromImage(image), inside, percentiles, within)
 
     def sliced(array: NDArray) -> NDArray:
         return array[None] if array.ndim == 2 else cut(array, plane, index)
@@ -200,6 +181,7 @@ def run_extract(
             header=header,
             pairs=pairs,
             percentiles=percentiles,
+            depth_mm=settings.us_depth_mm if modality == "us" else 0.0,
             labels=_labels(labels, aligned_image, to_atlas),
             truth=_truth(truth, aligned_image, to_atlas),
             truth_percentiles=settings.mr_percentiles,

@@ -23,7 +23,8 @@ from ssus2mri.config.prepare import ExtractSettings, MatchSettings
 from ssus2mri.images.volume import read
 from ssus2mri.measures import psnr, ssim
 from ssus2mri.prepare.blend import blend
-from ssus2mri.prepare.extract import read_aligned, scaled
+from ssus2mri.prepare.extract import read_aligned
+from ssus2mri.prepare.intensity import scaled
 from ssus2mri.prepare.match import AtlasImages, match
 from ssus2mri.slices import Slices
 from ssus2mri.slicing import cut

@@ -17,6 +17,9 @@ from ssus2mri.tissues import HEAD, INTRACRANIAL
 BRAIN_MM = 4.0  # from the skull's inside: its echo is thick
 PERCENTILES = (1.0, 99.5)
 MASKED_SHARE = 0.35  # of slices that show nothing but the head, as `extract` gives them
+REACH_MM = 36.0  # of slices from the middle of the head
+PLANE_MM = (-14.0, 20.0)  # levels of 2D planes
+LEVEL_MM, AGE_WEEKS = 4.0, 0.7  # standard deviations of what is said of level and age
 PLANE_SHARE = 0.3  # of slices without neighbours, as 2D planes are
 # Standard deviations of what is left after alignment: degrees, mm, log of size; each for a share.
 OFF = ((0.5, 4.0, 1.5, 0.03), (0.35, 9.0, 3.0, 0.06), (0.15, 16.0, 4.0, 0.09))
@@ -27,7 +30,7 @@ class Scan:
     """A scan as training needs it.
 
     ``us``, ``mr``, ``head`` (255 inside) and ``labels`` uint8 ``[z, y, x]``; ``to_index (3, 4)``;
-    ``low`` and ``high``, grey values of the US that become 0 and 1.
+    ``ga_weeks``; ``low`` and ``high``, grey values of the US that become 0 and 1.
     """
 
     us: NDArray[np.uint8]
@@ -35,6 +38,7 @@ class Scan:
     head: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     to_index: NDArray[np.float64]
+    ga_weeks: float
     low: float
     high: float
 
@@ -43,7 +47,7 @@ def read_scan(path: Path) -> Scan:
     """Read a scan that `make_scan` wrote."""
     with np.load(path) as file:
         us, mr, labels = file["us"], file["mr"], file["labels"]
-        to_index = file["to_index"].astype(np.float64)
+        to_index, ga_weeks = file["to_index"].astype(np.float64), float(file["ga_weeks"])
     head = np.isin(labels, HEAD)
     voxel_mm = 1 / np.cbrt(np.linalg.det(to_index[:, :3]))  # in atlas space
     inside = np.isin(labels, INTRACRANIAL)
@@ -55,6 +59,7 @@ def read_scan(path: Path) -> Scan:
         (255 * head).astype(np.uint8),
         labels,
         to_index,
+        ga_weeks,
         float(low),
         max(float(high), float(low) + 1),
     )
@@ -77,21 +82,43 @@ def draw_batch(
     """
     rows = [scans[int(rng.integers(len(scans)))] for _ in range(count)]
     slices = [draw_slice(scan, size=size, spacing_mm=spacing_mm, rng=rng) for scan in rows]
-    us, mr, labels = (torch.stack(part) for part in zip(*slices, strict=True))
-    zero = torch.zeros(count, dtype=torch.long)
+    us = torch.stack([drawn.us for drawn in slices])
+    mr = torch.stack([drawn.mr for drawn in slices])
+    labels = torch.stack([drawn.labels for drawn in slices])
+    ga_weeks = [scan.ga_weeks + AGE_WEEKS * rng.normal() for scan in rows]
     return Batch(
-        us=us, mr=mr, plane=zero, index=zero, truth=mr, matched=None, seed=0, labels=labels
+        us=us,
+        mr=mr,
+        plane=torch.tensor([drawn.plane for drawn in slices]),
+        index=torch.tensor([drawn.index for drawn in slices]),
+        ga_weeks=torch.tensor(ga_weeks),
+        truth=mr,
+        matched=None,
+        seed=0,
+        labels=labels,
     )
 
 
-def draw_slice(
-    scan: Scan, *, size: int, spacing_mm: float, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw a slice: US ``(3, H, W)``, MR ``(1, H, W)`` and labels ``(H, W)``."""
+@dataclass(frozen=True)
+class DrawnSlice:
+    """US ``(3, H, W)``, MR ``(1, H, W)``, labels ``(H, W)``, and where the slice seems to lie."""
+
+    us: Tensor
+    mr: Tensor
+    labels: Tensor
+    plane: int
+    index: int
+
+
+def draw_slice(scan: Scan, *, size: int, spacing_mm: float, rng: np.random.Generator) -> DrawnSlice:
+    """Draw a slice of a random plane and place."""
     flat = rng.random() < PLANE_SHARE
     plane = 0 if flat else int(rng.integers(3))
-    reach_mm = 30.0
-    depth_mm = rng.uniform(-14, 20) if flat else rng.uniform(-reach_mm, reach_mm)
+    low_mm, high_mm = PLANE_MM if flat else (-REACH_MM, REACH_MM)
+    index = round(rng.uniform(low_mm, high_mm) / spacing_mm + (size - 1) / 2)
+    depth_mm = (index - (size - 1) / 2) * spacing_mm
+    if flat:  # the level of a plane is a guess
+        index = int(np.clip(index + round(LEVEL_MM / spacing_mm * rng.normal()), 0, size - 1))
     axis = (np.arange(size) - (size - 1) / 2) * spacing_mm
     offsets = (0.0,) if flat else (-spacing_mm, 0.0, spacing_mm)
     # Rows and columns of a slice: axial y, x; coronal z, x; sagittal z, y (`ssus2mri.slicing`).
@@ -108,8 +135,8 @@ def draw_slice(
     turn = Rotation.from_rotvec(np.radians(degrees) * rng.normal(size=3)).as_matrix()
     turn *= np.exp(log_size * rng.normal())
     points = points @ turn.T + shift_mm * rng.normal(size=3)
-    index = points @ scan.to_index[:, :3].T + scan.to_index[:, 3]
-    places = np.moveaxis(index, -1, 0)[::-1]  # z, y, x
+    indices = points @ scan.to_index[:, :3].T + scan.to_index[:, 3]
+    places = np.moveaxis(indices, -1, 0)[::-1]  # z, y, x
     middle = len(offsets) // 2
     grey = torch.from_numpy(_read(scan.us, places))
     mr = torch.from_numpy(_read(scan.mr, places[:, middle])) / 255
@@ -119,7 +146,7 @@ def draw_slice(
         us = us * around(torch.from_numpy(_read(scan.head, places)), rng)
     if flat:
         us = us.expand(3, -1, -1)
-    return us.contiguous(), mr[None], labels
+    return DrawnSlice(us.contiguous(), mr[None], labels, plane, index)
 
 
 def _read(array: NDArray[np.uint8], places: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -27,7 +27,8 @@ from ssus2mri.prediction.predict import trust_of
 from ssus2mri.prediction.prepare import prepare
 from ssus2mri.prediction.sizes import measure
 from ssus2mri.prediction.synthesise import fine_labels, synthesise
-from ssus2mri.prepare.extract import choose, scaled
+from ssus2mri.prepare.extract import choose
+from ssus2mri.prepare.intensity import scaled
 from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
 
 EIGHT = tuple(Tissue)[1:9]

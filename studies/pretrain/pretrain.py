@@ -145,7 +145,8 @@ class Training:
         scans, rng = list(self.scans.values()), np.random.default_rng(1)
         with torch.inference_mode():
             for _ in range(NORM_BATCHES):
-                self.average.translate(self._batch(scans, rng).us, reconstruct=False)
+                batch = self._batch(scans, rng)
+                self.average.translate(batch.us, batch.place, reconstruct=False)
         return self.average.eval().state_dict()
 
     def _update(self, progress: float) -> dict[str, float]:

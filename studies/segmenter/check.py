@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ssus2mri import manifest
 from ssus2mri.evaluate.segment import dices
 from ssus2mri.images.volume import read, read_labels
-from ssus2mri.prepare.extract import scaled
+from ssus2mri.prepare.intensity import scaled
 from ssus2mri.segment.segment import segment
 from ssus2mri.segment.weights import WEIGHTS, load_network
 from ssus2mri.slices import Header, Slices

@@ -15,7 +15,7 @@ from conftest import brightest_point
 
 from ssus2mri.images import volume
 from ssus2mri.prepare.crop import crop
-from ssus2mri.prepare.extract import scaled
+from ssus2mri.prepare.intensity import scaled
 
 
 def flipped(path: Path, axes: tuple[int, ...], order: tuple[int, ...] = (0, 1, 2)) -> Path:

@@ -8,7 +8,9 @@ from conftest import ROOT
 from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import ProbeSettings
 from ssus2mri.infer.explain import explain, grad_cam, middle_slices, stamped
-from ssus2mri.models.generator import Generator, Shape
+from ssus2mri.models.encoder_decoder import Shape
+from ssus2mri.models.generator import Generator
+from ssus2mri.models.learned_atlas import Place
 
 SHAPE = Shape(4, 4, (4, 4), norm="batch", activation="relu", output="sigmoid")
 
@@ -41,14 +43,15 @@ def test_grad_cam_of_two_features() -> None:
 
 def test_both_paths_are_explained() -> None:
     us, head = torch.rand(1, 1, 64, 64), torch.ones(64, 64, dtype=torch.bool)
-    there, back = explain(generator(back=True), us, head)
+    place = Place(*(torch.tensor([value]) for value in (0, 32, 23.0)))
+    there, back = explain(generator(back=True), us, place, head)
     assert back is not None
     for look in (there, back):
         assert look.latent.shape == (4, 2, 2)
         assert look.attention.shape == look.output.shape == (64, 64)
         assert 0 <= look.attention.min() <= look.attention.max() <= 1
         assert not look.output.requires_grad
-    alone, none = explain(generator(back=False), us, head)
+    alone, none = explain(generator(back=False), us, place, head)
     assert none is None
     assert alone.latent.shape == (4, 2, 2)
 

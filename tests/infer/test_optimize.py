@@ -10,7 +10,8 @@ from ssus2mri.infer.fuse_batchnorm import fuse_batchnorm
 from ssus2mri.infer.optimize import optimize_for_inference
 from ssus2mri.infer.roi import Roi, bounding_roi
 from ssus2mri.models.baselines import Autoencoder, Copy, NearestMr
-from ssus2mri.models.generator import Generator, Shape
+from ssus2mri.models.encoder_decoder import Shape
+from ssus2mri.models.generator import Generator
 from ssus2mri.models.initialise import draw_weights
 from ssus2mri.models.resnet import ResnetGenerator
 

@@ -16,7 +16,8 @@ from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings
 from ssus2mri.images import geometry
 from ssus2mri.models.edges import EdgeNet
-from ssus2mri.prepare.extract import choose, scaled
+from ssus2mri.prepare.extract import choose
+from ssus2mri.prepare.intensity import scaled
 from ssus2mri.simulate.anatomy import built_in
 from ssus2mri.simulate.cohort import simulate
 from ssus2mri.slicing import cut

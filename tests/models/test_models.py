@@ -7,7 +7,8 @@ from ssus2mri.models.attention import CrossModalAttention, attend
 from ssus2mri.models.baselines import Autoencoder, Copy, NearestMr
 from ssus2mri.models.blocks import count_parameters, middle
 from ssus2mri.models.discriminator import Discriminator
-from ssus2mri.models.generator import Decoder, Encoder, Generator, Shape
+from ssus2mri.models.encoder_decoder import Decoder, Encoder, Shape
+from ssus2mri.models.generator import Generator
 from ssus2mri.models.initialise import draw_weights
 from ssus2mri.models.locator import Locator, read, scale
 

@@ -14,7 +14,8 @@ from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings, IndexRange
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry, volume
-from ssus2mri.prepare.extract import beside, choose, run_extract, scaled
+from ssus2mri.prepare.extract import beside, choose, run_extract
+from ssus2mri.prepare.intensity import deep, scaled
 from ssus2mri.slices import PLANES, Slices
 from ssus2mri.tissues import Tissue
 
@@ -214,3 +215,16 @@ def test_constant_within_the_head(tmp_path: Path) -> None:
 
 def test_names_with_dots() -> None:
     assert beside(Path("a/us.1_2HC.png.nii.gz"), ".json") == Path("a/us.1_2HC.png.json")
+
+
+def test_grey_values_count_from_a_depth_below_the_skull(tmp_path: Path) -> None:
+    """A bright rim of the head does not change how its inside is scaled."""
+    array = intensities()
+    bright = np.where(HEAD & ~deep(HEAD, 2.0, 3.0), 50 * array.max(), array)
+    settings = SETTINGS.model_copy(update={"us_depth_mm": 3.0})
+    result = run(prepare(tmp_path, bright, HEAD, shift(0, 0, 0)), settings=settings)
+    low, high = np.percentile(array[deep(HEAD, 2.0, 3.0)], SETTINGS.us_percentiles)
+    assert (result.header.low, result.header.high) == pytest.approx((low, high))
+    assert result.image.max() == 1
+    everything = run(prepare(tmp_path, bright, HEAD, shift(0, 0, 0)))
+    assert everything.header.high > high

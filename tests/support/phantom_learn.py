@@ -50,7 +50,10 @@ def batch(size: int = SIZE, *, channels: int = 1, count: int = 2, seed: int = 0)
     )
     number = torch.arange(count)
     labels = torch.randint(22, (count, size, size), generator=random).to(torch.uint8)
-    return Batch(us, mr, number % 3, 30 + number, truth, matched, seed=seed, labels=labels)
+    ga_weeks = torch.full((count,), 23.0)
+    return Batch(
+        us, mr, number % 3, 30 + number, ga_weeks, truth, matched, seed=seed, labels=labels
+    )
 
 
 def run_batch(run: str, **changes: Any) -> Batch:

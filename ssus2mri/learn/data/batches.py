@@ -10,6 +10,7 @@ from ssus2mri.learn.data.augment import DRAWS, brighten, move
 from ssus2mri.learn.data.dataset import Data, Pool, draw
 from ssus2mri.learn.hardware.device import free_memory
 from ssus2mri.learn.hardware.parallel import World
+from ssus2mri.models.learned_atlas import Place
 
 
 @dataclass(frozen=True)
@@ -17,21 +18,27 @@ class Batch:
     """Input of an objective in a step: all on the device, augmented alike.
 
     ``us (N, 1 + 2 neighbours, H, W)`` float32 in [0, 1], the slice itself in the middle; ``mr (N,
-    1, H, W)`` of other subjects; ``plane (N,)`` and ``index (N,)`` int64 of the US slices; ``truth
-    (N, 1, H, W)`` the true MR of the US slices, only where the method needs it; ``matched (N, 1, H,
-    W)`` training MR deformed onto their heads, only where a term needs it; ``labels (N, H, W)``
-    uint8 `Tissue`, only where the method needs it. ``seed`` of the step is for random choices
-    inside an objective: the same whether or not training was resumed.
+    1, H, W)`` of other subjects; ``plane (N,)`` and ``index (N,)`` int64 and ``ga_weeks (N,)`` of
+    the US slices; ``truth (N, 1, H, W)`` their true MR, only where the method needs it; ``matched
+    (N, 1, H, W)`` training MR deformed onto their heads, only where a term needs it; ``labels (N,
+    H, W)`` uint8 `Tissue`, only where the method needs it. ``seed`` of the step is for random
+    choices inside an objective: the same whether or not training was resumed.
     """
 
     us: Tensor
     mr: Tensor
     plane: Tensor
     index: Tensor
+    ga_weeks: Tensor
     truth: Tensor | None
     matched: Tensor | None
     seed: int
     labels: Tensor | None = None
+
+    @property
+    def place(self) -> Place:
+        """The place of the US slices."""
+        return Place(self.plane, self.index, self.ga_weeks)
 
     @property
     def slice(self) -> Tensor:
@@ -171,6 +178,7 @@ class Batches:
             mr=self._copy(mr.stored(mr_rows.to(mr.image.device))).float(),
             plane=self._take(us.plane, us_rows).long(),
             index=self._take(us.index, us_rows).long(),
+            ga_weeks=self._take(us.ga_weeks, us_rows),
             truth=None if truth is None else self._take(truth, us_rows)[:, None].float(),
             matched=None if matched is None else self._take(matched, us_rows)[:, None].float(),
             labels=None if labels is None else self._take(labels, us_rows),

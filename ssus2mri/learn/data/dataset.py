@@ -13,6 +13,7 @@ from torch import Tensor
 from ssus2mri import slices
 from ssus2mri.errors import InputError
 from ssus2mri.learn.data.slice_files import SliceFile, look, require_one_size
+from ssus2mri.models.learned_atlas import Place
 from ssus2mri.slices import Slices
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,10 @@ class Pool:
             before.append(self.beside[before[-1], 0])
             after.append(self.beside[after[-1], 1])
         return self.image[torch.stack([*before[:0:-1], *after], dim=1)]
+
+    def place(self, rows: Tensor) -> Place:
+        """Return the place of some rows, ``(N,)`` int64."""
+        return Place(self.plane[rows].long(), self.index[rows].long(), self.ga_weeks[rows])
 
     def to(self, device: torch.device) -> "Pool":
         """Return a copy on a device."""

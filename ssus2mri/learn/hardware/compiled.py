@@ -9,7 +9,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.models.attention import CrossModalAttention
 from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.models.edges import EdgeNet
-from ssus2mri.models.generator import Decoder, Encoder
+from ssus2mri.models.encoder_decoder import Decoder, Encoder
 from ssus2mri.models.patches import PatchDiscriminator
 from ssus2mri.models.resnet import ResidualBlock
 

@@ -62,7 +62,7 @@ class PairedObjective:
                 found="none",
                 do="Train it on simulated volumes, or leave this run out.",
             )
-        synthetic = self.generator.translate(batch.us, reconstruct=False).mr
+        synthetic = self.generator.translate(batch.us, batch.place, reconstruct=False).mr
         return {"truth": reconstruction_loss(synthetic, batch.truth)}, {}
 
     def discriminator_terms(self, pairs: Pairs) -> Terms:

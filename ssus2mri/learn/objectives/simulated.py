@@ -44,7 +44,7 @@ class SimulatedObjective:
                 found="none",
                 do="Train it on simulated volumes, or leave this run out.",
             )
-        forward = self.generator.translate(batch.us, reconstruct=False)
+        forward = self.generator.translate(batch.us, batch.place, reconstruct=False)
         assert forward.tissue is not None
         assert forward.log_spread is not None
         terms = {

@@ -59,7 +59,7 @@ class SynthesisObjective:
     def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
         """Compute the terms with a weight; see `Objective`."""
         weights, us, mr = self.weights, batch.slice, batch.mr
-        forward = self.generator.translate(batch.us, reconstruct="lat" in weights)
+        forward = self.generator.translate(batch.us, batch.place, reconstruct="lat" in weights)
         terms: Terms = {}
         pairs: Pairs = {}
         if forward.us is not None:
