@@ -2,7 +2,7 @@
 
     python studies/pretrain/adapt.py DATA adapt/manifest.csv
     snakemake --cores 2 --directory adapt --configfile config/small.yaml studies/pretrain/adapt.yaml \\
-      --config manifest=adapt/manifest.csv
+      --config manifest=manifest.csv
 
 Its heads are those of label atlases (CRL, Wu), its scanner that of adapt.yaml. Does the training of
 `ours_adapted` on its unpaired scans bring the network nearer to the true MR of its test subjects?
