@@ -69,6 +69,9 @@ class NetworkSettings(Section):
     discriminator_channels: list[Count] = Field(
         min_length=4, max_length=4, description="channels of a discriminator's first four layers"
     )
+    discriminator_place: bool = Field(
+        description="whether discriminators of images and edges are told plane and index"
+    )
     norm: Literal["none", "batch", "instance"] = Field(description="normalisation")
     discriminator_norm: Literal["none", "batch", "instance"] = Field(
         description="normalisation of the discriminators of images and edges"

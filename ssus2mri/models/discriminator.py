@@ -3,13 +3,35 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ssus2mri.models.blocks import conv, widened
+from ssus2mri.models.blocks import conv, join, widened
+from ssus2mri.slices import PLANES
 
 # Maps up to this size (latents) are computed in float32: bfloat16 convolutions of stride 2 gave
 # gradients that are not finite for them on a CPU (torch 2.13).
 SMALL = 8
+PLACE_CHANNELS = len(PLANES) + 1
+
+
+def with_place(images: Tensor, plane: Tensor, index: Tensor) -> Tensor:
+    """Add constant maps that say where a slice lies, for a discriminator that judges it there.
+
+    Not in the source, which has the alignment and does not tell its discriminators.
+
+    Args:
+        images: ``(N, C, H, W)``.
+        plane: ``(N,)`` int64, an index into `slices.PLANES`.
+        index: ``(N,)``, of H in atlas space.
+
+    Returns:
+        ``(N, C + PLACE_CHANNELS, H, W)``: a map for each plane, 1 or 0, and the index, -1 to 1.
+    """
+    height, width = images.shape[-2:]
+    level = (2 * index + 1) / height - 1
+    values = torch.cat([F.one_hot(plane, len(PLANES)), level[:, None]], dim=1)
+    return join(images, values[..., None, None].expand(-1, -1, height, width))
 
 
 class Discriminator(nn.Module):

@@ -1,6 +1,6 @@
 """A learned atlas: features of the average head at the place of a slice."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,8 @@ _EDGE = 32
 _MIDDLE_WEEKS, _HALF_RANGE_WEEKS = 24.0, 6.0
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True)
+class Place:
     """The place of slices in atlas space, and their age; each ``(N,)``.
 
     ``plane`` is an index into `slices.PLANES`.

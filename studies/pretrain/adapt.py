@@ -1,8 +1,8 @@
-"""Write the manifest of the adaptation study: a cohort that the network of `predict` never saw.
+r"""Write the manifest of the adaptation study: a cohort that the network of `predict` never saw.
 
     python studies/pretrain/adapt.py DATA adapt/manifest.csv
-    snakemake --cores 2 --directory adapt --configfile config/small.yaml studies/pretrain/adapt.yaml \\
-      --config manifest=manifest.csv
+    snakemake --cores 2 --directory adapt --config manifest=manifest.csv \
+      --configfile config/small.yaml studies/pretrain/adapt.yaml
 
 Its heads are those of label atlases (CRL, Wu), its scanner that of adapt.yaml. Does the training of
 `ours_adapted` on its unpaired scans bring the network nearer to the true MR of its test subjects?

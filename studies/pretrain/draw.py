@@ -85,12 +85,16 @@ def draw_batch(
     us = torch.stack([drawn.us for drawn in slices])
     mr = torch.stack([drawn.mr for drawn in slices])
     labels = torch.stack([drawn.labels for drawn in slices])
+    plane = torch.tensor([drawn.plane for drawn in slices])
+    index = torch.tensor([drawn.index for drawn in slices])
     ga_weeks = [scan.ga_weeks + AGE_WEEKS * rng.normal() for scan in rows]
     return Batch(
         us=us,
         mr=mr,
-        plane=torch.tensor([drawn.plane for drawn in slices]),
-        index=torch.tensor([drawn.index for drawn in slices]),
+        plane=plane,
+        index=index,
+        mr_plane=plane,
+        mr_index=index,
         ga_weeks=torch.tensor(ga_weeks),
         truth=mr,
         matched=None,

@@ -10,8 +10,12 @@ from ssus2mri.models.learned_atlas import LearnedAtlas, Place
 SMALL = Shape(2, 4, (3, 2), norm="none", activation="relu", output="none")
 
 
+def inputs(plane: int, index: int, ga_weeks: float = 24.0) -> tuple[torch.Tensor, ...]:
+    return torch.tensor([plane]), torch.tensor([index]), torch.tensor([ga_weeks])
+
+
 def place(plane: int, index: int, ga_weeks: float = 24.0) -> Place:
-    return Place(torch.tensor([plane]), torch.tensor([index]), torch.tensor([ga_weeks]))
+    return Place(*inputs(plane, index, ga_weeks))
 
 
 @pytest.mark.parametrize("plane", [0, 1, 2])
@@ -60,11 +64,11 @@ def test_a_generator_reads_it_where_the_slice_lies() -> None:
     )
     assert network.atlas is not None
     us = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(network(us, *place(0, 3)).mr, network(us, *place(0, 50)).mr)  # still 0
+    assert torch.equal(network(us, *inputs(0, 3)).mr, network(us, *inputs(0, 50)).mr)  # still 0
     with torch.no_grad():
         network.atlas.features[:3] = torch.rand(
             3, 32, 32, 32, generator=torch.Generator().manual_seed(1)
         )
-    assert not torch.equal(network(us, *place(0, 3)).mr, network(us, *place(0, 50)).mr)
+    assert not torch.equal(network(us, *inputs(0, 3)).mr, network(us, *inputs(0, 50)).mr)
     with pytest.raises(ValueError, match="place"):
         network.translate(us, reconstruct=False)

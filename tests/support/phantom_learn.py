@@ -52,7 +52,17 @@ def batch(size: int = SIZE, *, channels: int = 1, count: int = 2, seed: int = 0)
     labels = torch.randint(22, (count, size, size), generator=random).to(torch.uint8)
     ga_weeks = torch.full((count,), 23.0)
     return Batch(
-        us, mr, number % 3, 30 + number, ga_weeks, truth, matched, seed=seed, labels=labels
+        us,
+        mr,
+        number % 3,
+        30 + number,
+        ga_weeks,
+        number % 3,
+        20 + number,
+        truth,
+        matched,
+        seed=seed,
+        labels=labels,
     )
 
 

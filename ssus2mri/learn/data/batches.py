@@ -17,12 +17,13 @@ from ssus2mri.models.learned_atlas import Place
 class Batch:
     """Input of an objective in a step: all on the device, augmented alike.
 
-    ``us (N, 1 + 2 neighbours, H, W)`` float32 in [0, 1], the slice itself in the middle; ``mr (N,
-    1, H, W)`` of other subjects; ``plane (N,)`` and ``index (N,)`` int64 and ``ga_weeks (N,)`` of
-    the US slices; ``truth (N, 1, H, W)`` their true MR, only where the method needs it; ``matched
-    (N, 1, H, W)`` training MR deformed onto their heads, only where a term needs it; ``labels (N,
-    H, W)`` uint8 `Tissue`, only where the method needs it. ``seed`` of the step is for random
-    choices inside an objective: the same whether or not training was resumed.
+    ``us (N, 1 + 2 neighbours, H, W)`` float32 in [0, 1], the slice itself in the middle; ``plane
+    (N,)``, ``index (N,)`` int64 and ``ga_weeks (N,)``, its place; ``mr (N, 1, H, W)`` of other
+    subjects, and its ``mr_plane (N,)`` and ``mr_index (N,)``; ``truth (N, 1, H, W)`` the true MR of
+    the US slices, only where the method needs it; ``matched (N, 1, H, W)`` training MR deformed
+    onto their heads, only where a term needs it; ``labels (N, H, W)`` uint8 `Tissue`, only where
+    the method needs it. ``seed`` of the step is for random choices inside an objective: the same
+    whether or not training was resumed.
     """
 
     us: Tensor
@@ -30,6 +31,8 @@ class Batch:
     plane: Tensor
     index: Tensor
     ga_weeks: Tensor
+    mr_plane: Tensor
+    mr_index: Tensor
     truth: Tensor | None
     matched: Tensor | None
     seed: int
@@ -138,7 +141,6 @@ class Batches:
         settings = self.settings.augment
         us_draws = draws.us_draws[step, part].to(self.device)
         mr_draws = draws.mr_draws[step, part].to(self.device)
-        mr_plane = self._take(self.mr.plane, draws.mr[step, part])
         # All images of the ultrasound's head move as one.
         paired = {"us": batch.us, "truth": batch.truth, "matched": batch.matched}
         images = {name: image for name, image in paired.items() if image is not None}
@@ -148,7 +150,7 @@ class Batches:
         return replace(
             batch,
             us=brighten(images["us"], us_draws, settings),
-            mr=move(batch.mr, mr_plane, mr_draws, settings),
+            mr=move(batch.mr, batch.mr_plane, mr_draws, settings),
             truth=images.get("truth"),
             matched=images.get("matched"),
             labels=None
@@ -179,6 +181,8 @@ class Batches:
             plane=self._take(us.plane, us_rows).long(),
             index=self._take(us.index, us_rows).long(),
             ga_weeks=self._take(us.ga_weeks, us_rows),
+            mr_plane=self._take(mr.plane, mr_rows).long(),
+            mr_index=self._take(mr.index, mr_rows).long(),
             truth=None if truth is None else self._take(truth, us_rows)[:, None].float(),
             matched=None if matched is None else self._take(matched, us_rows)[:, None].float(),
             labels=None if labels is None else self._take(labels, us_rows),

@@ -14,7 +14,7 @@ from ssus2mri.learn.objectives.cyclegan import CycleganObjective
 from ssus2mri.learn.objectives.plain import AutoencoderObjective, PairedObjective
 from ssus2mri.learn.objectives.simulated import SimulatedObjective
 from ssus2mri.learn.objectives.synthesis import SynthesisObjective
-from ssus2mri.models.discriminator import Discriminator
+from ssus2mri.models.discriminator import PLACE_CHANNELS, Discriminator
 from ssus2mri.models.edges import EdgeNet
 from ssus2mri.models.generator import Generator
 from ssus2mri.models.initialise import draw_weights
@@ -49,6 +49,7 @@ def _synthesis(settings: TrainSettings, generator: Generator) -> Objective:
         EdgeNet(**network.edges.model_dump()),
         weights=terms,
         adversarial=settings.adversarial,
+        place=network.discriminator_place,
     )
 
 
@@ -83,8 +84,9 @@ def _cut(settings: TrainSettings, generator: ResnetGenerator) -> Objective:
 
 def _discriminator(term: str, network: NetworkSettings) -> Discriminator:
     latent = term == "bi"  # as small as 1 x 1, where there is nothing to normalise
+    image_channels = 1 + network.discriminator_place * PLACE_CHANNELS
     return Discriminator(
-        network.encoder_channels if latent else 1,
+        network.encoder_channels if latent else image_channels,
         network.discriminator_channels,
         norm="none" if latent else network.discriminator_norm,
         activation=network.activation,

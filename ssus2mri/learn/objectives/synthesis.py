@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from torch import nn
+from torch import Tensor, nn
 
 from ssus2mri.learn.data.batches import Batch
 from ssus2mri.learn.generators import needs_back
 from ssus2mri.learn.losses import ADVERSARIAL_TERMS, position_loss, reconstruction_loss
 from ssus2mri.learn.objectives.base import Pairs, Terms, detach, fool, in_order, judge
 from ssus2mri.methods import METHODS
-from ssus2mri.models.discriminator import Discriminator
+from ssus2mri.models.discriminator import Discriminator, with_place
 from ssus2mri.models.edges import EdgeNet
 from ssus2mri.models.generator import Generator
 from ssus2mri.models.locator import scale
@@ -27,6 +27,7 @@ class SynthesisObjective:
         edges: EdgeNet.
         weights: of the terms to compute, none 0.
         adversarial: a form of `losses.discriminator_loss`.
+        place: whether discriminators of images and edges are told plane and index.
 
     Raises:
         ValueError: a term that is not of this method, or discriminators of other terms.
@@ -42,6 +43,7 @@ class SynthesisObjective:
         *,
         weights: Mapping[str, float],
         adversarial: str,
+        place: bool = False,
     ) -> None:
         terms = METHODS["synthesis"].terms
         if not set(weights) <= set(terms):
@@ -55,6 +57,7 @@ class SynthesisObjective:
         self.memory = nn.ModuleDict()
         self.edges = edges
         self.adversarial = adversarial
+        self.place = place
 
     def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
         """Compute the terms with a weight; see `Objective`."""
@@ -65,15 +68,16 @@ class SynthesisObjective:
         if forward.us is not None:
             terms["lat"] = reconstruction_loss(forward.us, us)
         if "app" in weights:
-            pairs["app"] = mr, forward.mr
+            pairs["app"] = self._real(mr, batch), self._fake(forward.mr, batch)
         if "stru" in weights:
-            pairs["stru"] = self.edges(mr), self.edges(forward.mr)
+            edges = self.edges(mr), self.edges(forward.mr)
+            pairs["stru"] = self._real(edges[0], batch), self._fake(edges[1], batch)
         if needs_back(weights):
             us_back, latent_back = self.generator.infer_back(forward.mr)
             if us_back is not None and "proj" in weights:
                 terms["proj"] = reconstruction_loss(us_back, us)
             if us_back is not None and "back_app" in weights:
-                pairs["back_app"] = us, us_back
+                pairs["back_app"] = self._fake(us, batch), self._fake(us_back, batch)
             if "bi" in weights:
                 pairs["bi"] = forward.latent, latent_back
         if forward.position is not None:
@@ -86,6 +90,14 @@ class SynthesisObjective:
             terms["match"] = reconstruction_loss(forward.mr, batch.matched)
         terms |= fool(self.adversarial, self.discriminators, pairs)
         return in_order(terms, weights), detach(pairs)
+
+    def _real(self, images: Tensor, batch: Batch) -> Tensor:
+        """Return images of training MR as a discriminator sees them."""
+        return with_place(images, batch.mr_plane, batch.mr_index) if self.place else images
+
+    def _fake(self, images: Tensor, batch: Batch) -> Tensor:
+        """Return images of the ultrasound's slices as a discriminator sees them."""
+        return with_place(images, batch.plane, batch.index) if self.place else images
 
     def discriminator_terms(self, pairs: Pairs) -> Terms:
         """Compute the discriminators' losses; see `Objective`."""
