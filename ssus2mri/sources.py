@@ -73,7 +73,8 @@ def _of_manifest(path: Path) -> list[Source]:
 
 def _of_folder(folder: Path, ga_weeks: float, pixel_mm: float | None) -> list[Source]:
     scans = []
-    for proposal in proposals(folder):
+    images = list(proposals(folder))
+    for proposal in images:
         path = Path(proposal["image"])
         if proposal.get("modality", "us") == "us":
             flat = bool(proposal.get("plane")) or opening.ending(path) in opening.STILL
@@ -82,7 +83,10 @@ def _of_folder(folder: Path, ga_weeks: float, pixel_mm: float | None) -> list[So
             scans.append(Source(_name(path), path, ga_weeks, flat, size, mask=mask))
     if not scans:
         raise InputError(
-            str(folder), expected="ultrasound images", found="none", do="Correct the path."
+            str(folder),
+            expected="ultrasound images",
+            found="MR only" if images else "none",
+            do="Correct the path.",
         )
     return scans
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import blob_volume
+from phantom_inputs import series
 from PIL import Image
 
 from ssus2mri.errors import InputError
+from ssus2mri.images import volume
 from ssus2mri.sources import sources
 
 HEADER = "volume,subject,modality,image,ga_weeks,split,plane,pixel_mm\n"
@@ -83,3 +85,23 @@ def test_an_age_is_needed(tmp_path):
 def test_an_empty_folder_is_said(tmp_path):
     with pytest.raises(InputError, match="expected ultrasound images"):
         listed(tmp_path)
+
+
+def test_a_folder_of_dicom_slices_is_a_scan_and_a_folder_of_those_several(tmp_path):
+    def ultrasound(k, elements):
+        elements["Modality"] = "US"
+
+    (tmp_path / "exam").mkdir()
+    series(tmp_path / "exam" / "first", change=ultrasound)
+    scan_of_folder = listed(tmp_path / "exam" / "first")
+    assert [(s.name, s.plane) for s in scan_of_folder] == [("first", False)]
+    image = volume.read(scan_of_folder[0].path)
+    assert image.GetSpacing() == pytest.approx((2.0, 2.0, 2.5))
+    series(tmp_path / "exam" / "second", change=ultrasound)
+    assert [s.name for s in listed(tmp_path / "exam")] == ["first", "second"]
+
+
+def test_a_folder_of_mr_says_so(tmp_path):
+    series(tmp_path / "mr")
+    with pytest.raises(InputError, match="MR only"):
+        listed(tmp_path / "mr")
