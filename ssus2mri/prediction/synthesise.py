@@ -50,24 +50,11 @@ def synthesise(prepared: Prepared, network: Network, ga_weeks: float) -> Maps:
     Returns:
         The maps; MR is 0 outside the brain, or without tissues outside the found head.
     """
-    us = torch.from_numpy(prepared.us)
-    total = torch.zeros((2 + (len(SHOWN) if network.tissues else 0), *us.shape))
-    count = torch.zeros(us.shape)
-    flat = prepared.index is not None
-    for plane in (0,) if flat else range(len(PLANES)):
-        moved = us.movedim(plane, 0)
-        head = torch.from_numpy(np.moveaxis(prepared.head, plane, 0))
-        rows = torch.nonzero(head.flatten(1).any(1))[:, 0]
-        low, high = int(rows.min()), int(rows.max()) + 1
-        low, high = max(low - _AROUND_PX, 0), min(high + _AROUND_PX, len(moved))
-        whole = torch.ones_like(head[:1]) if network.tissues else head
-        for numbers in torch.arange(low, high).split(network.sections["predict"].batch_size):
-            places = numbers
-            if prepared.index is not None:
-                places = torch.full((len(numbers),), prepared.index)
-            maps = _run(network, moved, numbers, plane, places, ga_weeks, whole)
-            total.movedim(plane + 1, 1)[:, numbers] += maps
-            count.movedim(plane, 0)[numbers] += 1
+    us, head = torch.from_numpy(prepared.us), torch.from_numpy(prepared.head)
+    total, count = _all_planes(us, head, prepared.index, network, ga_weeks)
+    if network.tissues:  # it was trained on heads and their mirror images alike
+        mirrored = _all_planes(us.flip(-1), head.flip(-1), prepared.index, network, ga_weeks)
+        total, count = total + mirrored[0].flip(-1), count + mirrored[1].flip(-1)
     mean = total / count.clamp(min=1)
     mr = mean[0].clamp(0, 1).numpy()
     if not network.tissues:
@@ -77,6 +64,26 @@ def synthesise(prepared: Prepared, network: Network, ga_weeks: float) -> Maps:
     outside = [number for number, name in enumerate(SHOWN) if name.name in ("BACKGROUND", "SKULL")]
     brain = 1 - tissue[outside].sum(0) > 0.5
     return Maps((mr * brain.numpy()).astype(np.float32), tissue.half().numpy(), mean[1].numpy())
+
+
+def _all_planes(
+    us: Tensor, head: Tensor, level: int | None, network: Network, ga_weeks: float
+) -> tuple[Tensor, Tensor]:
+    """Return the sum of the maps of all slices of all planes, ``(2 + K, Z, Y, X)``, and the count."""
+    total = torch.zeros((2 + (len(SHOWN) if network.tissues else 0), *us.shape))
+    count = torch.zeros(us.shape)
+    for plane in (0,) if level is not None else range(len(PLANES)):
+        moved, inside = us.movedim(plane, 0), head.movedim(plane, 0)
+        rows = torch.nonzero(inside.flatten(1).any(1))[:, 0]
+        low, high = int(rows.min()), int(rows.max()) + 1
+        low, high = max(low - _AROUND_PX, 0), min(high + _AROUND_PX, len(moved))
+        whole = torch.ones_like(inside[:1]) if network.tissues else inside
+        for numbers in torch.arange(low, high).split(network.sections["predict"].batch_size):
+            places = numbers if level is None else torch.full((len(numbers),), level)
+            maps = _run(network, moved, numbers, plane, places, ga_weeks, whole)
+            total.movedim(plane + 1, 1)[:, numbers] += maps
+            count.movedim(plane, 0)[numbers] += 1
+    return total, count
 
 
 def _run(
