@@ -69,7 +69,7 @@ def synthesise(prepared: Prepared, network: Network, ga_weeks: float) -> Maps:
 def _all_planes(
     us: Tensor, head: Tensor, level: int | None, network: Network, ga_weeks: float
 ) -> tuple[Tensor, Tensor]:
-    """Return the sum of the maps of all slices of all planes, ``(2 + K, Z, Y, X)``, and the count."""
+    """Return the sum of the maps of all slices of all planes, ``(2 + K, Z, Y, X)``; their count."""
     total = torch.zeros((2 + (len(SHOWN) if network.tissues else 0), *us.shape))
     count = torch.zeros(us.shape)
     for plane in (0,) if level is not None else range(len(PLANES)):
