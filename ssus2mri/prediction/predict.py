@@ -182,12 +182,12 @@ def trust_of(maps: Maps, tolerance: float) -> Floats:
         tolerance: of intensities in [0, 1].
 
     Returns:
-        float32, 0 to 1; 0 where there is no brain, or without tissues.
+        float32, 0 to 1; 0 outside the head, or without tissues.
     """
     if maps.spread is None:
         return np.zeros(maps.mr.shape, np.float32)
     share = 1 - np.exp(-tolerance / np.maximum(maps.spread, 1e-6))
-    return (share * (maps.mr > 0)).astype(np.float32)
+    return (share * (maps.labels != Tissue.BACKGROUND)).astype(np.float32)
 
 
 def _again(

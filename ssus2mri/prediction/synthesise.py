@@ -62,8 +62,11 @@ def synthesise(prepared: Prepared, network: Network, ga_weeks: float) -> Maps:
     tissue = mean[2:]
     tissue[0] += (count == 0).float()  # where no slice was read there is background
     outside = [number for number, name in enumerate(SHOWN) if name.name in ("BACKGROUND", "SKULL")]
-    brain = 1 - tissue[outside].sum(0) > 0.5
-    return Maps((mr * brain.numpy()).astype(np.float32), tissue.half().numpy(), mean[1].numpy())
+    share = (1 - tissue[outside].sum(0)).clamp(0, 1).numpy()
+    brain = share > 0.5
+    # What is taken for brain may be none, whose MR is 0, and the other way round.
+    spread = share * np.where(brain, mean[1].numpy(), mr) + (1 - share) * mr * brain
+    return Maps((mr * brain).astype(np.float32), tissue.half().numpy(), spread.astype(np.float32))
 
 
 def _all_planes(

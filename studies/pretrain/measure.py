@@ -26,7 +26,7 @@ from ssus2mri.prediction.network import Network, load_network
 from ssus2mri.prediction.predict import trust_of
 from ssus2mri.prediction.prepare import prepare
 from ssus2mri.prediction.sizes import measure
-from ssus2mri.prediction.synthesise import fine_labels, synthesise
+from ssus2mri.prediction.synthesise import Maps, fine_labels, synthesise
 from ssus2mri.prepare.extract import choose
 from ssus2mri.prepare.intensity import scaled
 from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
@@ -97,13 +97,20 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
         # 90 % of the errors under the spread's Laplace distribution lie within log(10) of it.
         "spread_needed": float(np.quantile(error / maps.spread[brain], 0.9) / np.log(10)),
         "covered": float((error <= maps.spread[brain] * np.log(10)).mean()),
-        "rank": float(stats.spearmanr(trust_of(maps, 0.1)[brain], -error)[0]),
+        "rank": rank(maps, truth, head),
+        "rank_brain": rank(maps, truth, brain),
         "sizes": measure(fine, prepared.scale),
         "true_sizes": measure(true_labels, prepared.scale),
         "evidence": evidence(maps, prepared),
         "pose_confidence": prepared.pose["confidence"],
         "head_dice": dice(maps.labels > 0, head),
     }
+
+
+def rank(maps: Maps, truth: NDArray[np.float32], region: NDArray[np.bool_]) -> float:
+    """Return Spearman's correlation of trust and accuracy over the voxels of a region."""
+    error = np.abs(maps.mr - truth)
+    return float(stats.spearmanr(trust_of(maps, 0.1)[region], -error[region])[0])
 
 
 def similarity(
