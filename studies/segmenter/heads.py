@@ -1,7 +1,7 @@
 """Simulate the MR that the segmenter learns from: varied heads, each in a contrast of its own.
 
-    python studies/segmenter/heads.py FOLDER --count 50
-    python studies/segmenter/heads.py FOLDER --count 24 --first 1000 --labels WU-23W_LABELS
+    python studies/segmenter/heads.py FOLDER --count 100
+    python studies/segmenter/heads.py FOLDER --count 42 --first 1000 --labels WU_LABELS...
 
 One ``.npz`` a head: ``image`` uint8 ``[z, y, x]``, 0 outside the brain, and ``classes`` uint8, same
 shape (`ssus2mri.segment.classes`). Heads that exist are kept, so an interrupted run goes on. Label

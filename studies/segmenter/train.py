@@ -1,6 +1,6 @@
-"""Train the segmenter on simulated MR, within 40 minutes of one CPU core.
+"""Train the segmenter on simulated MR: about 20 minutes of one CPU core.
 
-    python studies/segmenter/heads.py FOLDER --count 50
+    python studies/segmenter/heads.py FOLDER --count 100
     python studies/segmenter/train.py FOLDER --out ssus2mri/segment/segment.safetensors
 
 Slices of all three planes, changed in pose, contrast, sharpness and noise at each step. Resumes
@@ -24,7 +24,7 @@ from ssus2mri.segment.weights import write_network
 
 BATCH = 16
 WINDOW = 80  # pixels, edge of the part of a slice that is learned from
-STEPS = 1600
+STEPS = 6000
 LEARNING_RATE = 3e-3
 AVERAGE = 0.99  # of the weights that are kept
 CLASS_WEIGHTS = (0.7, 1.0, 2.0, 2.0, 1.0, 1.3, 2.0, 3.0, 5.0, 4.0)  # small tissues are rare
