@@ -7,9 +7,10 @@ from scipy import ndimage, special
 from ssus2mri.growth import head_circumference_mm
 from ssus2mri.prediction.prepare import Prepared
 from ssus2mri.prediction.synthesise import Maps
-from ssus2mri.tissues import Tissue
+from ssus2mri.tissues import SHOWN, Tissue
 
-NAMES = ("overlap", "certainty", "ring", "closed", "pose")
+NAMES = ("overlap", "certainty", "landmarks", "ring", "closed", "pose")
+_LANDMARKS = (Tissue.CAVUM, Tissue.MIDLINE, Tissue.DEEP_GREY, Tissue.VENTRICLES)
 _SECTORS = 24  # of a plane, about the head's centre
 
 
@@ -23,8 +24,9 @@ def evidence(maps: Maps, prepared: Prepared) -> dict[str, float]:
     Returns:
         By `NAMES`: ``overlap`` (Dice, 0 to 1) of the head that the network shows with the ellipsoid
         that was fitted to the skull; ``certainty``, mean probability of the likeliest tissue within
-        it; ``ring``, how much brighter (in units of the network's input) the skull is than the
-        brain; ``closed``, share of directions in which it is brighter than nine tenths of the
+        it; ``landmarks``, mean of the highest probabilities of cavum, midline, deep grey matter and
+        ventricles; ``ring``, how much brighter (in units of the network's input) the skull is than
+        the brain; ``closed``, share of directions in which it is brighter than nine tenths of the
         brain; ``pose``, confidence of a volume's pose, of a plane its similarity with the template.
     """
     assert maps.tissue is not None
@@ -36,6 +38,7 @@ def evidence(maps: Maps, prepared: Prepared) -> dict[str, float]:
     overlap = 2 * both / max(float(seen.sum() + prepared.head.sum()), 1.0)
     top = maps.tissue.max(axis=0).astype(np.float32)
     certainty = float(top[prepared.head].mean()) if prepared.head.any() else 0.0
+    landmarks = float(np.mean([maps.tissue[SHOWN.index(name)].max() for name in _LANDMARKS]))
     ring, closed = 0.0, 0.0
     if skull.any() and brain.any():
         ring = float(prepared.us[skull].mean() - prepared.us[brain].mean())
@@ -43,7 +46,7 @@ def evidence(maps: Maps, prepared: Prepared) -> dict[str, float]:
     pose = prepared.pose.get("confidence")
     if pose is None:
         pose = prepared.pose["similarity"]
-    values = (overlap, certainty, ring, closed, float(pose))
+    values = (overlap, certainty, landmarks, ring, closed, float(pose))
     return dict(zip(NAMES, values, strict=True))
 
 

@@ -23,7 +23,7 @@ from ssus2mri.prediction.network import SECTIONS, Calibration, load_network, wri
 from ssus2mri.prediction.sizes import NAMES as SIZES
 
 PENALTY = 1e-2  # on the squared slopes, of evidence in units of its deviation
-FITTED = ("overlap", "ring")  # the rest differ between simulated and real planes of heads
+FITTED = ("overlap", "certainty", "landmarks")  # the rest differ between simulated and real planes
 MOST_SIZE_RATIO = 1.33  # beyond it, size alone refuses
 LEAST_SUBJECTS = 3  # that a size was measured in
 
@@ -39,7 +39,11 @@ def main() -> None:
     even = {"offset": 10.0, **dict.fromkeys(NAMES, 0.0)}
     calibration = Calibration(1.0, {}, {"plane": even, "volume": even})
     if arguments.rows and arguments.made:
-        rows = json.loads(arguments.rows.read_text(encoding="utf-8"))
+        rows = [
+            row
+            for row in json.loads(arguments.rows.read_text(encoding="utf-8"))
+            if row["pose_confidence"] >= settings.align.min_confidence  # the rest is refused
+        ]
         pictures = json.loads(arguments.made.read_text(encoding="utf-8"))
         before = load_network().calibration.spread
         calibration = Calibration(

@@ -95,7 +95,7 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
             for t in (Tissue.VENTRICLES, Tissue.CYST, Tissue.BLEED)
         },
         # 90 % of the errors under the spread's Laplace distribution lie within log(10) of it.
-        "spread_needed": float(np.quantile(error / maps.spread[brain], 0.9) / np.log(10)),
+        "spread_needed": float(np.quantile(error / (maps.spread[brain] + 1e-6), 0.9) / np.log(10)),
         "covered": float((error <= maps.spread[brain] * np.log(10)).mean()),
         "rank": rank(maps, truth, head),
         "rank_brain": rank(maps, truth, brain),

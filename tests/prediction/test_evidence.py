@@ -38,7 +38,10 @@ def test_a_bright_closed_skull():
     assert tuple(seen) == NAMES
     assert seen["overlap"] == seen["certainty"] == seen["closed"] == 1.0
     assert seen["ring"] == pytest.approx(0.7)
+    assert seen["landmarks"] == 0.0  # a brain of white matter alone
     assert seen["pose"] == 0.9
+    maps.tissue[SHOWN.index(Tissue.CAVUM), 16, 16, 16] = 0.5
+    assert evidence(maps, prepared(us, head=RADIUS < 11))["landmarks"] == 0.125
 
 
 def test_no_skull():
