@@ -24,6 +24,7 @@ from ssus2mri.prediction.sizes import NAMES as SIZES
 
 PENALTY = 1e-2  # on the squared slopes, of evidence in units of its deviation
 FITTED = ("overlap", "certainty", "landmarks")  # the rest differ between simulated and real planes
+EVEN = {"offset": 10.0, **dict.fromkeys(NAMES, 0.0)}  # always a head: other reasons remain
 MOST_SIZE_RATIO = 1.33  # beyond it, size alone refuses
 LEAST_SUBJECTS = 3  # that a size was measured in
 
@@ -36,8 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load_settings()
     sections = {name: getattr(settings, name) for name in SECTIONS}
-    even = {"offset": 10.0, **dict.fromkeys(NAMES, 0.0)}
-    calibration = Calibration(1.0, {}, {"plane": even, "volume": even})
+    calibration = Calibration(1.0, {}, {"plane": EVEN, "volume": EVEN})
     if arguments.rows and arguments.made:
         rows = [
             row
@@ -47,7 +47,9 @@ def main() -> None:
         pictures = json.loads(arguments.made.read_text(encoding="utf-8"))
         before = load_network().calibration.spread
         calibration = Calibration(
-            before * spread_of(rows), sizes_of(rows), heads_of(rows, pictures)
+            before * spread_of(rows),
+            sizes_of(rows),
+            heads_of(pictures, settings.align.min_confidence),
         )
         print(json.dumps(vars(calibration), indent=1))
     write_settings(sections, calibration)
@@ -76,32 +78,25 @@ def sizes_of(rows: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
     return sizes
 
 
-def heads_of(
-    rows: list[dict[str, Any]], pictures: list[dict[str, Any]]
-) -> dict[str, dict[str, float]]:
-    """Fit the probability of a head for planes and for volumes, and print how it does."""
-    coefficients = {}
-    volumes = [{"name": r["scan"], "head": True, "dimensions": 3, **r} for r in rows]
-    for kind, dimensions in (("plane", 2), ("volume", 3)):
-        seen = [
-            p
-            for p in (*pictures, *volumes)
-            if p.get("dimensions") == dimensions and (p["head"] or not wrong_size(p))
-        ]
-        half = np.arange(len(seen)) % 2 == 0
-        x = np.array([[p["evidence"][name] for name in FITTED] for p in seen])
-        y = np.array([bool(p["head"]) for p in seen])
-        if y.all() or not y.any():  # nothing to tell apart: the other reasons to refuse remain
-            coefficients[kind] = {"offset": 10.0, **dict.fromkeys(NAMES, 0.0)}
-            continue
-        judged = fit(x[half], y[half])
-        right = [
-            (head_probability(seen[i]["evidence"], judged) >= 0.5) == y[i]
-            for i in np.flatnonzero(~half)
-        ]
-        print(f"{kind}: {sum(right)} of {len(right)} right that were not fitted")
-        coefficients[kind] = fit(x, y)
-    return coefficients
+def heads_of(pictures: list[dict[str, Any]], min_confidence: float) -> dict[str, dict[str, float]]:
+    """Fit the probability of a head for planes, and print how it does.
+
+    Of a volume nothing is fitted: its pose is uncertain where there is no head, which is printed.
+    """
+    volumes = [p for p in pictures if p.get("dimensions") == 3 and not p["head"]]
+    uncertain = sum(p["evidence"]["pose"] < min_confidence for p in volumes)
+    print(f"volume: {uncertain} of {len(volumes)} others have an uncertain pose")
+    seen = [p for p in pictures if p.get("dimensions") == 2 and (p["head"] or not wrong_size(p))]
+    half = np.arange(len(seen)) % 2 == 0
+    x = np.array([[p["evidence"][name] for name in FITTED] for p in seen])
+    y = np.array([bool(p["head"]) for p in seen])
+    judged = fit(x[half], y[half])
+    right = [
+        (head_probability(seen[i]["evidence"], judged) >= 0.5) == y[i]
+        for i in np.flatnonzero(~half)
+    ]
+    print(f"plane: {sum(right)} of {len(right)} right that were not fitted")
+    return {"plane": fit(x, y), "volume": EVEN}
 
 
 def wrong_size(picture: dict[str, Any]) -> bool:
