@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 
 def scaled(
@@ -48,6 +47,8 @@ def deep(inside: NDArray[np.bool_], spacing_mm: float, depth_mm: float) -> NDArr
     """
     if not depth_mm:
         return inside
+    from scipy import ndimage  # `extract` starts without it: it costs a plane more than its work
+
     flat = inside.ndim == 3 and len(inside) == 1
     distance_mm = ndimage.distance_transform_edt(inside[0] if flat else inside, spacing_mm)
     return (distance_mm > depth_mm).reshape(inside.shape)

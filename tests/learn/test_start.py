@@ -10,7 +10,7 @@ from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.learn.start import fit_weights, start_from
 from ssus2mri.weights import PACKAGED, file_digest, start_file
 
-PLAIN = {"network": {"attention": False, "neighbours": 0}}
+PLAIN = {"network": {"attention": False, "neighbours": 0, "atlas_channels": 2}}
 
 
 def written(tmp_path, run: str = "simulated"):
@@ -27,7 +27,7 @@ def test_a_run_starts_from_the_network_that_knows_tissues(tmp_path):
     drawn = {name: value.clone() for name, value in generator.state_dict().items()}
     start_from(generator, path)
     for name, value in generator.state_dict().items():
-        if name.startswith(("encoder_a.", "decoder_c.")):
+        if name.startswith(("atlas.", "encoder_a.", "decoder_c.")):
             assert torch.equal(value, state[name][: len(value)] if value.ndim else state[name])
         if name.startswith("encoder_d."):
             assert torch.equal(value, drawn[name])
@@ -41,11 +41,16 @@ def test_a_run_starts_from_the_network_that_knows_tissues(tmp_path):
 
 @pytest.mark.parametrize(
     ("run", "network"),
-    [("ours", {"encoder_channels": 5}), ("ours", {"neighbours": 1}), ("cyclegan", {})],
+    [
+        ("ours", {"encoder_channels": 5}),
+        ("ours", {"neighbours": 1}),
+        ("ours", {"atlas_channels": 0}),
+        ("cyclegan", {}),
+    ],
 )
 def test_another_network_is_refused(tmp_path, run, network):
     path, _ = written(tmp_path)
-    changes = {"network": {"attention": False, "neighbours": 0, **network}}
+    changes = {"network": {**PLAIN["network"], **network}}
     with pytest.raises(InputError, match=r"ours_adapted"):
         start_from(make_objective(settings(run, **changes)).generator, path)
 
