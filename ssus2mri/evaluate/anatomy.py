@@ -5,7 +5,7 @@ measure. Measures are ``agreement``, ``tissues_scan``
 and ``tissues_atlas``, which need no truth; and where the true labels are known
 ``dice_mean``, ``dice_{tissue}``, and the absolute errors ``error_{size}`` (mm) and
 ``error_volume_{tissue}`` (ml). ``n_missing`` are the scans in whose synthesis the structure was not
-found; they have no error, so that a low error with many of them says little. ``ceiling`` is the
+found; they have no error, so that a low error with many of them says little. ``true_mr`` is the
 mean of what the segmenter reads off the true MR.
 """
 
@@ -16,7 +16,7 @@ import pandas as pd
 from ssus2mri.config.evaluate import ScoreSettings
 from ssus2mri.evaluate.statistics import STATISTICS, summarise, where
 
-COLUMNS = ("pathology", "measure", "unit", "n_volumes", "n_missing", *STATISTICS, "ceiling")
+COLUMNS = ("pathology", "measure", "unit", "n_volumes", "n_missing", *STATISTICS, "true_mr")
 HEALTHY = "none"
 """Stands for no pathology."""
 
@@ -43,7 +43,7 @@ def anatomy(
             "measure": measure,
             "unit": group["unit"].iloc[0],
             "n_missing": int(group["missing"].sum()),
-            "ceiling": _mean(group["ceiling"]),
+            "true_mr": _mean(group["true_mr"]),
             **_without_slices(summarise(group, "value", settings)),
         }
         for run, head in heads.items()
@@ -68,7 +68,7 @@ def errors(rows: pd.DataFrame) -> pd.DataFrame:
         measure=rows["measure"].where(plain, "error_" + rows["measure"].astype(str)),
         missing=rows["value"].isna() & rows["truth"].notna(),
     )
-    for name in ("value", "ceiling"):
+    for name in ("value", "true_mr"):
         measured[name] = rows[name].where(plain, (rows[name] - rows["truth"]).abs())
     return measured[rows["value"].notna() | rows["truth"].notna()]
 

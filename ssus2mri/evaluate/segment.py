@@ -1,7 +1,7 @@
 """Stage `segment`: tissues and sizes that a segmenter reads off synthetic MR, against the truth.
 
 The segmenter is frozen (`ssus2mri/segment/CARD.md`) and the same for all runs. What it makes of the
-true MR is the ceiling: an error that the synthesis is not to blame for.
+true MR stands beside (`true_mr`): an error that the synthesis is not to blame for.
 
 ``{run}.csv`` has a row per scan and measure, columns `tables.SEGMENT`. Measures are ``agreement``,
 ``tissues_scan`` and ``tissues_atlas``, which need no truth (`ssus2mri.evaluate.agreement`); and of
@@ -139,16 +139,16 @@ def _rows(
     expected = None if training is None else segment(training, network)
     value = without_truth(us, classes, expected, settings)
     truth: Numbers = {}
-    ceiling: Numbers = {}
+    true_mr: Numbers = {}
     if us.labels is not None and us.truth is not None and len(us) > 1:
         true, spacing_mm = true_classes(us), us.header.spacing_mm
         best = segment(replace(us, image=us.truth), network)
         value |= dices(classes, true) | sizes(classes, spacing_mm, settings)
         truth |= dict.fromkeys(dices(true, true), 1.0)
         truth |= sizes(true, spacing_mm, settings)
-        ceiling = dices(best, true) | sizes(best, spacing_mm, settings)
+        true_mr = dices(best, true) | sizes(best, spacing_mm, settings)
         truth |= without_truth(us, true, expected, settings)
-        ceiling |= without_truth(us, best, expected, settings)
+        true_mr |= without_truth(us, best, expected, settings)
     of_scan = keys(scan, Pair(0, source, 0))
     logger.info("%s: %d measures", scan.header.volume, len(value))
     return [
@@ -158,7 +158,7 @@ def _rows(
             "unit": _unit(name),
             "value": number,
             "truth": truth.get(name),
-            "ceiling": ceiling.get(name),
+            "true_mr": true_mr.get(name),
         }
         for name, number in value.items()
     ]

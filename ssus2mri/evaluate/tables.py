@@ -40,7 +40,7 @@ COMPARE = (
 PROBE = (*KEYS, "pattern", "psnr_db", "capped", "dice")
 SCAN_KEYS = tuple(key for key in KEYS if key not in ("plane", "index", "reference"))
 """Keys of rows that are of a scan, not of a slice."""
-SEGMENT = (*SCAN_KEYS, "measure", "unit", "value", "truth", "ceiling")
+SEGMENT = (*SCAN_KEYS, "measure", "unit", "value", "truth", "true_mr")
 MOS = (
     *("group", "run", "n_observers", "n_images", "n_volumes"),
     *("mean", "std", "ci_low", "ci_high"),

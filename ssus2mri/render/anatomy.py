@@ -73,7 +73,7 @@ def anatomy(results: Results) -> list[Table]:
         reading="Tissues that a frozen segmenter reads off the synthesis: their overlap with the"
         " true ones (Dice, 1 is all), and the absolute error of three sizes measured on them. A"
         " size has no error in a scan in whose synthesis the structure is not found: small print"
-        f" says in how many. {_ceiling(results)}",
+        f" says in how many. {_segmenter_alone(results)}",
         corner="Measure",
         file="anatomy.csv",
     )
@@ -101,8 +101,8 @@ def evidence(results: Results, run: Run) -> list[str]:
         if other.role == "reference" and other.name in scores
     ]
     against = f", against {', '.join(beside)}" if beside else ""
-    ceiling = results.anatomy.ceilings.get((HEALTHY, AGREEMENT), math.nan)
-    best = "" if math.isnan(ceiling) else f"; the true MR reaches {number(ceiling, 2)}"
+    true_mr = results.anatomy.of_true_mr.get((HEALTHY, AGREEMENT), math.nan)
+    best = "" if math.isnan(true_mr) else f"; the true MR reaches {number(true_mr, 2)}"
     return [
         f"Agreement of its tissues with scan and head, which needs no MR of the subject:"
         f" {number(own, 2)}{against}{best}."
@@ -137,23 +137,23 @@ def _scans(scores: Mapping[str, Score]) -> dict[str, str]:
 
 
 def _of_true_mr(results: Results) -> str:
-    ceiling = results.anatomy.ceilings.get((HEALTHY, AGREEMENT), math.nan)
-    if math.isnan(ceiling):
+    true_mr = results.anatomy.of_true_mr.get((HEALTHY, AGREEMENT), math.nan)
+    if math.isnan(true_mr):
         return ""
     return (
-        f" The true MR of these scans reaches {number(ceiling, 3)}: speckle and shadows belong to"
+        f" The true MR of these scans reaches {number(true_mr, 3)}: speckle and shadows belong to"
         " no tissue."
     )
 
 
-def _ceiling(results: Results) -> str:
-    ceilings = [
-        (measure, results.anatomy.ceilings.get((HEALTHY, measure.column), math.nan))
+def _segmenter_alone(results: Results) -> str:
+    of_true_mr = [
+        (measure, results.anatomy.of_true_mr.get((HEALTHY, measure.column), math.nan))
         for measure in ANATOMY
     ]
     texts = [
         f"{measure.name} {number(value, measure.decimals)}{measure.unit and f' {measure.unit}'}"
-        for measure, value in ceilings
+        for measure, value in of_true_mr
         if not math.isnan(value)
     ]
     return f"On the true MR the segmenter itself reaches: {'; '.join(texts)}."

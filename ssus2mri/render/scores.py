@@ -26,12 +26,12 @@ Scores = dict[tuple[str, ...], dict[str, Score]]
 class Anatomy(NamedTuple):
     """What ``anatomy.csv`` holds, by (pathology, measure): a scan counts as a slice.
 
-    ``ceilings`` are the numbers of the true MR, ``missing`` says of each run in how many scans the
-    structure was not found.
+    ``of_true_mr`` are the numbers of the true MR, ``missing`` says of each run in how many scans
+    the structure was not found.
     """
 
     scores: Scores
-    ceilings: dict[tuple[str, ...], float]
+    of_true_mr: dict[tuple[str, ...], float]
     missing: dict[tuple[str, ...], dict[str, float]]
 
 
@@ -52,10 +52,10 @@ def anatomy_of(table: pd.DataFrame) -> Anatomy:
     """Return what ``anatomy.csv`` holds."""
     keys = ("pathology", "measure")
     missing: dict[tuple[str, ...], dict[str, float]] = {}
-    ceilings: dict[tuple[str, ...], float] = {}
+    of_true_mr: dict[tuple[str, ...], float] = {}
     for row in table.to_dict("records"):
         key = tuple(str(row[name]) for name in keys)
         missing.setdefault(key, {})[str(row["run"])] = float(row["n_missing"])
-        if not math.isnan(row["ceiling"]):
-            ceilings[key] = float(row["ceiling"])  # of the same scans whatever the run
-    return Anatomy(scores_of(table.assign(n_slices=table["n_volumes"]), *keys), ceilings, missing)
+        if not math.isnan(row["true_mr"]):
+            of_true_mr[key] = float(row["true_mr"])  # of the same scans whatever the run
+    return Anatomy(scores_of(table.assign(n_slices=table["n_volumes"]), *keys), of_true_mr, missing)

@@ -7,7 +7,7 @@ Ventricles, cisterna magna, a cyst and a bleed of three sizes each, in one subje
 in atlas space. A row per pathology, size and model, and one of ``healthy``, the true MR of the same
 subject without the pathology: what a synthesis that erases it would show at best. Volumes (mm3) are
 those of the structure as the segmenter sees it in the synthesis, of the true labels, and as the
-segmenter sees it in the true MR (the ceiling). A bleed, which the segmenter has not learned to see,
+segmenter sees it in the true MR. A bleed, which the segmenter has not learned to see,
 is what is darker than half way between its mean and that around it in the true MR. ``kept`` is
 
     (synthesis - healthy) / (true MR - healthy), all three segmented:
@@ -99,12 +99,12 @@ def measured(
             return (grey_volume(slices) < level) & place
         return (segment(slices, load_network()) == label) & place
 
-    ceiling = structure(true_mr)
+    off_true_mr = structure(true_mr)
     # On the slices of the ill head: the head is the same.
     masks = {HEALTHY: structure(of_volume(us, twin.truth))}
     for path in models:
         masks[path.parent.name] = structure(synthesis(path, us))
-    healthy, excess = masks[HEALTHY].sum(), ceiling.sum() - masks[HEALTHY].sum()
+    healthy, excess = masks[HEALTHY].sum(), off_true_mr.sum() - masks[HEALTHY].sum()
     large_enough = abs(excess) * SPACING_MM**3 >= LEAST_MM3
     return [
         {
@@ -112,10 +112,10 @@ def measured(
             "size_mm": size_mm,
             "run": run,
             "true_mm3": truth.sum() * SPACING_MM**3,
-            "ceiling_mm3": ceiling.sum() * SPACING_MM**3,
+            "true_mr_mm3": off_true_mr.sum() * SPACING_MM**3,
             "synthetic_mm3": mask.sum() * SPACING_MM**3,
             "dice": dice(mask, truth),
-            "dice_ceiling": dice(ceiling, truth),
+            "dice_true_mr": dice(off_true_mr, truth),
             "kept": (mask.sum() - healthy) / excess if large_enough else None,
         }
         for run, mask in masks.items()

@@ -13,11 +13,11 @@ HEADS = {"ours": {"run": "ours"}, "copy": {"run": "copy"}}
 
 
 def segmented(*rows):
-    """Rows of `segment`: run, volume, measure, unit, value, truth, ceiling, pathology."""
-    names = ("run", "volume", "measure", "unit", "value", "truth", "ceiling", "pathology")
+    """Rows of `segment`: run, volume, measure, unit, value, truth, true_mr, pathology."""
+    names = ("run", "volume", "measure", "unit", "value", "truth", "true_mr", "pathology")
     table = pd.DataFrame(rows, columns=names)
     return table.reindex(columns=list(tables.SEGMENT), fill_value="").astype(
-        dict.fromkeys(("value", "truth", "ceiling"), float)
+        dict.fromkeys(("value", "truth", "true_mr"), float)
     )
 
 
@@ -35,9 +35,9 @@ def test_error_is_absolute_and_dice_is_itself():
     )
 
     size = table.loc["ours", "none", "error_atrium"]
-    assert size[["mean", "ceiling", "n_volumes", "unit"]].tolist() == [2.0, 0.25, 2, "mm"]
+    assert size[["mean", "true_mr", "n_volumes", "unit"]].tolist() == [2.0, 0.25, 2, "mm"]
     assert size[["ci_low", "ci_high"]].tolist() == [1.0, 3.0]
-    assert table.loc["ours", "none", "dice_mean"][["mean", "ceiling"]].tolist() == [0.6, 0.8]
+    assert table.loc["ours", "none", "dice_mean"][["mean", "true_mr"]].tolist() == [0.6, 0.8]
     assert list(table.index.get_level_values("run")) == ["ours", "ours", "copy"]
 
 
@@ -49,7 +49,7 @@ def test_structure_that_was_not_found_is_counted():
     )
 
     row = table.loc["ours", "none", "error_transcerebellar"]
-    assert row[["n_missing", "n_volumes", "mean", "ceiling"]].tolist() == [1, 1, 1.0, 1.0]
+    assert row[["n_missing", "n_volumes", "mean", "true_mr"]].tolist() == [1, 1, 1.0, 1.0]
     assert len(table) == 1  # what nobody has is not there
 
 
@@ -61,7 +61,7 @@ def test_scan_without_truth_and_pathology_stand_apart():
 
     assert table.loc["ours", "none", "tissues_scan"]["mean"] == 0.4
     assert table.loc["ours", "cyst", "tissues_scan"]["mean"] == 0.3
-    assert table["ceiling"].isna().all()
+    assert table["true_mr"].isna().all()
     assert table["n_missing"].tolist() == [0, 0]
 
 

@@ -69,7 +69,7 @@ def test_perfect_synthesis(tmp_path):
 
     assert tuple(rows.columns) == tables.SEGMENT
     table = rows.set_index("measure")
-    assert table.loc["dice_mean", ["value", "truth", "ceiling"]].tolist() == [1, 1, 1]
+    assert table.loc["dice_mean", ["value", "truth", "true_mr"]].tolist() == [1, 1, 1]
     assert table.loc["dice_ventricles", "value"] == 1
     assert np.isnan(table.loc["dice_cortex", "value"])  # nobody has any
     measured = rows[rows["value"].notna()]
@@ -85,7 +85,7 @@ def test_shrunk_ventricles_are_told_in_overlap_volume_and_width(tmp_path):
     table = rows_of(tmp_path, *files(tmp_path, brain(2), brain(4))).set_index("measure")
 
     assert table.loc["dice_ventricles", "value"] == pytest.approx(2 / 3)
-    assert table.loc["dice_ventricles", "ceiling"] == 1
+    assert table.loc["dice_ventricles", "true_mr"] == 1
     volume = table.loc["volume_ventricles"]
     assert volume["value"] == pytest.approx(volume["truth"] / 2)
     assert table.loc["atrium", "truth"] - table.loc["atrium", "value"] == pytest.approx(1.6)
@@ -108,7 +108,7 @@ def test_scan_without_true_labels_is_measured_without_truth(tmp_path):
     assert np.isnan([both["value"], atlas["value"]]).all()  # there is no training MR
     assert 0 < row["value"] < 1
     assert np.isnan(row["truth"])
-    assert np.isnan(row["ceiling"])
+    assert np.isnan(row["true_mr"])
 
 
 def test_moved_tissues_explain_the_scan_less_than_the_true_ones(tmp_path):
@@ -118,7 +118,7 @@ def test_moved_tissues_explain_the_scan_less_than_the_true_ones(tmp_path):
 
     row = table.loc["tissues_scan"]
     assert row["value"] < 0.7 * row["truth"]
-    assert row["ceiling"] == row["truth"]
+    assert row["true_mr"] == row["truth"]
 
 
 def test_agreement_asks_for_both_the_scan_and_a_head(tmp_path):

@@ -199,7 +199,7 @@ def _segment_rows(
     return [
         key
         | {"measure": name, "unit": unit, "value": value}
-        | ({"truth": true, "ceiling": true} if with_truth else {})
+        | ({"truth": true, "true_mr": true} if with_truth else {})
         for name, (unit, value, true) in values.items()
     ]
 
