@@ -34,12 +34,12 @@ def agreement(
         typical_dice: ``tissues_atlas`` of an MR of another subject, which is plausible enough.
 
     Returns:
-        ``tissues_scan``, in proportion less where ``tissues_atlas`` is below ``typical_dice``; None
-        where one of them is unknown.
+        ``tissues_scan``, less where ``tissues_atlas`` is below ``typical_dice``: by the square of
+        their ratio, chosen on syntheses of known anatomy; None where one of them is unknown.
     """
     if tissues_scan is None or tissues_atlas is None:
         return None
-    return tissues_scan * min(1.0, tissues_atlas / typical_dice)
+    return tissues_scan * min(1.0, tissues_atlas / typical_dice) ** 2
 
 
 def explained(

@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ssus2mri import slices
-from ssus2mri.render.figures import upright
+from ssus2mri.display import white_level, within_skull
+from ssus2mri.render.pictures import upright
 
 CELL_INCHES = 0.9
 WIDTH = 11  # letters of a title in a line
@@ -41,12 +42,13 @@ def main() -> None:
         if arguments.volumes and path.stem not in arguments.volumes:
             continue
         us = slices.read(root / "extract" / path.name)
+        white = white_level(us.image, within_skull(us.head, us.header.spacing_mm))
         synthetic = [slices.read(root / "synthesize" / run / path.name) for run in runs]
         for plane in np.unique(us.plane):
             numbers = np.flatnonzero(us.plane == plane)
             middle = numbers[len(numbers) // 2]
             truth = us.image[middle] * 0 if us.truth is None else us.truth[middle]
-            images = [us.image[middle], *(mr.image[middle] for mr in synthetic), truth]
+            images = [us.image[middle] / white, *(mr.image[middle] for mr in synthetic), truth]
             name = slices.PLANES[plane]
             rows.append((f"{path.stem}\n{name}", [upright(image, name) for image in images]))
     titles = ["ultrasound", *runs.values(), "true MR"]

@@ -24,7 +24,7 @@ from ssus2mri.config.pathology import Pathology
 from ssus2mri.config.project import Project
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.images import geometry
-from ssus2mri.render.figures import upright
+from ssus2mri.render.pictures import upright
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
 from ssus2mri.simulate.pathology import add_pathology
 from ssus2mri.slices import PLANES

@@ -42,7 +42,7 @@ def test_a_plane_and_a_volume():
 
 def test_agreement_is_lowered_only_below_what_other_subjects_have():
     assert agreement(0.3, 0.8, 0.5) == 0.3
-    assert agreement(0.3, 0.25, 0.5) == 0.15
+    assert agreement(0.3, 0.25, 0.5) == 0.075
     assert agreement(None, 0.8, 0.5) is agreement(0.3, None, 0.5) is None
 
 
