@@ -31,6 +31,7 @@ def why(project: Smallest) -> dict[str, str]:
 def test_nothing_is_to_be_done_and_times_are_told(undisturbed: Smallest) -> None:
     rows = why(undisturbed)
     assert rows.pop("collect") == "- - not needed"  # no ratings yet
+    assert rows.pop("prepare") == "- - not needed"  # no 2D planes
     for stage, row in rows.items():
         assert re.fullmatch(r"- (\d+ min )?[\d.]+ s \(\d jobs?\) up to date", row), (stage, row)
 
