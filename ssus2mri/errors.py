@@ -39,7 +39,7 @@ class RefusalError(InputError):
         self.reasons = reasons
         super().__init__(
             scan,
-            expected="an ultrasound of a fetal head",
+            expected="an ultrasound of a fetal head, new to the network",
             found="; ".join(reasons),
             do="Look at it; --force predicts all the same and marks every output.",
         )

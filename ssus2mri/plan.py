@@ -42,7 +42,6 @@ def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:
     settings = project.validated(values)
     table = manifest.read(Path(settings.manifest), val=settings.split.val, test=settings.split.test)
     messages = unknown_pathologies(settings, table) + unmatchable(values, table)
-    messages += with_braces(settings.manifest, table)
     if messages:
         raise InputError.several(messages)
     return settings, table, choose_atlas(settings.atlas, table)
@@ -69,31 +68,6 @@ def unknown_pathologies(settings: Project, table: Manifest) -> list[str]:
         )
         for row in table.rows.values()
         if row.pathology and row.pathology not in settings.pathologies
-    ]
-
-
-def with_braces(manifest_path: str, table: Manifest) -> list[str]:
-    """Return a message for each path that Snakemake would fill in, as it does with wildcards.
-
-    Args:
-        manifest_path: of the table, for messages.
-        table: all volumes.
-
-    Returns:
-        The messages.
-    """
-    return [
-        str(
-            InputError(
-                f"{manifest_path}, volume {row.volume}, column {column}",
-                expected="a path without braces, which stand for wildcards in a workflow",
-                found=repr(path),
-                do="Rename the file or its folder.",
-            )
-        )
-        for row in table.rows.values()
-        for column in ("image", "mask", "transform", "labels")
-        if {"{", "}"} & set(path := getattr(row, column))
     ]
 
 
@@ -145,7 +119,8 @@ def choose_atlas(settings: AtlasSettings, table: Manifest) -> Row | None:
 
     ``auto`` is the training MR with labels that is nearest in age (the first of equals in the
     manifest), else the built-in anatomy. A simulated MR does not count: its labels are those it
-    was simulated from, not those of its own pose.
+    was simulated from, not those of its own pose; nor does one of a subject whose ultrasound is
+    tested on: all training would be brought to its shape.
 
     Args:
         settings: section ``atlas``.
@@ -159,7 +134,12 @@ def choose_atlas(settings: AtlasSettings, table: Manifest) -> Row | None:
     """
     if settings.volume == BUILT_IN:
         return None
-    labelled = [row for row in table.where(modality="mr") if row.labels and not row.simulated]
+    tested = {row.subject for row in table.where(modality="us", split="test")}
+    labelled = [
+        row
+        for row in table.where(modality="mr")
+        if row.labels and not row.simulated and row.subject not in tested
+    ]
     if settings.volume == AUTO:
         train = [row for row in labelled if row.split == "train"]
         return min(train, key=lambda row: abs(row.ga_weeks - settings.ga_weeks), default=None)
@@ -168,7 +148,8 @@ def choose_atlas(settings: AtlasSettings, table: Manifest) -> Row | None:
             return row
     raise InputError(
         "atlas.volume",
-        expected=f"`{AUTO}`, `{BUILT_IN}` or an MR volume of the manifest with `labels`",
+        expected=f"`{AUTO}`, `{BUILT_IN}` or an MR volume of the manifest with `labels`, of a"
+        " subject without test ultrasound",
         found=repr(settings.volume),
         do="Correct the name, fill the column `labels` of that volume, or choose `auto`.",
     )

@@ -51,27 +51,18 @@ def executes(arguments: Sequence[str], dry_run: bool = False) -> bool:
     return not dry_run and _NO_RUN.isdisjoint(arguments)
 
 
-def begin(workflow: str, images: Iterable[str]) -> None:
+def begin(images: Iterable[str]) -> None:
     """Claim the working directory for a run, until the process ends.
 
     Locks that a killed run has left to Snakemake are removed.
 
     Args:
-        workflow: folder of the Snakefile.
         images: files of the manifest, which may be missing.
 
     Raises:
-        InputError: another run works there, or may; it cannot be written to; files are of a time to
-            come, so that every job would be done again; or Snakemake would take parts of the
-            workflow's folder for wildcards.
+        InputError: another run works there, or may; it cannot be written to; or files are of a time
+            to come, so that every job would be done again.
     """
-    if "{" in workflow or "}" in workflow:
-        raise InputError(
-            workflow,
-            expected="a folder without braces for the workflow",
-            found="braces, in which Snakemake expects the names of wildcards",
-            do="Rename the folder.",
-        )
     paths = [*map(Path, images)]
     require_nameable([Path.cwd(), *paths], sys.getfilesystemencoding())
     require_writable(WRITTEN)

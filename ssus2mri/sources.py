@@ -66,6 +66,7 @@ def _of_manifest(path: Path) -> list[Source]:
             row.pixel_mm,
             row.frame,
             Path(row.mask) if row.mask else None,
+            row.subject,
         )
         for row in rows
     ]

@@ -13,16 +13,20 @@ from phantom_learn import some_slices, write_cohort
 
 from ssus2mri import slices
 from ssus2mri.config.base import load_section
-from ssus2mri.config.evaluate import RenderSettings
+from ssus2mri.config.evaluate import ProbeSettings, RenderSettings
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
-from ssus2mri.evaluate.compare import run_compare
+from ssus2mri.evaluate import tables
+from ssus2mri.evaluate.compare import COLUMNS, run_compare
 from ssus2mri.evaluate.register import run_register
 from ssus2mri.evaluate.score import run_score
 from ssus2mri.evaluate.tables import SEEN
+from ssus2mri.infer.explain import run_explain
 from ssus2mri.infer.synthesize import run_synthesize
-from ssus2mri.learn.model_file import read_model
+from ssus2mri.learn.model_file import read_model, write_model
+from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.learn.train import run_train
+from ssus2mri.provenance import certificate
 from ssus2mri.render.report import run_render
 
 CONFIG = str(ROOT / "config" / "config.yaml")
@@ -61,6 +65,21 @@ def test_a_subject_that_the_model_has_seen_is_refused(cohort: Path, tmp_path: Pa
     with pytest.raises(InputError, match=r"us-a\.h5: .*not trained .*allow_seen_subjects"):
         synthesize(cohort, "us-a", tmp_path / "out", allow=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_squares_are_not_stamped_into_a_subject_that_the_model_has_seen(
+    cohort: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"us-a\.h5: .*not trained .*allow_seen_subjects"):
+        run_explain(
+            cohort / "model.safetensors",
+            cohort / "us-a.h5",
+            run="copy",
+            out=tmp_path / "copy.npz",
+            settings=load_section(ProbeSettings, CONFIG, "probe"),
+            synthesis=load_section(SynthesizeSettings, CONFIG, "synthesize"),
+        )
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("scan", "seen"), [("us-new", False), ("us-a", True)])
@@ -105,6 +124,71 @@ def test_the_certificate_travels_from_slices_to_tables(
         table = pd.read_csv(tmp_path / "score" / f"{name}.csv", dtype=str)
         assert set(table["certificate"]) == {model.certificate}, name
         assert set(table["n_seen"]) == {str(int(seen))}, name
+
+
+def test_a_model_has_seen_all_that_the_one_it_starts_from_has(tmp_path: Path) -> None:
+    settings = train_settings("ours", epochs=1, steps_per_epoch=1)
+    start = tmp_path / "start.safetensors"
+    state = make_objective(settings).generator.state_dict()
+    write_model(start, state, run="ours", settings=settings, subjects=("elsewhere",))
+    run_train(
+        write_cohort(tmp_path),
+        run="ours",
+        out=tmp_path / "model.safetensors",
+        checkpoints=tmp_path / "checkpoints",
+        settings=settings.model_copy(update={"start": str(start)}),
+        threads=1,
+    )
+    own = json.loads((tmp_path / "train.json").read_text())["subjects"]
+    model = read_model(tmp_path / "model.safetensors")
+    assert model.subjects == tuple(sorted([*own, "elsewhere"]))
+    assert model.certificate == certificate(model.subjects)["subjects_hash"]
+
+
+BOUNDS = {"ours": "synthesis", "low": "atlas", "high": "paired"}
+"""Run -> its method: one trained run between two bounds."""
+CERTIFICATES = {"ours": "a" * 12, "low": "b" * 12, "high": "c" * 12}
+SEEN_BY = {"ours": [], "low": ["us-1"], "high": ["us-1", "us-2"]}
+
+
+def test_a_row_about_several_runs_names_all_their_models(tmp_path: Path) -> None:
+    """And the most scans that any of these has seen."""
+    for number, run in enumerate(BOUNDS):
+        rows = [
+            {
+                **{"run": run, "volume": volume, "subject": volume, "split": "test"},
+                **{"certificate": CERTIFICATES[run], "plane": "axial", "index": 3},
+                "seen": SEEN if volume in SEEN_BY[run] else "",
+                **{"kind": "truth", "ssim": 0.5 + number / 10, "psnr": 20.0 + number},
+            }
+            for volume in ("us-1", "us-2", "us-3")
+        ]
+        tables.write(rows, COLUMNS, tmp_path / f"{run}.csv")
+    run_score(
+        register=[],
+        compare=[tmp_path / f"{run}.csv" for run in BOUNDS],
+        probe=[],
+        segment=[],
+        mos=None,
+        ratings=None,
+        labels=json.dumps({run: run for run in BOUNDS}),
+        methods=json.dumps(BOUNDS),
+        out=tmp_path,
+        settings=score_settings(),
+    )
+    gap, differences = (
+        pd.read_csv(tmp_path / f"{name}.csv", dtype=str) for name in ("gap_closed", "differences")
+    )
+    assert set(gap["certificate"]) == {" ".join(CERTIFICATES.values())}
+    assert set(gap["n_seen"]) == {"2"}
+    marks = {
+        (row.run, row.other): (row.certificate, row.n_seen) for row in differences.itertuples()
+    }
+    assert marks == {
+        ("ours", "low"): (f"{'a' * 12} {'b' * 12}", "1"),
+        ("ours", "high"): (f"{'a' * 12} {'c' * 12}", "2"),
+        ("low", "high"): (f"{'b' * 12} {'c' * 12}", "2"),
+    }
 
 
 @pytest.mark.parametrize("seen", [False, True])

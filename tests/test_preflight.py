@@ -35,31 +35,31 @@ def killed_run(host: str) -> Path:
 
 
 def test_a_second_run_is_refused_and_told_of_the_first(folder: Path) -> None:
-    program = "import sys, time; from ssus2mri import preflight; preflight.begin('workflow', []);"
+    program = "import sys, time; from ssus2mri import preflight; preflight.begin([]);"
     program += "print('claimed', flush=True); time.sleep(60)"
     first = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:
         assert first.stdout is not None
         assert first.stdout.readline() == "claimed\n"
         with pytest.raises(InputError, match=rf"works there \(process {first.pid} on .*Wait for"):
-            preflight.begin("workflow", [])
+            preflight.begin([])
     finally:
         first.kill()
         first.communicate()
-    preflight.begin("workflow", [])  # the kernel gives the lock of a killed process back
+    preflight.begin([])  # the kernel gives the lock of a killed process back
     assert f"process {os.getpid()} on {socket.gethostname()} since" in LOCK.read_text()
 
 
 def test_the_lock_of_a_killed_run_is_removed(folder: Path) -> None:
     lock = killed_run(socket.gethostname())
-    preflight.begin("workflow", [])
+    preflight.begin([])
     assert not lock.exists()
 
 
 def test_the_lock_of_another_computer_is_left_alone(folder: Path) -> None:
     lock = killed_run("elsewhere")
     with pytest.raises(InputError, match=r"another computer \(process 7 on elsewhere.*--unlock"):
-        preflight.begin("workflow", [])
+        preflight.begin([])
     assert lock.exists()
 
 
@@ -71,7 +71,7 @@ def test_jobs_that_outlived_their_run_are_waited_for(folder: Path) -> None:
         while b"ssus2mri" not in Path(f"/proc/{job.pid}/cmdline").read_bytes():
             time.sleep(0.01)
         with pytest.raises(InputError, match=rf"still working: {job.pid}\. Wait"):
-            preflight.begin("workflow", [])
+            preflight.begin([])
         assert lock.exists()
     finally:
         job.kill()
@@ -84,7 +84,7 @@ def test_a_file_system_without_locks_leaves_it_to_snakemake(folder, monkeypatch)
 
     lock = killed_run(socket.gethostname())
     monkeypatch.setattr(fcntl, "flock", refuse)
-    preflight.begin("workflow", [])
+    preflight.begin([])
     assert lock.exists()
 
 
@@ -92,7 +92,7 @@ def test_a_file_system_without_locks_leaves_it_to_snakemake(folder, monkeypatch)
 def test_a_folder_that_cannot_be_written_to_is_named(folder: Path, name: str) -> None:
     (folder / name).write_text("a file")
     with pytest.raises(InputError, match=rf"/{name}: expected a folder that can be written to"):
-        preflight.begin("workflow", [])
+        preflight.begin([])
 
 
 def test_a_clock_that_was_set_back_is_noticed_before_the_first_job(folder: Path) -> None:
@@ -100,13 +100,13 @@ def test_a_clock_that_was_set_back_is_noticed_before_the_first_job(folder: Path)
     result.parent.mkdir(parents=True)
     for path in (image, result):
         path.write_bytes(b"0")
-    preflight.begin("workflow", [str(image), str(folder / "missing")])
+    preflight.begin([str(image), str(folder / "missing")])
     os.utime(result, (time.time() + 7200,) * 2)
     with pytest.raises(InputError, match=r"us-1.nii.gz: .* a time 7[12]\d\d s ahead of the clock"):
-        preflight.begin("workflow", [str(image)])
+        preflight.begin([str(image)])
     os.utime(image, (time.time() + 90_000,) * 2)
     with pytest.raises(InputError, match=r"us\.nii\.gz: .*as of 2 file.*`touch`"):
-        preflight.begin("workflow", [str(image)])
+        preflight.begin([str(image)])
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,6 @@ def test_letters_that_the_language_cannot_write_are_refused() -> None:
     preflight.require_nameable(paths[:1], "iso8859-9")
     with pytest.raises(InputError, match=r"äß\.nii\.gz: .*iso8859-9.*PYTHONUTF8=1"):
         preflight.require_nameable(paths, "iso8859-9")
-
-
-def test_a_workflow_folder_with_braces_is_refused(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"/a\{b\}/workflow: .*without braces"):
-        preflight.begin("/a{b}/workflow", [])
 
 
 def test_half_written_files_of_killed_jobs_are_removed(folder: Path) -> None:

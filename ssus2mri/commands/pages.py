@@ -23,14 +23,24 @@ def explain(
     settings: Annotated[
         str, typer.Option(help="Section `probe` as JSON, or a whole configuration file (YAML).")
     ] = DEFAULT,
+    synthesis: Annotated[
+        str, typer.Option(help="Section `synthesize` as JSON, or a whole configuration file.")
+    ] = DEFAULT,
 ) -> None:
     """Look into a run for Figures 5 and 7: latent spaces, attention, and stamped squares."""
     from ssus2mri.config.evaluate import ProbeSettings
+    from ssus2mri.config.learn import SynthesizeSettings
     from ssus2mri.infer.explain import run_explain
 
     apart({"--out": out}, model, extract)
-    probe = load_section(ProbeSettings, settings, "probe")
-    run_explain(model, extract, run=run, out=out, settings=probe)
+    run_explain(
+        model,
+        extract,
+        run=run,
+        out=out,
+        settings=load_section(ProbeSettings, settings, "probe"),
+        synthesis=load_section(SynthesizeSettings, synthesis, "synthesize"),
+    )
 
 
 @app.command()

@@ -23,10 +23,12 @@ from torch import Tensor
 
 from ssus2mri import slices
 from ssus2mri.config.evaluate import ProbeSettings
+from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.display import white_level, within_skull
 from ssus2mri.errors import InputError
 from ssus2mri.files import whole
 from ssus2mri.infer.patterns import PATTERNS, draw_patterns, stamp
+from ssus2mri.infer.seen import require_unseen
 from ssus2mri.learn.data.dataset import pool
 from ssus2mri.learn.model_file import read_model
 from ssus2mri.models.generator import Generator
@@ -132,7 +134,13 @@ def stamped(
 
 
 def run_explain(
-    model: Path, extract: Path, *, run: str, out: Path, settings: ProbeSettings
+    model: Path,
+    extract: Path,
+    *,
+    run: str,
+    out: Path,
+    settings: ProbeSettings,
+    synthesis: SynthesizeSettings,
 ) -> None:
     """Explain a run at a slice of a scan and write ``{run}.npz``.
 
@@ -142,11 +150,14 @@ def run_explain(
         run: name of the run.
         out: the ``.npz``.
         settings: section ``probe``.
+        synthesis: section ``synthesize``.
 
     Raises:
-        InputError: unfit model or file, or a run without the source's generator.
+        InputError: unfit model or file, a run without the source's generator, or a model that was
+            trained on the subject.
     """
     loaded, us = read_model(model), slices.read(extract)
+    require_unseen(loaded, model, us.header, extract, allow=synthesis.allow_seen_subjects)
     if not isinstance(loaded.network, Generator):
         raise InputError(
             str(model),

@@ -25,7 +25,8 @@ from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.pairs import Pair, choose, entry_of, keys
 from ssus2mri.infer.patterns import PATTERNS, draw_patterns, recover, stamp
-from ssus2mri.infer.synthesize import certified, prepare, synthesize
+from ssus2mri.infer.seen import certified
+from ssus2mri.infer.synthesize import prepare, synthesize
 from ssus2mri.learn.data.dataset import read_match
 from ssus2mri.measures import dice, psnr
 from ssus2mri.slices import Slices

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ssus2mri import slices
 from ssus2mri.config.learn import SynthesizeSettings
-from ssus2mri.errors import InputError
 from ssus2mri.images import volume
 from ssus2mri.infer.optimize import Infer, optimize_for_inference
 from ssus2mri.infer.roi import bounding_roi
+from ssus2mri.infer.seen import certified, require_unseen
 from ssus2mri.learn.data.dataset import missing_match, pool, read_match
 from ssus2mri.learn.hardware import device as devices
 from ssus2mri.learn.model_file import Model, read_model
@@ -157,58 +157,6 @@ def run_synthesize(
         volume.write(assembled, out / f"{name}.nii.gz")
         slices.write(synthetic, out / f"{name}.h5")
         logger.info("%s: %s, %d slices", run, name, len(synthetic))
-
-
-def certified(header: Header, loaded: Model) -> Header:
-    """Say which subjects a model has seen, and whether this one is among them.
-
-    Args:
-        header: of slices of a subject.
-        loaded: the model.
-
-    Returns:
-        The header with ``certificate`` and ``seen``.
-    """
-    seen = header.subject in loaded.subjects
-    return replace(header, certificate=loaded.certificate, seen=seen)
-
-
-def require_unseen(
-    loaded: Model, model: Path, header: Header, path: Path, *, allow: bool = False
-) -> None:
-    """Refuse slices that are no ultrasound, or of a subject that the model was trained on.
-
-    Args:
-        loaded: the model.
-        model: its file.
-        header: of the slices.
-        path: their file.
-        allow: let such a subject through, with a warning: `synthesize.allow_seen_subjects`.
-
-    Raises:
-        InputError: either.
-    """
-    if header.modality != "us":
-        raise InputError(
-            str(path),
-            expected="ultrasound slices",
-            found=f"modality {header.modality!r}",
-            do="Give the slice files of US volumes.",
-        )
-    if header.subject in loaded.subjects and not allow:
-        raise InputError(
-            str(path),
-            expected=f"a subject that {model} was not trained or validated on",
-            found=f"subject {header.subject!r}, which it was",
-            do="Train again with this subject in split `test`. To see it all the same, set"
-            " `synthesize.allow_seen_subjects`; tables and report then say that it is no test.",
-        )
-    if header.subject in loaded.subjects:
-        logger.warning(
-            "%s: synthesize.allow_seen_subjects is set, and %s was trained or validated on subject"
-            " %r: its scores are no test",
-            path, model, header.subject,
-        )  # fmt: skip
 
 
 def _in_atlas(position: Tensor, header: Header) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ _FORWARD = ("atlas.", "encoder_a.", "decoder_c.")
 """Parts of a generator that make MR: all their weights must come from the file."""
 
 
-def start_from(generator: nn.Module, path: Path) -> None:
+def start_from(generator: nn.Module, path: Path) -> tuple[str, ...]:
     """Give a generator the weights of a trained one; parts that the file lacks stay as drawn.
 
     Of a last layer that gives tissues too only the MR is taken.
@@ -22,11 +22,15 @@ def start_from(generator: nn.Module, path: Path) -> None:
         generator: changed in place.
         path: ``model.safetensors``.
 
+    Returns:
+        The subjects that its model was trained or validated on: the new one has seen them, too.
+
     Raises:
         InputError: unreadable, or of a network of another shape.
     """
     state = generator.state_dict()
-    fitted = fit_weights(read_model(path).network.state_dict(), state)
+    trained = read_model(path)
+    fitted = fit_weights(trained.network.state_dict(), state)
     missing = [name for name in state if name.startswith(_FORWARD) and name not in fitted]
     if missing or not any(name.startswith(_FORWARD) for name in state):
         raise InputError(
@@ -37,6 +41,7 @@ def start_from(generator: nn.Module, path: Path) -> None:
             " the packaged one are in the run `ours_adapted`.",
         )
     generator.load_state_dict({**state, **fitted})
+    return trained.subjects
 
 
 def fit_weights(trained: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:

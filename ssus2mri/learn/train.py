@@ -76,6 +76,7 @@ def run_train(
         labels=settings.traits.needs_labels,
         matched=matched if settings.learns_from_match else None,
     )
+    seen: tuple[str, ...] = ()
     if settings.traits.learns:
         _require_truth(data, settings, run)
         with _signals() as received:  # before processes join: none may miss a signal later
@@ -84,7 +85,7 @@ def run_train(
                 objective = make_objective(settings)
                 start = start_file(settings.start)
                 if start is not None:
-                    start_from(objective.generator, start)
+                    seen = start_from(objective.generator, start)
                 loop = Loop(objective, data, settings, world)
                 _train(loop, received, run=run, out=out, checkpoints=checkpoints)
             finally:
@@ -98,8 +99,9 @@ def run_train(
     write_text(losses_csv(trained.history), out.with_name("losses.csv"))
     summary = facts(run, settings, data, device, trained)
     write_text(json.dumps(summary, indent=2) + "\n", out.with_name("train.json"))
+    subjects = (*data.subjects, *seen)
     for path, tensors in ((out.with_name(LAST), trained.last), (out, trained.chosen)):
-        write_model(path, tensors, run=run, settings=settings, subjects=data.subjects)
+        write_model(path, tensors, run=run, settings=settings, subjects=subjects)
     remove_checkpoint(checkpoints)  # else a training on changed images would find it finished
 
 

@@ -47,7 +47,8 @@ class Network:
     """A network ready to predict, and all that it must be used with.
 
     ``whole_field``: whether it reads what lies around the head too, scaled within the brain; else
-    the head alone, scaled within the head, as `extract` gives it. ``sha256`` is of its file.
+    the head alone, scaled within the head, as `extract` gives it. ``sha256`` is of its file;
+    ``subjects`` are the people that it was trained or validated on.
     """
 
     infer: Infer
@@ -60,6 +61,7 @@ class Network:
     run: str
     path: Path
     sha256: str
+    subjects: tuple[str, ...] = ()
 
 
 @cache
@@ -98,6 +100,7 @@ def load_network(path: Path | None = None) -> Network:
         run=model.run,
         path=file,
         sha256=file_digest(file),
+        subjects=model.subjects,
     )
 
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -64,13 +65,19 @@ def summary(prediction: Prediction, name: str) -> str:
 
 
 def _predict(scan: Source, model: Path | None, force: bool) -> Prediction:
+    seen: tuple[str, ...] = ()
+    if scan.subject in load_network(model).subjects:
+        seen = (f"subject {scan.subject!r}, on whom the network was trained",)
+        if not force:
+            raise RefusalError(*seen)
     image: sitk.Image
     if scan.plane:
         image = volume.read_plane(scan.path, scan.pixel_mm, scan.frame)
     else:
         image = volume.read(scan.path)
     mask = volume.read_mask(scan.mask, image) if scan.mask is not None else None
-    return predict(image, ga_weeks=scan.ga_weeks, mask=mask, model=model, force=force)
+    prediction = predict(image, ga_weeks=scan.ga_weeks, mask=mask, model=model, force=force)
+    return replace(prediction, refused=(*seen, *prediction.refused))
 
 
 def _named(error: InputError, scan: Source) -> InputError:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Source:
-    """A scan to predict; ``pixel_mm`` and ``frame`` of a plane, None: as its file says."""
+    """A scan to predict; ``pixel_mm`` and ``frame`` of a plane, None: as its file says.
+
+    ``subject`` is the person, by the manifest; empty: nobody says.
+    """
 
     name: str
     path: Path
@@ -15,3 +18,4 @@ class Source:
     pixel_mm: float | None = None
     frame: int | None = None
     mask: Path | None = None
+    subject: str = ""

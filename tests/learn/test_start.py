@@ -25,7 +25,7 @@ def test_a_run_starts_from_the_network_that_knows_tissues(tmp_path):
     path, state = written(tmp_path)
     generator = make_objective(settings("ours", **PLAIN)).generator
     drawn = {name: value.clone() for name, value in generator.state_dict().items()}
-    start_from(generator, path)
+    assert start_from(generator, path) == ("s1",)
     for name, value in generator.state_dict().items():
         if name.startswith(("atlas.", "encoder_a.", "decoder_c.")):
             assert torch.equal(value, state[name][: len(value)] if value.ndim else state[name])

@@ -1,6 +1,8 @@
 """Several scans: one that fails does not stop the rest, and the exit code says what happened."""
 
+import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,6 +69,20 @@ def test_a_file_that_cannot_be_read_is_worse_than_a_refusal(tmp_path):
     assert not isinstance(caught.value, RefusalError)
     assert len(str(caught.value).splitlines()) == 2
     assert outputs(tmp_path) == ["good.json"]
+
+
+@pytest.mark.usefixtures("_stub")
+def test_a_subject_of_the_training_is_refused_and_forced_outputs_say_so(tmp_path, monkeypatch):
+    trained = replace(network(saying(Tissue.CORTEX)), subjects=("s1",))
+    monkeypatch.setattr(run, "load_network", lambda model: trained)
+    scans = [replace(scan, subject="s1") for scan in write_scans(tmp_path, good=0.0)]
+    with pytest.raises(RefusalError, match="subject 's1', on whom the network was trained"):
+        start(tmp_path, scans)
+    assert outputs(tmp_path) == []
+    start(tmp_path, scans, force=True)
+    said = json.loads((tmp_path / "out" / "good.json").read_text())
+    assert said["forced"]
+    assert said["refused"] == ["subject 's1', on whom the network was trained"]
 
 
 @pytest.mark.usefixtures("_stub")

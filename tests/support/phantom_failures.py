@@ -11,7 +11,7 @@ from pathlib import Path
 
 from phantom_project import Project
 
-WEIRD = "weird 'a' \"b\" $HOME %s äß"
+WEIRD = "weird 'a' \"b\" $HOME %s {} {volume} <logs> äß"
 NOBODY = {"HOME": "/dev/null/nobody", "LC_ALL": "tr_TR.UTF-8"}  # a home that nobody can make
 IMAGE = f"data/{WEIRD}.nii.gz"
 MANIFEST = f"""\

@@ -57,7 +57,7 @@ SETTINGS = {
         {"match": 2, **ONE_RUN},
     ),
     "a run that is not enabled": ("runs: {no_att: {label: Other}}", {}),
-    "synthesize": ("synthesize: {fuse: false}", SYNTHESIZE),
+    "synthesize": ("synthesize: {fuse: false}", {"explain": 1, **SYNTHESIZE}),
     "register": ("register: {slices_per_volume: 4}", {"register": RUNS, **REPORT}),
     "compare": ("compare: {slices_per_volume: 4}", {"compare": RUNS, **REPORT}),
     "probe": (

@@ -126,3 +126,22 @@ def test_a_submission_reads_the_same_workflow(project):
     """What a cluster starts is another Snakemake, which knows its settings later."""
     said = project.snakemake("results/template/mr.nii.gz", "--mode", "remote", "--dry-run")
     assert "rule template" in said
+
+
+@pytest.mark.parametrize("name", ["-x", "@x", "{}", "{volume}", "<logs>", "{no} <such>"])
+def test_a_path_reaches_its_command_as_it_is(project, name):
+    """The command refuses what is no image, and names it."""
+    (project.folder / f"{name}.nii.gz").write_text("not an image")
+    (project.folder / "odd.csv").write_text(MANIFEST.replace(IMAGE, f"{name}.nii.gz"))
+    with pytest.raises(pytest.fail.Exception) as failure:
+        project.snakemake("results/crop/mr-4.nii.gz", manifest="odd.csv")
+    assert f"ssus2mri: {name}.nii.gz: expected a whole file" in str(failure.value)
+
+
+def test_words_in_braces_stay_in_a_title_and_a_label(project):
+    """They are parameters of rules, in which Snakemake fills in wildcards."""
+    text = "render: {title: 'A {volume} {title}'}\nruns: {gan: {label: '{run} <gan>'}}\n"
+    with project.edited("edit.yaml", "{}", text):
+        said = project.snakemake("--dry-run", "--printshellcmds", "--until", "render")
+    assert '"title":"A {volume} {title}"' in said
+    assert '"gan": "{run} <gan>"' in said

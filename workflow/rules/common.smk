@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from ssus2mri import grouping, pictured, plan, preflight, resources
+from ssus2mri import grouping, pictured, plan, preflight, resources, verbatim
 from ssus2mri.config.base import load_yaml
 from ssus2mri.errors import InputError
 from ssus2mri.images import files
@@ -18,17 +18,19 @@ try:
     if workflow.is_main_process and preflight.executes(
         sys.argv[1:], workflow.output_settings.dryrun
     ):
-        preflight.begin(workflow.basedir, (row.image for row in MANIFEST.rows.values()))
+        preflight.begin(row.image for row in MANIFEST.rows.values())
 except InputError as error:
     raise WorkflowError(str(error))
 
 grouping.install()
+verbatim.install()
 
 # A job that is killed cannot say why; bash can for it.
 shell.prefix(f"set -euo pipefail; trap '{preflight.ON_EXIT}' EXIT; ")
 
 RUNS = PROJECT.enabled_runs
-LABELS = plan.setting_by_run(config, "label")
+ENVIRONMENT = verbatim.environment(workflow.basedir, "../../envs/ssus2mri.yaml")
+LABELS = verbatim.text(plan.setting_by_run(config, "label"))
 METHODS = plan.setting_by_run(config, "method")
 TEST_US = [row.volume for row in MANIFEST.where(modality="us", split="test")]
 BLENDED = [row.volume for row in plan.blended(MANIFEST)]
@@ -41,7 +43,10 @@ FIGURES = expand(
     ending=["png", "svg"],
 )
 SIDES = PROJECT.simulate.ultrasound.probe.used_sides
-RATINGS = sorted(map(str, Path(PROJECT.rate.ratings).glob("*.csv")))
+RATINGS = [
+    verbatim.path(str(path))
+    for path in sorted(Path(PROJECT.rate.ratings).glob("*.csv"))
+]
 TABLES = expand(
     "results/score/{table}.csv",
     table=[
@@ -133,7 +138,7 @@ def slices_mb(*splits):
 
 def settings(section):
     """Return a section as JSON: a rule reruns only for the settings that it gets."""
-    return getattr(PROJECT, section).model_dump_json()
+    return verbatim.text(getattr(PROJECT, section).model_dump_json())
 
 
 def run_settings(wildcards, output):
@@ -172,7 +177,17 @@ def column(name, empty=""):
 
 def file(name):
     """Return a function that returns a file of the volume's row as an input; no file, no input."""
-    return column(name, empty=[])
+
+    def path(wildcards):
+        return row_files(row(wildcards), name)
+
+    return path
+
+
+def row_files(volume, *names):
+    """List the files that a row names; none for no row."""
+    paths = [getattr(volume, name, "") for name in names] if volume else []
+    return [verbatim.path(path) for path in paths if path]
 
 
 def flat(name):
@@ -183,7 +198,7 @@ def flat(name):
 
     def path(wildcards):
         volume = row(wildcards)
-        return getattr(volume, name) if volume.plane else f"no plane/{volume.volume}"
+        return row_files(volume, name) if volume.plane else f"no plane/{volume.volume}"
 
     return path
 
@@ -202,8 +217,11 @@ def parts(*names):
 
 def row_parts(volume, *names):
     """List the files in or beside those that a row names; none for no row."""
-    paths = [getattr(volume, name) for name in names] if volume else []
-    return [str(part) for path in paths if path for part in files.parts(Path(path))]
+    return [
+        verbatim.path(str(part))
+        for path in row_files(volume, *names)
+        for part in files.parts(Path(path))
+    ]
 
 
 def beside(name):
@@ -213,7 +231,7 @@ def beside(name):
         volume = row(wildcards)
         if volume.simulated:
             return f"results/simulate/{volume.volume}_{name}.nii.gz"
-        return getattr(volume, name, "") or []
+        return row_files(volume, name)
 
     return path
 

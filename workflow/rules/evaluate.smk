@@ -10,7 +10,7 @@ rule register:
     benchmark:
         "results/benchmark/register/{run}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(3000, by=slices_mb("train")),
@@ -37,7 +37,7 @@ rule compare:
     benchmark:
         "results/benchmark/compare/{run}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(3000),
@@ -65,7 +65,7 @@ rule probe:
     benchmark:
         "results/benchmark/probe/{run}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(6000),
@@ -95,7 +95,7 @@ rule segment:
     benchmark:
         "results/benchmark/segment/{run}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(4000),
@@ -127,7 +127,7 @@ rule score:
     benchmark:
         "results/benchmark/score/score.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(2000),

@@ -19,7 +19,7 @@ rule train:
         "results/benchmark/train/{run}.tsv"
     priority: order
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(4000, by=slices_mb("train", "val")),
@@ -52,7 +52,7 @@ rule synthesize:
     benchmark:
         "results/benchmark/synthesize/{run}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(6000),

@@ -32,7 +32,7 @@ rule prepare:
     wildcard_constraints:
         volume=FLAT,
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(1500, by=image_mb),
@@ -54,10 +54,10 @@ rule prepare:
             "ssus2mri.prepare.extract",
         ),
     shell:
-        "ssus2mri crop {input.image:q} --modality={params.modality} --ga-weeks={params.ga_weeks}"
+        "ssus2mri crop --modality={params.modality} --ga-weeks={params.ga_weeks}"
         " --mask={input.mask:q} --plane={params.plane} --pixel-mm={params.pixel_mm}"
         " --frame={params.frame} --out={output.cropped} --out-mask={output.mask}"
-        " --settings={params.crop:q}"
+        " --settings={params.crop:q} -- {input.image:q}"
         " --then align {output.cropped} --mask={output.mask} --template={input.template}"
         " --template-labels={input.template_labels} --modality={params.modality}"
         " --ga-weeks={params.ga_weeks} --plane={params.plane} --transform={input.transform:q}"
@@ -82,7 +82,7 @@ rule crop:
     benchmark:
         "results/benchmark/crop/{volume}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(1500, by=image_mb),
@@ -96,10 +96,10 @@ rule crop:
         settings=settings("crop"),
         code=fingerprint("ssus2mri.prepare.crop"),
     shell:
-        "ssus2mri crop {input.image:q} --modality={params.modality} --ga-weeks={params.ga_weeks}"
+        "ssus2mri crop --modality={params.modality} --ga-weeks={params.ga_weeks}"
         " --mask={input.mask:q} --plane={params.plane} --pixel-mm={params.pixel_mm}"
-        " --frame={params.frame} --out={output.image}"
-        " --out-mask={output.mask} --settings={params.settings:q} &> {log}"
+        " --frame={params.frame} --out={output.image} --out-mask={output.mask}"
+        " --settings={params.settings:q} -- {input.image:q} &> {log}"
 
 
 rule align:
@@ -124,7 +124,7 @@ rule align:
     benchmark:
         "results/benchmark/align/{volume}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(2500, by=image_mb),
@@ -159,7 +159,7 @@ rule extract:
     benchmark:
         "results/benchmark/extract/{volume}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(1500),
@@ -195,7 +195,7 @@ rule blend:
     benchmark:
         "results/benchmark/blend/mr.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(4000),
@@ -232,7 +232,7 @@ rule match:
     benchmark:
         "results/benchmark/match/{volume}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(3000),

@@ -13,7 +13,7 @@ rule rate:
     benchmark:
         "results/benchmark/rate/study.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(3000),
@@ -42,7 +42,7 @@ rule collect:
     benchmark:
         "results/benchmark/rate/collect.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(2000),

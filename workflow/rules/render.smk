@@ -10,17 +10,18 @@ rule explain:
     benchmark:
         "results/benchmark/explain/{run}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(4000),
         runtime=grow(10),
     params:
         settings=settings("probe"),
+        synthesis=settings("synthesize"),
         code=fingerprint("ssus2mri.infer.explain"),
     shell:
         "ssus2mri explain {input.model} {input.us} --run={wildcards.run} --out={output.maps}"
-        " --settings={params.settings:q} &> {log}"
+        " --settings={params.settings:q} --synthesis={params.synthesis:q} &> {log}"
 
 
 rule illustrate:
@@ -42,7 +43,7 @@ rule illustrate:
     benchmark:
         "results/benchmark/illustrate/figures.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(4000),
@@ -50,7 +51,7 @@ rule illustrate:
     params:
         volumes=" ".join(row.volume for row in PICTURED_US),
         mr=" ".join(row.volume for row in PICTURED_MR),
-        images=pictured.images_json(PICTURED),
+        images=verbatim.text(pictured.images_json(PICTURED)),
         labels=LABELS,
         methods=METHODS,
         folder=folder,
@@ -76,7 +77,7 @@ rule browse:
     benchmark:
         "results/benchmark/browse/{volume}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(2000),
@@ -118,7 +119,7 @@ rule render:
     benchmark:
         "results/benchmark/render/report.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(4000),

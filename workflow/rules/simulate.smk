@@ -1,8 +1,8 @@
 rule template:
     """Make the atlas: MR, ultrasound, labels and head on the grid that every scan is brought to."""
     input:
-        labels=ATLAS.labels if ATLAS else [],
-        image=ATLAS.image if ATLAS else [],
+        labels=row_files(ATLAS, "labels"),
+        image=row_files(ATLAS, "image"),
         parts=row_parts(ATLAS, "labels", "image"),
     output:
         mr="results/template/mr.nii.gz",
@@ -14,7 +14,7 @@ rule template:
     benchmark:
         "results/benchmark/template/template.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(2000),
@@ -44,7 +44,7 @@ rule simulate:
     benchmark:
         "results/benchmark/simulate/{volume}.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(2000),
@@ -65,7 +65,7 @@ rule simulate:
 rule view:
     """Average simulated scans of the atlas's head from one side, for `match`."""
     input:
-        labels=ATLAS.labels if ATLAS else [],
+        labels=row_files(ATLAS, "labels"),
         parts=row_parts(ATLAS, "labels"),
     output:
         image="results/view/{side}.nii.gz",
@@ -76,7 +76,7 @@ rule view:
     wildcard_constraints:
         side=one_of(SIDES),
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(2000),
