@@ -10,10 +10,10 @@ from scipy.spatial.transform import Rotation
 
 from ssus2mri.config.project import Project
 from ssus2mri.images import geometry, volume
+from ssus2mri.pose.placement import ball_radius_mm, middle
 from ssus2mri.prepare.align import align_3d, head_of
 from ssus2mri.prepare.crop import crop
 from ssus2mri.prepare.head import find_mask
-from ssus2mri.prepare.similarity import ball_radius_mm, middle
 from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
 from ssus2mri.simulate.pose import generator

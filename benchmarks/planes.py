@@ -73,6 +73,7 @@ def run(folder: Path, rules: list[str], targets: list[str]) -> tuple[float, floa
     command += ["--config", f"manifest={folder}/data_manifest.csv", "--forcerun", *rules[1:]]
     path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COSTS": str(costs)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled once, as they are
     process = subprocess.Popen(
         [*command, "--allowed-rules", *rules, "--", *targets], cwd=ROOT, env=environment
     )

@@ -68,8 +68,18 @@ def test_stage_of_a_volume_loads_no_torch(module):
     assert run.stdout.strip() == "[]", run.stderr
 
 
-def test_extract_loads_no_scipy():
-    """It slices and scales: of a 2D plane, loading libraries is most of what it costs."""
-    script = "import sys, ssus2mri.prepare.extract; print('scipy' in sys.modules)"
+@pytest.mark.parametrize(
+    ("module", "library"),
+    [
+        ("prepare.extract", "scipy"),
+        ("prepare.crop", "scipy"),
+        ("prepare.skull", "scipy.optimize"),
+        ("prepare.align", "scipy.optimize"),
+        ("prepare.align", "scipy.spatial"),
+    ],
+)
+def test_a_plane_does_not_pay_for_libraries_of_volumes(module: str, library: str) -> None:
+    """Of a 2D plane, loading libraries is most of what it costs; `crop` with a mask needs none."""
+    script = f"import sys, ssus2mri.{module}; print({library!r} in sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert run.stdout.strip() == "False", run.stderr

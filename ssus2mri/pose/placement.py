@@ -41,3 +41,26 @@ def transform_between(
     transform.SetMatrix(matrix.ravel().tolist(), 1e-6)
     transform.SetTranslation((atlas.centre_mm - image.centre_mm).tolist())
     return transform
+
+
+def middle(mask: sitk.Image) -> tuple[NDArray[np.float64], float]:
+    """Return the world centre of mass ``(3,)`` and the volume in mm3 of a mask."""
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.Execute(sitk.Cast(mask > 0, sitk.sitkUInt8))
+    return np.array(shape.GetCentroid(1)), shape.GetPhysicalSize(1)
+
+
+def placement_of(head: sitk.Image, rotation: NDArray[np.float64]) -> Placement:
+    """Return how a head lies in an image.
+
+    Args:
+        head: mask.
+        rotation: ``(3, 3)``, world directions of the image -> upright directions.
+    """
+    centre_mm, volume_mm3 = middle(head)
+    return Placement(rotation, centre_mm, ball_radius_mm(volume_mm3))
+
+
+def ball_radius_mm(volume_mm3: float) -> float:
+    """Return the radius of a ball of a volume."""
+    return float((3 * volume_mm3 / (4 * np.pi)) ** (1 / 3))

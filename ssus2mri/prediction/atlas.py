@@ -7,9 +7,8 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ssus2mri.images import volume
-from ssus2mri.pose.placement import Placement
+from ssus2mri.pose.placement import Placement, placement_of
 from ssus2mri.prepare.align import head_of
-from ssus2mri.prepare.similarity import placement_of
 from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.tissues import Tissue
 

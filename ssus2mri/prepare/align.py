@@ -11,11 +11,9 @@ import SimpleITK as sitk
 from ssus2mri.config.prepare import AlignSettings
 from ssus2mri.files import write_text
 from ssus2mri.images import geometry, volume
-from ssus2mri.pose.placement import transform_between
-from ssus2mri.prepare import picture, search
+from ssus2mri.pose.placement import ball_radius_mm, middle, placement_of, transform_between
+from ssus2mri.prepare import picture
 from ssus2mri.prepare.plane import align_plane, thalamic_level
-from ssus2mri.prepare.similarity import ball_radius_mm, middle, placement_of
-from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
 
 logger = logging.getLogger(__name__)
@@ -117,6 +115,8 @@ def align_3d(
         (the probability that the pose is right within 10 degrees; 1 if given), and what speaks for
         it.
     """
+    from ssus2mri.prepare import search  # more of scipy: a plane needs none of it
+
     template_head = head_of(template_labels, modality)
     evidence: Quality
     if transform is not None:
@@ -160,6 +160,7 @@ def place(
         The transform, image -> atlas; its confidence, 0 to 1; and what that is drawn from.
     """
     from ssus2mri.pose.locate import locate  # torch: only a 3D ultrasound pays for it
+    from ssus2mri.prepare.upright import upright_rotation
 
     centre_mm, volume_mm3 = middle(head)
     location = locate(scan, centre_mm, ball_radius_mm(volume_mm3))

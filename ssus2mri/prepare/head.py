@@ -2,11 +2,9 @@
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.prepare.ellipsoid import draw
-from ssus2mri.prepare.skull import find_head
 
 
 def find_mask(
@@ -24,6 +22,8 @@ def find_mask(
         uint8 image of 0 and 1; empty if there is no head within the image.
     """
     if modality == "us":
+        from ssus2mri.prepare.skull import find_head  # scipy: a scan with a mask needs none of it
+
         return draw(find_head(image, ga_weeks, settings.skull), image)
     return find_brain(image, settings.extracted_zeros)
 
@@ -41,6 +41,8 @@ def find_brain(image: sitk.Image, extracted_zeros: float) -> sitk.Image:
     Returns:
         uint8 image of 0 and 1.
     """
+    from scipy import ndimage
+
     array = sitk.GetArrayViewFromImage(image)
     extracted = array.min() == 0 and np.mean(array == 0) > extracted_zeros
     bright = image > 0 if extracted else sitk.OtsuThreshold(image, 0, 1)

@@ -12,12 +12,12 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
-from scipy.optimize import minimize
 
 from ssus2mri.config.prepare import PlaneSettings
 from ssus2mri.growth import ellipse_circumference, head_circumference_mm
 from ssus2mri.images import geometry
 from ssus2mri.prepare.ellipsoid import Ellipsoid, Floats, draw, of_mask
+from ssus2mri.prepare.simplex import minimise
 from ssus2mri.tissues import HEAD, Tissue
 
 
@@ -193,13 +193,8 @@ def _refined(
         return penalty - float(match.correlations(moved(values)).max())
 
     start = np.vstack([np.zeros(3), np.eye(3)])
-    best = minimize(
-        cost,
-        np.zeros(3),
-        method="Nelder-Mead",
-        options={"initial_simplex": start, "maxfev": settings.steps, "xatol": 0.02, "fatol": 1e-4},
-    )
-    transform = moved(best.x)
+    best = minimise(cost, start, evaluations=settings.steps, x_tolerance=0.02, cost_tolerance=1e-4)
+    transform = moved(best)
     correlations = match.correlations(transform)
     return transform, float(correlations.max()), int(correlations.argmax())
 

@@ -4,6 +4,7 @@ The image is normalised by its local contrast; second derivatives then say how m
 like a bright ridge across a given direction. Coordinates are those of `ellipsoid`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,20 +40,32 @@ class Ridges:
         return np.clip(strength, 0.0, 1.0)
 
 
-def ridges(image: sitk.Image, spacing_mm: float, settings: SkullSettings) -> Ridges:
-    """Find bright ridges on an isotropic grid.
+def ridges(
+    image: sitk.Image, spacings_mm: Sequence[float], settings: SkullSettings
+) -> list[Ridges]:
+    """Find bright ridges on isotropic grids.
 
     Args:
         image: ultrasound, 2D or 3D.
-        spacing_mm: edge of the grid's voxels.
+        spacings_mm: edge of the voxels of each grid.
         settings: section ``crop.skull``.
 
     Returns:
-        The ridges; 0 outside the field of view.
+        The ridges on each grid; 0 outside the field of view.
     """
     array = sitk.GetArrayFromImage(image).astype(np.float32)
     seen = _field_of_view(array).astype(np.float32)
     spacing = local_spacing(image)
+    return [_ridges(array, seen, spacing, spacing_mm, settings) for spacing_mm in spacings_mm]
+
+
+def _ridges(
+    array: NDArray[np.float32],
+    seen: NDArray[np.float32],
+    spacing: Floats,
+    spacing_mm: float,
+    settings: SkullSettings,
+) -> Ridges:
     sigma_mm = max(settings.ridge_mm, spacing_mm)
     # Normalised convolution: what is outside the field of view makes no edge at its border.
     zoom = spacing / spacing_mm

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ssus2mri.config.prepare import AlignSettings
-from ssus2mri.pose.placement import Placement
+from ssus2mri.pose.placement import middle
 
 Floats = NDArray[np.float64]
 LEVER_MM = 30.0
@@ -69,26 +69,3 @@ def distance(a: Similarity, b: Similarity) -> tuple[float, float]:
     """Return degrees, and mm at the middle of the head, between two transforms."""
     turn = Rotation.from_rotvec(a.rotation).inv() * Rotation.from_rotvec(b.rotation)
     return float(np.degrees(turn.magnitude())), float(np.linalg.norm(a.shift - b.shift))
-
-
-def middle(mask: sitk.Image) -> tuple[Floats, float]:
-    """Return the world centre of mass ``(3,)`` and the volume in mm3 of a mask."""
-    shape = sitk.LabelShapeStatisticsImageFilter()
-    shape.Execute(sitk.Cast(mask > 0, sitk.sitkUInt8))
-    return np.array(shape.GetCentroid(1)), shape.GetPhysicalSize(1)
-
-
-def placement_of(head: sitk.Image, rotation: Floats) -> Placement:
-    """Return how a head lies in an image.
-
-    Args:
-        head: mask.
-        rotation: ``(3, 3)``, world directions of the image -> upright directions.
-    """
-    centre_mm, volume_mm3 = middle(head)
-    return Placement(rotation, centre_mm, ball_radius_mm(volume_mm3))
-
-
-def ball_radius_mm(volume_mm3: float) -> float:
-    """Return the radius of a ball of a volume."""
-    return float((3 * volume_mm3 / (4 * np.pi)) ** (1 / 3))

@@ -7,16 +7,17 @@ those of `ellipsoid`. The method is ours: the source only says that volumes are 
 """
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from scipy.optimize import least_squares
-from scipy.spatial.transform import Rotation
 
 from ssus2mri.config.prepare import SkullSettings
 from ssus2mri.growth import axial_axes_mm, ellipse_circumference, head_circumference_mm
 from ssus2mri.prepare.ellipsoid import Ellipsoid, Floats
 from ssus2mri.prepare.ridges import Ridges, ridges
+from ssus2mri.prepare.robust_fit import robust_fit
 
 # Numerical resolution by dimension, no tissue or scanner in it: points on the surface in the search
 # and in the refinement, places along each normal.
@@ -43,8 +44,8 @@ def find_head(image: sitk.Image, ga_weeks: float, settings: SkullSettings) -> El
         else (settings.coarse_3d_mm, settings.fine_3d_mm)
     )
     prior = _Prior(head_circumference_mm(ga_weeks), settings)
-    candidates = _hough(ridges(image, coarse_mm, settings), prior, settings)
-    fine = ridges(image, fine_mm, settings)
+    coarse, fine = ridges(image, (coarse_mm, fine_mm), settings)
+    candidates = _hough(coarse, prior, settings)
     directions = sphere(_SURFACE_POINTS[dimension], dimension)
     refined = [_refine(candidate, fine, prior, directions, settings) for candidate in candidates]
     best = max(refined, key=lambda e: _score(e, fine, prior, directions))
@@ -122,14 +123,22 @@ def _hough(ridge: Ridges, prior: _Prior, settings: SkullSettings) -> list[Ellips
         factor = prior.factor(axes)
         reach = int(np.ceil(axes.max() / ridge.spacing_mm)) + 1
         padded = [np.pad(strength, reach) for strength in strengths]
+        # Of each map the last two axes are one: what lies between the rows of a window is added
+        # too, which takes less time than to leave it out.
+        row = padded[0].shape[-1]
+        flat = [map_.reshape(*map_.shape[:-2], -1) for map_ in padded]
+        length = (shape[-2] - 1) * row + shape[-1]
         for rotation in _rotations(bins):
             trial = Ellipsoid(np.zeros(dimension), axes, rotation)
             offsets = np.rint(trial.points(directions) / ridge.spacing_mm).astype(int) + reach
             nearest = np.abs(trial.normals(directions) @ bins.T).argmax(axis=1)
-            total = np.zeros(shape, np.float32)
-            for offset, which in zip(offsets, nearest, strict=True):
-                box = [slice(o, o + n) for o, n in zip(offset, shape, strict=True)]
-                total += padded[which][tuple(box)]
+            rows = np.zeros((*shape[:-2], shape[-2] * row), np.float32)
+            inside = rows[..., :length]
+            for (*before, y, x), which in zip(offsets.tolist(), nearest.tolist(), strict=True):
+                box = [slice(o, o + n) for o, n in zip(before, shape[:-2], strict=True)]
+                start = y * row + x
+                inside += flat[which][(*box, slice(start, start + length))]
+            total = rows.reshape(*shape[:-1], row)[..., : shape[-1]]
             best = np.unravel_index(int(total.argmax()), shape)
             center = np.array(best, dtype=np.float64) * ridge.spacing_mm
             scored.append((factor * float(total[best]), Ellipsoid(center, axes, rotation)))
@@ -164,15 +173,16 @@ def _refine(
         target, weight = points[rows, best], strength[rows, best]
         scale = np.sqrt(weight * settings.observations / len(directions)) / settings.noise_mm
         count = 2 * dimension + (1 if dimension == 2 else 3)
-        solution = least_squares(
-            _residuals,
-            np.zeros(count),
-            jac=_jacobian,
-            loss="soft_l1",
-            max_nfev=12,
-            args=(ellipsoid, target, scale, prior),
+        fitted: dict[str, Any] = {
+            "base": ellipsoid,
+            "target": target,
+            "scale": scale,
+            "prior": prior,
+        }
+        moves = robust_fit(
+            partial(_residuals, **fitted), partial(_jacobian, **fitted), count, evaluations=12
         )
-        ellipsoid = _moved(ellipsoid, solution.x)
+        ellipsoid = _moved(ellipsoid, moves)
     return ellipsoid
 
 
@@ -222,6 +232,8 @@ def _moved(base: Ellipsoid, values: Floats) -> Ellipsoid:
         c, s = np.cos(turn[0]), np.sin(turn[0])
         matrix = np.array([[c, -s], [s, c]])
     else:
+        from scipy.spatial.transform import Rotation  # only volumes pay for loading it
+
         matrix = Rotation.from_rotvec(turn).as_matrix()
     axes = base.axes * np.exp(np.clip(values[dimension : 2 * dimension], -0.5, 0.5))
     return Ellipsoid(base.center + values[:dimension], axes, matrix @ base.rotation)
@@ -245,6 +257,8 @@ def _rotations(bins: Floats) -> list[Floats]:
     """Return a rotation per direction of the long axis; the other axes are arbitrary."""
     if bins.shape[1] == 2:
         return [np.array([[n[0], -n[1]], [n[1], n[0]]]) for n in bins]
+    from scipy.spatial.transform import Rotation
+
     return [Rotation.align_vectors([n], [[1.0, 0.0, 0.0]])[0].as_matrix() for n in bins]
 
 

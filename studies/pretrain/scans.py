@@ -24,10 +24,9 @@ from ssus2mri.errors import InputError
 from ssus2mri.files import whole
 from ssus2mri.growth import head_circumference_mm
 from ssus2mri.images import geometry
-from ssus2mri.pose.placement import Placement, transform_between
+from ssus2mri.pose.placement import Placement, placement_of, transform_between
 from ssus2mri.prepare.align import head_of
 from ssus2mri.prepare.intensity import scaled
-from ssus2mri.prepare.similarity import placement_of
 from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.simulate.anatomy import Anatomy
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate

@@ -11,10 +11,9 @@ from ssus2mri.pose.cube import directions, normalise, sample
 from ssus2mri.pose.estimate import _groups
 from ssus2mri.pose.locate import locate
 from ssus2mri.pose.network import CUBE, PoseNetwork, orthonormal
-from ssus2mri.pose.placement import Placement, transform_between
+from ssus2mri.pose.placement import Placement, ball_radius_mm, middle, transform_between
 from ssus2mri.pose.weights import WEIGHTS, load_networks
 from ssus2mri.prepare.align import head_of
-from ssus2mri.prepare.similarity import ball_radius_mm, middle
 from ssus2mri.simulate.anatomy import built_in
 from ssus2mri.simulate.cohort import simulate
 

@@ -12,9 +12,8 @@ from scipy.spatial.transform import Rotation
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry, volume
 from ssus2mri.pose.locate import Location
-from ssus2mri.pose.placement import Placement
+from ssus2mri.pose.placement import Placement, ball_radius_mm, middle
 from ssus2mri.prepare.align import align_3d, describe, head_of, run_align
-from ssus2mri.prepare.similarity import ball_radius_mm, middle
 from ssus2mri.prepare.upright import upright_rotation
 
 FILES = (".nii.gz", ".tfm", ".json", ".png")
