@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 from ssus2mri.errors import InputError
 
+MOST_BYTES = 2**25
+"""Of a table; one of 100,000 rows is smaller."""
 _EXPECTED = "a CSV table, UTF-8, fields separated by commas, with a header line"
 _DO = "Correct the row; config/README.md describes every column."
 _SAVE = "Save it as CSV UTF-8 with commas between the fields and points in numbers."
@@ -59,12 +61,16 @@ def read(path: Path, model: type[BaseModel]) -> list[tuple[int, dict[str, str]]]
 
 
 def _text(path: Path) -> str:
+    do = "Correct the path (`manifest` in the configuration)."
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         found = getattr(error, "strerror", None) or str(error)
-        do = "Correct the path (`manifest` in the configuration)."
         raise InputError(str(path), expected=_EXPECTED, found=found, do=do) from error
+    if len(raw) > MOST_BYTES:
+        found = f"more than {MOST_BYTES} bytes"
+        raise InputError(str(path), expected=_EXPECTED, found=found, do=do)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         found = "UTF-16 (a byte-order mark at its start)"
         raise InputError(str(path), expected=_EXPECTED, found=found, do=_SAVE)

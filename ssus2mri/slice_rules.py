@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ssus2mri.config.base import file_name
 from ssus2mri.images.grid import MOST_PLACE_MM
+from ssus2mri.images.raw import LEAST_SUSPECT, MOST_SAVING
 from ssus2mri.tissues import Tissue
 
 DTYPES = {
@@ -29,8 +30,6 @@ OPTIONAL = ("truth", "labels", "predicted_position", "spread")
 MOST_SLICES, MOST_EDGE = 100_000, 1024
 MOST_VALUES = 2**29
 """Numbers of a dataset: three planes of 512 slices of 512 x 512 are fewer."""
-MOST_SAVING, LEAST_SUSPECT = 200, 2**26
-"""No picture is compressed so well, as far as more bytes than this are concerned."""
 MOST_SUBJECT = 200
 _SLACK = 1e-2
 _TEXT = (

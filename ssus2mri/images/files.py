@@ -53,7 +53,7 @@ def parts(path: Path) -> list[Path]:
     try:
         if path.is_dir():
             return sorted(entry for entry in path.iterdir() if entry.is_file())
-        if path.suffix.lower() in (".mhd", ".mha", ".nhdr", ".nrrd"):
+        if path.suffix.lower() in (".mhd", ".mha", ".nhdr", ".nrrd") and path.is_file():
             with path.open("rb") as file:
                 head = file.read(2**16)
             for pattern in _NAMED:

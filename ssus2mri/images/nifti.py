@@ -39,6 +39,7 @@ _FIELDS = {  # count, type and offset in NIfTI-1 and in NIfTI-2
 }
 _SIZES = (348, 540)
 _LEAST_OFFSETS = (352, 544)  # four bytes after the header say whether there are extensions
+_MOST_OFFSET = 2**26  # of extensions between header and voxels
 _TYPES = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4",
     1024: "i8", 1280: "u8",
@@ -69,7 +70,7 @@ def read(path: Path, *, dimensions: int = 3) -> Stored:
     size = _size(path, header, dimensions)
     grid = _grid(path, header, size, dimensions)
     start = float(header["vox_offset"])
-    if not (np.isfinite(start) and start >= header["least_offset"] and start == int(start)):
+    if not (header["least_offset"] <= start <= _MOST_OFFSET and start == int(start)):  # nor NaN
         raise unreadable(path, f"its voxels begin at byte {start:g}")
     slope, intercept = _scale(path, header)
     return Stored(

@@ -10,9 +10,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ssus2mri.errors import InputError
 from ssus2mri.images.messages import contradicts, unreadable
 
 BLOCK = 2**21
+MOST_SAVING, LEAST_SUSPECT = 200, 2**26
+"""No scan is compressed so well; of fewer voxels (or, in a slice file, bytes) nobody asks."""
+_MOST_LETTERS = 40  # of a number
 FAULTS = (OSError, EOFError, zlib.error, ValueError)
 
 
@@ -75,6 +79,8 @@ def blocks(
     Raises:
         InputError: the data end early, are damaged, or are more than the header accounts for.
     """
+    if compression and count > LEAST_SUSPECT:
+        _require_storable(path, count * dtype.itemsize)
     try:
         with path.open("rb") as file:
             if start < 0:
@@ -106,6 +112,8 @@ def blocks(
 
 def plain_text(path: Path, *, start: int, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
     """Read voxels written as text; see `blocks`."""
+    if path.stat().st_size - start > _MOST_LETTERS * count:
+        raise contradicts(path, "number of voxels", f"a header of {count}, and more text than that")
     try:
         with path.open("rb") as file:
             file.seek(start)
@@ -116,6 +124,19 @@ def plain_text(path: Path, *, start: int, dtype: np.dtype[Any], count: int) -> N
         found = f"a header of {count} voxels, and {values.size} numbers"
         raise contradicts(path, "number of voxels", found)
     return values
+
+
+def _require_storable(path: Path, claimed: int) -> None:
+    """Refuse a file that would inflate to more than a scan can."""
+    stored = path.stat().st_size
+    if claimed > MOST_SAVING * stored:
+        raise InputError(
+            str(path),
+            expected="a scan, which can be compressed to no less than a"
+            f" {MOST_SAVING}th of its size",
+            found=f"a header that claims {claimed} bytes of voxels in a file of {stored}",
+            do="If it is meant, save it without compression.",
+        )
 
 
 def _skip(stream: Any, count: int) -> None:

@@ -1,0 +1,67 @@
+"""Files made to hurt: each is refused by one message, quickly, in little memory, with no trace."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from conftest import ROOT
+from phantom_hostile import CASES
+
+MOST_S, MOST_MB = 5.0, 500.0
+
+
+class Ended(NamedTuple):
+    """How a command ended: exit code, what it said, CPU seconds, peak memory."""
+
+    code: int
+    said: str
+    cpu_s: float
+    peak_mb: float
+
+
+def command(folder: Path, *words: str) -> Ended:
+    """Run a command in a folder, no longer than ten times what is allowed."""
+    with (folder / "said").open("w+") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ssus2mri", *words],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            preexec_fn=limit,
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        text = said.read()
+    (folder / "said").unlink()
+    return Ended(process.returncode, text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def limit() -> None:
+    """End a process that hangs or computes without end."""
+    import resource
+    import signal
+
+    resource.setrlimit(resource.RLIMIT_CPU, (int(10 * MOST_S),) * 2)
+    signal.alarm(120)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", CASES)
+def test_refused_quickly_and_in_little_memory(tmp_path: Path, what: str) -> None:
+    make, message = CASES[what]
+    words = make(tmp_path)
+    before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
+    ended = command(tmp_path, *words)
+    assert message in ended.said, ended
+    assert ended.code == 1, ended
+    assert "Traceback" not in ended.said
+    assert len(ended.said) < 3000
+    assert ended.cpu_s < MOST_S, ended
+    assert ended.peak_mb < MOST_MB, ended
+    assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
