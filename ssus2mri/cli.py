@@ -95,7 +95,10 @@ def init(
     from ssus2mri.propose import run_init
 
     path, rows = run_init(folder, Path(out) if out else folder / "manifest.csv")
-    typer.echo(f"{path}: {rows} images. Fill the empty columns, then run `ssus2mri check`.")
+    typer.echo(
+        f"{path}: {rows} images. Fill the empty columns, and rename volumes where the name of a"
+        " file tells who it is: outputs carry it. Then run `ssus2mri check`."
+    )
 
 
 @app.command()

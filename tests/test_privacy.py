@@ -3,11 +3,14 @@
 import gzip
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import phantom_inputs as phantom
 import pytest
 import SimpleITK as sitk
 from phantom_project import NAME, PATIENT
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from test_landmark import CONFIG, template  # noqa: F401, a fixture
 
 from ssus2mri import slices
@@ -40,7 +43,61 @@ def scan(folder: Path) -> tuple[Path, sitk.Image]:
     return folder, volume.read(folder) > 150
 
 
-def through_the_stages(path: Path, head: sitk.Image, atlas: Path, out: Path, plane: str) -> None:
+def nifti(path: Path) -> tuple[Path, sitk.Image]:
+    """A volume with a name in every text field of its header, and in an extension."""
+
+    def name(header: nibabel.Nifti1Header) -> None:
+        for field in ("descrip", "aux_file", "db_name", "intent_name"):
+            header[field] = NAME
+        header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", NAME))
+
+    phantom.nifti(path.with_suffix(".nii.gz"), change=name)
+    return path.with_suffix(".nii.gz"), volume.read(path.with_suffix(".nii.gz")) > 150
+
+
+def nrrd(path: Path) -> tuple[Path, sitk.Image]:
+    text = NAME.decode()
+    path = phantom.nrrd(path.with_suffix(".nrrd"), lines={"content": text, "patient:": f"={text}"})
+    return path, volume.read(path) > 150
+
+
+def meta(path: Path) -> tuple[Path, sitk.Image]:
+    lines = {"Comment": NAME.decode(), "PatientName": NAME.decode()}
+    path = phantom.meta(path.with_suffix(".mha"), lines={"ObjectType": "Image", **lines})
+    return path, volume.read(path) > 150
+
+
+def picture(path: Path) -> tuple[Path, sitk.Image]:
+    """A plane with a name in the texts of a PNG and in its EXIF."""
+    texts, exif = PngInfo(), Image.Exif()
+    texts.add_text("Title", NAME.decode())
+    texts.add_text("Comment", NAME.decode(), zip=True)
+    exif[315] = NAME.decode()  # the artist
+    path = path.with_suffix(".png")
+    Image.fromarray(phantom.still()).save(path, pnginfo=texts, exif=exif)
+    return path, volume.read_plane(path, 1.0) > 90
+
+
+def tiff(path: Path) -> tuple[Path, sitk.Image]:
+    path = path.with_suffix(".tif")
+    texts = {270: NAME.decode(), 315: NAME.decode(), 305: NAME.decode()}
+    Image.fromarray(phantom.still()).save(path, tiffinfo=texts)
+    return path, volume.read_plane(path, 1.0) > 90
+
+
+PLANES = (still, picture, tiff)
+PIXEL_MM = {picture: 1.0, tiff: 1.0}
+"""Of planes whose files do not say it."""
+
+
+def through_the_stages(
+    path: Path,
+    head: sitk.Image,
+    atlas: Path,
+    out: Path,
+    plane: str,
+    pixel_mm: float | None = None,
+) -> None:
     """Write all that crop, align and extract write."""
     modality = "us" if plane else "mr"
     volume.write(sitk.Cast(head, sitk.sitkUInt8), out.parent / "mask.nii.gz")
@@ -54,7 +111,7 @@ def through_the_stages(path: Path, head: sitk.Image, atlas: Path, out: Path, pla
         modality=modality,
         ga_weeks=17.0,
         mask=out.parent / "mask.nii.gz",
-        pixel_mm=None,
+        pixel_mm=pixel_mm,
         plane=plane,
         out=out / "crop.nii.gz",
         out_mask=out / "mask.nii.gz",
@@ -90,12 +147,13 @@ def through_the_stages(path: Path, head: sitk.Image, atlas: Path, out: Path, pla
     )
 
 
-@pytest.mark.parametrize("make", [scan, still])
+@pytest.mark.parametrize("make", [scan, nifti, nrrd, meta, *PLANES])
 def test_no_name_reaches_an_output(tmp_path: Path, template: Path, make) -> None:  # noqa: F811
     source = tmp_path / "MUSTERFRAU ERIKA"
     source.mkdir()
-    path, head = make(source / ("MUSTERFRAU" if make is scan else "MUSTERFRAU.dcm"))
-    through_the_stages(path, head, template, tmp_path / "out", "axial" if make is still else "")
+    path, head = make(source / ("MUSTERFRAU.dcm" if make is still else "MUSTERFRAU"))
+    plane = "axial" if make in PLANES else ""
+    through_the_stages(path, head, template, tmp_path / "out", plane, PIXEL_MM.get(make))
     written = sorted((tmp_path / "out").iterdir())
     assert len(written) == 7
     for file in written:
