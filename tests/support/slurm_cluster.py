@@ -14,6 +14,7 @@ GPUS, CPUS, MEMORY_MB = 2, 32, 200_000
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 
 # What the machine really has does not count (config_overrides): no job uses as much as it asks for.
+# Jobs are remembered for ten hours (MinJobAge): the tests ask for all that a slow machine has done.
 CONFIG = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -40,7 +41,7 @@ SlurmdParameters=config_overrides
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 SchedulerParameters=sched_interval=1,batch_sched_delay=0,defer
-MinJobAge=600
+MinJobAge=36000
 KillWait=5
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:{gpus} State=UNKNOWN
