@@ -15,7 +15,7 @@ from ssus2mri.plan import REMEMBERED
 
 STAGES = (
     *("template", "simulate", "prepare", "crop", "align", "extract", "view", "blend", "match"),
-    *("train", "synthesize", "probe", "explain", "segment", "register", "compare"),
+    *("train", "synthesize", "probe", "explain", "delineate", "segment", "register", "compare"),
     *("rate", "collect", "score", "illustrate", "browse", "render"),
 )
 _MOST = 4

@@ -1,4 +1,4 @@
-"""Stages that measure a run's synthesis by other means than likeness: probe, segment."""
+"""Stages that measure a synthesis by other means than likeness: probe, delineate, segment."""
 
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +55,24 @@ def probe(
 
 
 @app.command()
+def delineate(
+    extracts: Annotated[
+        list[Path], typer.Argument(help="Slice files of the test ultrasound, or @FILE.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder: {volume}.npz.")],
+    references: Annotated[
+        str, typer.Option(help="Slice files of training MR, by spaces; empty: no `agreement`.")
+    ] = "",
+) -> None:
+    """Segment the real MR that `segment` compares every run with: training MR and true MR."""
+    from ssus2mri.evaluate.delineate import run_delineate
+
+    scans, training = listed(extracts), [Path(path) for path in words(references)]
+    apart({"--out": out}, *scans, *training)
+    run_delineate(scans, references=training, out=out)
+
+
+@app.command()
 def segment(
     synthetic: Annotated[
         list[Path], typer.Argument(help="Synthetic slice files of one run, or @FILE.")
@@ -62,23 +80,21 @@ def segment(
     extracts: Annotated[
         str, typer.Option(help="Slice files of the test ultrasound, separated by spaces, or @FILE.")
     ],
+    delineated: Annotated[Path, typer.Option(help="Folder that `delineate` wrote.")],
     out: Out,
-    references: Annotated[
-        str, typer.Option(help="Slice files of training MR, likewise; empty: no `agreement`.")
-    ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Compare tissues and sizes of segmented synthetic MR with the truth: a row per measure."""
     from ssus2mri.config.evaluate import SegmentSettings
     from ssus2mri.evaluate.segment import run_segment
 
-    synthetic, paths, training = listed(synthetic), words(extracts), words(references)
-    apart({"--out": out}, *synthetic, *paths, *training)
+    synthetic, paths = listed(synthetic), words(extracts)
+    apart({"--out": out}, *synthetic, *paths, delineated)
 
     run_segment(
         synthetic,
         extracts=[Path(path) for path in paths],
-        references=[Path(path) for path in training],
+        delineated=delineated,
         out=out,
         settings=load_section(SegmentSettings, settings, "segment"),
     )

@@ -1,7 +1,7 @@
 """Stage `segment`: tissues and sizes that a segmenter reads off synthetic MR, against the truth.
 
 The segmenter is frozen (`ssus2mri/segment/CARD.md`) and the same for all runs. What it makes of the
-true MR stands beside (`true_mr`): an error that the synthesis is not to blame for.
+true MR (`delineate`) stands beside (`true_mr`): an error that the synthesis is not to blame for.
 
 ``{run}.csv`` has a row per scan and measure, columns `tables.SEGMENT`. Measures are ``agreement``,
 ``tissues_scan`` and ``tissues_atlas``, which need no truth (`ssus2mri.evaluate.agreement`); and of
@@ -15,7 +15,6 @@ and measures nothing.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,26 +29,18 @@ from ssus2mri.evaluate.agreement import (
     agreement,
     tissues_scan,
 )
-from ssus2mri.evaluate.pairs import (
-    Entry,
-    Pair,
-    entry,
-    keys,
-    load,
-    pair_nearest,
-    source_of,
-    synthetic_entries,
-)
+from ssus2mri.evaluate.delineate import Classes, read_delineation
+from ssus2mri.evaluate.pairs import Entry, Pair, entry, keys, source_of, synthetic_entries
 from ssus2mri.evaluate.sizes import SIZES, sizes_mm
 from ssus2mri.measures import dice
 from ssus2mri.segment.classes import CLASSES, TISSUES, class_of
+from ssus2mri.segment.network import SegmentNetwork
 from ssus2mri.segment.segment import segment
 from ssus2mri.segment.weights import load_network
 from ssus2mri.slices import Slices, read
 
 logger = logging.getLogger(__name__)
 
-Classes = NDArray[np.uint8]
 Numbers = dict[str, float | None]
 
 
@@ -106,49 +97,46 @@ def run_segment(
     synthetic: Sequence[Path],
     *,
     extracts: Sequence[Path],
-    references: Sequence[Path],
+    delineated: Path,
     out: Path,
     settings: SegmentSettings,
 ) -> None:
-    """Segment every synthetic file and its true MR, and write a row per measure.
+    """Segment every synthetic file and write a row per measure.
 
     Args:
         synthetic: slice files of one run.
         extracts: slice files of the test ultrasound.
-        references: slice files of training MR; none: there is no ``agreement``.
+        delineated: folder that `delineate` wrote.
         out: ``{run}.csv``.
         settings: section ``segment``.
 
     Raises:
-        InputError: a scan without its US file, slices that do not match, or different grids.
+        InputError: a scan without its US file or its delineation, slices that do not match, or
+            different grids.
     """
-    sources = [entry(path) for path in extracts]
-    mrs = [mr for mr in map(entry, references) if not mr.header.uncertain]
+    sources, network = [entry(path) for path in extracts], load_network()
     rows: list[dict[str, object]] = []
     for scan in synthetic_entries(synthetic):
-        rows += _rows(scan, source_of(scan, sources), mrs, settings)
+        rows += _rows(scan, source_of(scan, sources), delineated, network, settings)
     tables.write(rows, tables.SEGMENT, out)
 
 
 def _rows(
-    scan: Entry, source: Entry, mrs: Sequence[Entry], settings: SegmentSettings
+    scan: Entry, source: Entry, delineated: Path, network: SegmentNetwork, settings: SegmentSettings
 ) -> list[dict[str, object]]:
-    us, network = read(source.path), load_network()
-    classes = segment(read(scan.path), network)
-    training = _training_mr(source, us, mrs)
-    expected = None if training is None else segment(training, network)
-    value = without_truth(us, classes, expected, settings)
+    us, classes = read(source.path), segment(read(scan.path), network)
+    real = read_delineation(delineated, scan.header.volume, classes.shape)
+    value = without_truth(us, classes, real.training, settings)
     truth: Numbers = {}
     true_mr: Numbers = {}
-    if us.labels is not None and us.truth is not None and len(us) > 1:
+    if real.true_mr is not None:
         true, spacing_mm = true_classes(us), us.header.spacing_mm
-        best = segment(replace(us, image=us.truth), network)
         value |= dices(classes, true) | sizes(classes, spacing_mm, settings)
         truth |= dict.fromkeys(dices(true, true), 1.0)
         truth |= sizes(true, spacing_mm, settings)
-        true_mr = dices(best, true) | sizes(best, spacing_mm, settings)
-        truth |= without_truth(us, true, expected, settings)
-        true_mr |= without_truth(us, best, expected, settings)
+        true_mr = dices(real.true_mr, true) | sizes(real.true_mr, spacing_mm, settings)
+        truth |= without_truth(us, true, real.training, settings)
+        true_mr |= without_truth(us, real.true_mr, real.training, settings)
     of_scan = keys(scan, Pair(0, source, 0))
     logger.info("%s: %d measures", scan.header.volume, len(value))
     return [
@@ -162,18 +150,6 @@ def _rows(
         }
         for name, number in value.items()
     ]
-
-
-def _training_mr(source: Entry, us: Slices, mrs: Sequence[Entry]) -> Slices | None:
-    """Return training MR at the places of a scan, as the model ``atlas`` does; None without any."""
-    pairs = pair_nearest(source, mrs)
-    if not pairs:
-        return None
-    images, image = load(pairs), np.zeros_like(us.image)
-    for pair in pairs:
-        mr = images[pair.reference.path]
-        image[pair.number] = mr.image[pair.reference_number] * us.head[pair.number]
-    return replace(us, image=image)
 
 
 def true_classes(us: Slices) -> Classes:

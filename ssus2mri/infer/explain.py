@@ -10,7 +10,6 @@ the middle slice of every plane and their synthesis, each slice by itself; ``pat
 ``planes (K,)`` name them.
 """
 
-import io
 import logging
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,11 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssus2mri import slices
+from ssus2mri.arrays import write
 from ssus2mri.config.evaluate import ProbeSettings
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.display import white_level, within_skull
 from ssus2mri.errors import InputError
-from ssus2mri.files import whole
 from ssus2mri.infer.patterns import PATTERNS, draw_patterns, stamp
 from ssus2mri.infer.seen import require_unseen
 from ssus2mri.learn.data.dataset import pool
@@ -200,8 +199,5 @@ def run_explain(
         "patterns": np.array(PATTERNS),
         "planes": np.array([PLANES[us.plane[row]] for row in rows]),
     }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    with whole(out) as partial:
-        partial.write_bytes(buffer.getvalue())
+    write(arrays, out)
     logger.info("%s: %s slice %d of %s", out, PLANES[us.plane[row]], us.index[row], run)

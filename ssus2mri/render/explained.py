@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ssus2mri.errors import InputError
+from ssus2mri import arrays
 from ssus2mri.render.picture_grid import (
     Panel,
     add_axes,
@@ -43,32 +43,8 @@ class Side(NamedTuple):
 
 
 def read_explained(path: Path) -> Explained:
-    """Read what `explain` wrote.
-
-    Args:
-        path: the ``.npz``.
-
-    Returns:
-        Its arrays, by name.
-
-    Raises:
-        InputError: missing, or not such a file.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError) as error:
-        arrays, problem = {}, str(error)
-    else:
-        problem = f"no array {', '.join(name for name in _NEEDED if name not in arrays)}"
-    if not set(_NEEDED) <= set(arrays):
-        raise InputError(
-            str(path),
-            expected="arrays written by `explain` (.npz)",
-            found=problem,
-            do="Run `explain` again.",
-        )
-    return arrays
+    """Read what `explain` wrote; see `ssus2mri.arrays.read`."""
+    return arrays.read(path, stage="explain", needed=_NEEDED)
 
 
 def latent_figure(explained: Explained | None, labels: Mapping[str, str]) -> Figure:

@@ -11,9 +11,11 @@ from phantom_segment import ByIntensity, coded
 from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import SegmentSettings
 from ssus2mri.errors import InputError
+from ssus2mri.evaluate import delineate, tables
 from ssus2mri.evaluate import segment as stage
-from ssus2mri.evaluate import tables
+from ssus2mri.evaluate.delineate import read_delineation, run_delineate
 from ssus2mri.evaluate.segment import dices, run_segment
+from ssus2mri.segment.classes import class_of
 from ssus2mri.slices import Slices
 from ssus2mri.slicing import cut
 from ssus2mri.tissues import Tissue
@@ -33,34 +35,41 @@ def brain(width=4):
     return labels
 
 
+def showing(labels, volume="scan", **changes):
+    """Slices whose grey values are classes of tissue."""
+    plane, index = np.array(PLACES).T
+    return Slices(
+        header(volume, subject="s", spacing_mm=SPACING, size=SIZE, **changes),
+        cut(coded(class_of(labels)), plane, index).astype(np.float16),
+        plane.astype(np.uint8),
+        index.astype(np.int16),
+        np.ones((SIZE, SIZE, SIZE), bool),
+    )
+
+
 def files(folder, shown, truth, **changes):
     """Slice files of a synthesis that shows some labels, and of a scan whose labels are others."""
-    plane, index = np.array(PLACES).T
+    us = showing(truth, modality="us", split="test", **changes)
+    us = replace(us, truth=us.image, labels=cut(truth, us.plane, us.index))
+    synthetic = showing(shown, run="ours", split="test", **changes)
+    return store(folder / "synthesize", synthetic), store(folder / "extract", us)
 
-    def stored(labels, **header_changes):
-        classes = stage.class_of(labels)
-        return Slices(
-            header("scan", subject="s", spacing_mm=SPACING, size=SIZE, **header_changes),
-            cut(coded(classes), plane, index).astype(np.float16),
-            plane.astype(np.uint8),
-            index.astype(np.int16),
-            np.ones((SIZE, SIZE, SIZE), bool),
-        )
 
-    us = stored(truth, modality="us", split="test", **changes)
-    us = replace(us, truth=us.image, labels=cut(truth, plane, index))
-    synthetic = store(folder / "synthesize", stored(shown, run="ours", split="test", **changes))
-    return synthetic, store(folder / "extract", us)
+def training_mr(folder, labels, volume="mr"):
+    """A slice file of training MR."""
+    return store(folder / "extract", showing(labels, volume))
 
 
 @pytest.fixture(autouse=True)
 def _by_intensity(monkeypatch):
-    monkeypatch.setattr(stage, "load_network", ByIntensity)
+    for module in (stage, delineate):
+        monkeypatch.setattr(module, "load_network", ByIntensity)
 
 
 def rows_of(folder, synthetic, us, references=()):
-    out = folder / "segment" / "ours.csv"
-    run_segment([synthetic], extracts=[us], references=references, out=out, settings=SETTINGS)
+    out, tissues = folder / "segment" / "ours.csv", folder / "delineate"
+    run_delineate([us], references=references, out=tissues)
+    run_segment([synthetic], extracts=[us], delineated=tissues, out=out, settings=SETTINGS)
     return pd.read_csv(out)
 
 
@@ -124,8 +133,8 @@ def test_moved_tissues_explain_the_scan_less_than_the_true_ones(tmp_path):
 def test_agreement_asks_for_both_the_scan_and_a_head(tmp_path):
     """Training MR whose tissues lie elsewhere: the true ones get less than what they explain."""
     synthetic, us = files(tmp_path, brain(), brain())
-    same, _ = files(tmp_path / "same", brain(), brain())
-    other, _ = files(tmp_path / "other", np.roll(brain(), 9, axis=1), brain())
+    same = training_mr(tmp_path, brain(), "same")
+    other = training_mr(tmp_path, np.roll(brain(), 9, axis=1), "other")
 
     like, unlike = (
         rows_of(tmp_path, synthetic, us, [mr]).set_index("measure")["value"] for mr in (same, other)
@@ -143,7 +152,7 @@ def test_a_plane_is_measured_as_a_volume_is(tmp_path):
         whole = stage.read(path)
         arrays = {name: getattr(whole, name)[20:21] for name in ("image", "plane", "index", "head")}
         store(path.parent, replace(whole, **arrays, truth=None, labels=None))
-    mr, _ = files(tmp_path / "mr", brain(), brain())
+    mr = training_mr(tmp_path, brain())
 
     values = rows_of(tmp_path, *paths, [mr]).set_index("measure")["value"]
     assert list(values.index) == ["agreement", "tissues_scan", "tissues_atlas"]
@@ -156,9 +165,67 @@ def test_synthesis_without_its_ultrasound_is_refused(tmp_path):
 
     with pytest.raises(InputError, match="scan"):
         run_segment(
-            [synthetic], extracts=[], references=[], out=tmp_path / "o.csv", settings=SETTINGS
+            [synthetic], extracts=[], delineated=tmp_path, out=tmp_path / "o.csv", settings=SETTINGS
         )
     assert not (tmp_path / "o.csv").exists()
+
+
+def test_tissues_of_real_mr_are_found_once_for_all_runs(tmp_path, monkeypatch):
+    """`segment` segments nothing but the synthesis."""
+    synthetic, us = files(tmp_path, brain(2), brain())
+    run_delineate([us], references=[training_mr(tmp_path, brain(3))], out=tmp_path)
+
+    real = read_delineation(tmp_path, "scan", (SIZE,) * 3)
+    assert (real.training == class_of(brain(3))).all()
+    assert (real.true_mr == class_of(brain())).all()
+
+    segmented = []
+    monkeypatch.setattr(
+        stage, "segment", lambda slices, network: segmented.append(slices) or real.training
+    )
+    run_segment(
+        [synthetic, synthetic],
+        extracts=[us],
+        delineated=tmp_path,
+        out=tmp_path / "ours.csv",
+        settings=SETTINGS,
+    )
+    assert [slices.header.run for slices in segmented] == ["ours", "ours"]
+
+
+@pytest.mark.parametrize(("changes", "expected"), [({}, {"true_mr"}), ({"uncertain": True}, set())])
+def test_only_tissues_that_are_needed_are_delineated(tmp_path, changes, expected):
+    _, us = files(tmp_path, brain(), brain(), **changes)
+    run_delineate([us], references=[], out=tmp_path)
+
+    with np.load(tmp_path / "scan.npz") as stored:
+        assert set(stored) == expected
+
+
+def test_tissues_of_another_grid_and_damaged_ones_are_refused(tmp_path):
+    _, us = files(tmp_path, brain(), brain())
+    run_delineate([us], references=[], out=tmp_path)
+
+    with pytest.raises(InputError, match=r"scan.npz, true_mr: expected shape \(41, 41, 41\)"):
+        read_delineation(tmp_path, "scan", (SIZE + 1,) * 3)
+    content = bytearray((tmp_path / "scan.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "scan.npz").write_bytes(content)
+    with pytest.raises(InputError, match="Run `delineate` again"):
+        read_delineation(tmp_path, "scan", (SIZE,) * 3)
+
+
+def test_references_of_another_grid_and_syntheses_are_refused(tmp_path):
+    synthetic, us = files(tmp_path, brain(), brain())
+    coarse = showing(brain(), "coarse")
+    coarse = replace(coarse, header=replace(coarse.header, spacing_mm=1.0))
+
+    for reference, message in (
+        (store(tmp_path / "coarse", coarse), "the grid of"),
+        (synthetic, "slices of a real MR"),
+    ):
+        with pytest.raises(InputError, match=message):
+            run_delineate([us], references=[reference], out=tmp_path / "out")
 
 
 def test_mean_dice_counts_a_tissue_that_the_synthesis_lost():

@@ -8,7 +8,8 @@ EVALUATE = {"register": RUNS, "compare": RUNS, "segment": RUNS, **REPORT}
 OPINIONS = {"rate": 1, "collect": 1}
 SYNTHESIZE = {"synthesize": RUNS, "probe": RUNS, **SHOW, **OPINIONS, **EVALUATE}
 TRAIN = {"train": RUNS, "explain": 1, **SYNTHESIZE}
-EXTRACT = {"extract": VOLUMES, "match": 1, **TRAIN}
+DELINEATE = {"delineate": 1}  # once for all runs, of test ultrasound and training MR
+EXTRACT = {"extract": VOLUMES, "match": 1, **DELINEATE, **TRAIN}
 ALIGN = {"align": VOLUMES, "blend": 1, **EXTRACT}
 VIEW = {"view": 2}
 CROP = {"crop": VOLUMES, **ALIGN}
@@ -29,6 +30,7 @@ WITH_PATHOLOGY = {
     "extract": 2,
     "match": 1,
     "explain": 1,
+    **DELINEATE,
     **SYNTHESIZE,
 }
 PREPARE_ONE = {"crop": 1, "align": 1, "extract": 1}
@@ -94,7 +96,8 @@ CODE = {
     "infer/probe.py": {"probe": RUNS, **REPORT},
     "rate/showing.py": {**OPINIONS, **REPORT},
     "rate/opinion.py": {"collect": 1, **REPORT},
-    "segment/segment.py": {"segment": RUNS, **REPORT},
+    "segment/segment.py": {**DELINEATE, "segment": RUNS, **REPORT},
+    "evaluate/delineate.py": {**DELINEATE, "segment": RUNS, **REPORT},
     "evaluate/segment.py": {"segment": RUNS, **REPORT},
     "evaluate/anatomy.py": REPORT,
     "evaluate/register.py": {"register": RUNS, **REPORT},
@@ -120,7 +123,7 @@ ROWS = {
     "test scan added": (
         "",
         "us-7,s7,us,results/simulate/us-7.nii.gz,22.8,test,\n",
-        {"simulate": 1, **PREPARE_ONE, "match": 1, **SYNTHESIZE, "browse": 2},
+        {"simulate": 1, **PREPARE_ONE, "match": 1, **DELINEATE, **SYNTHESIZE, "browse": 2},
     ),
     "training scan's age changed": (
         ",22.5,",
@@ -140,6 +143,6 @@ ROWS = {
     "scan moved from training to test": (
         "mr-4.dcm,23.2,train",
         "mr-4.dcm,23.2,test",
-        {"extract": 1, "blend": 1, "match": 1, **TRAIN},
+        {"extract": 1, "blend": 1, "match": 1, **DELINEATE, **TRAIN},
     ),
 }

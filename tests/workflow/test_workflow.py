@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 from phantom_project import IMAGE, MANIFEST, NAME, PATIENT, Project
 from PIL import Image
-from reruns import ALIGN, CODE, CROP, PREPARE_ONE, REPORT, ROWS, SETTINGS, TRAIN
+from reruns import ALIGN, CODE, CROP, DELINEATE, PREPARE_ONE, REPORT, ROWS, SETTINGS, TRAIN
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +50,7 @@ def test_whole_run_leaves_what_the_design_promises(project):
         "render/report.html",
         "render/scans.html",
         "browse/us-5.html",
+        "delineate/us-5.npz",
         "illustrate/figure5.png",
         "illustrate/figure8.svg",
         *(
@@ -177,7 +178,7 @@ def test_changed_image_reruns_what_depends_on_it(project):
     before, times = path.read_bytes(), path.stat()
     path.write_bytes(before + b"\0")
     try:
-        assert project.plan() == {**PREPARE_ONE, "blend": 1, "match": 1, **TRAIN}
+        assert project.plan() == {**PREPARE_ONE, "blend": 1, "match": 1, **DELINEATE, **TRAIN}
     finally:
         path.write_bytes(before)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))

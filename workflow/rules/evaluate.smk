@@ -82,12 +82,39 @@ rule probe:
         " --matched={params.matched:q} &> {log}"
 
 
+rule delineate:
+    """Segment, once, the real MR that the segmented synthesis of every run is compared with."""
+    input:
+        us=extracts("us", "test"),
+        references=extracts("mr", "train"),
+    output:
+        tissues=expand("results/delineate/{volume}.npz", volume=TEST_US),
+    log:
+        "logs/delineate/tissues.log",
+    benchmark:
+        "results/benchmark/delineate/tissues.tsv"
+    conda:
+        "../../envs/ssus2mri.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60 + 4 * len(TEST_US)),
+    params:
+        extracts=listing("us"),
+        references=listing("references"),
+        folder=folder,
+        code=fingerprint("ssus2mri.evaluate.delineate"),
+    shell:
+        "ssus2mri delineate {params.extracts} --references={params.references}"
+        " --out={params.folder} &> {log}"
+
+
 rule segment:
     """Compare tissues and sizes of a run's segmented synthesis with the truth: a row per measure."""
     input:
         synthetic=expand("results/synthesize/{{run}}/{volume}.h5", volume=TEST_US),
         extracts=extracts("us", "test"),
-        references=extracts("mr", "train"),
+        tissues=expand("results/delineate/{volume}.npz", volume=TEST_US),
     output:
         rows="results/segment/{run}.csv",
     log:
@@ -103,12 +130,11 @@ rule segment:
     params:
         synthetic=listing("synthetic"),
         extracts=listing("extracts"),
-        references=listing("references"),
         settings=settings("segment"),
         code=fingerprint("ssus2mri.evaluate.segment"),
     shell:
         "ssus2mri segment {params.synthetic} --extracts={params.extracts}"
-        " --references={params.references} --out={output.rows} --settings={params.settings:q} &> {log}"
+        " --delineated=results/delineate --out={output.rows} --settings={params.settings:q} &> {log}"
 
 
 rule score:
