@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import CropSettings
+from ssus2mri.config.rows import SimulateRow
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.growth import ellipse_circumference
 from ssus2mri.images import volume
@@ -90,10 +91,9 @@ def volumes(count: int, settings: CropSettings) -> None:
             path = Path(folder, f"v{number}.nii.gz")
             ga_weeks = 22.0 + number % 3
             run_simulate(
-                f"v{number}",
-                subject=f"s{number}",
-                modality="us",
-                ga_weeks=ga_weeks,
+                SimulateRow(
+                    volume=f"v{number}", subject=f"s{number}", modality="us", ga_weeks=ga_weeks
+                ),
                 labels=None,
                 pathology=None,
                 out=path,

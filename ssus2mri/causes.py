@@ -9,6 +9,7 @@ from typing import Any
 
 from ssus2mri.config.base import Section
 from ssus2mri.config.project import Project
+from ssus2mri.manifest import Row
 
 Meaning = Callable[[str], Any]
 """From a hash to what was hashed, or None where nobody remembers."""
@@ -63,9 +64,9 @@ def _parameters(text: str, before: Meaning, now: Meaning) -> Causes:
     for kind, tell in (("code", _code), ("training", _training)):
         if kind in old or kind in new:
             causes += tell(old.pop(kind, ""), new.pop(kind, ""), before, now)
-    rows = [" or ".join(side.pop("row", ["none"])) for side in (old, new)]
-    if rows[0] != rows[1]:
-        causes.append(("the manifest's row", [" -> ".join(rows)]))
+    texts = [" ".join(side.pop("texts", ["none"])) for side in (old, new)]
+    if texts[0] != texts[1]:
+        causes.append(("another list or name", [" -> ".join(texts)]))
     return causes + differences(old, new, "")
 
 
@@ -92,9 +93,10 @@ def _sorted(values: list[Any]) -> dict[str, Any]:
         elif training:
             parameters["training"] = training.group(1)
         elif isinstance(content, dict):
-            parameters[section_of(content)] = content
+            section = section_of(content)
+            parameters[section] = {**parameters.get(section, {}), **content}
         else:
-            parameters.setdefault("row", []).append(value or "empty")
+            parameters.setdefault("texts", []).append(value or "empty")
     return parameters
 
 
@@ -106,7 +108,9 @@ def _json(text: str) -> Any:
 
 
 def section_of(content: Mapping[str, Any]) -> str:
-    """Return the section of the configuration that has these keys."""
+    """Return the section of the configuration, or ``row`` of the manifest, that has these keys."""
+    if content and set(content) <= set(Row.model_fields):
+        return "row"
     for name, field in Project.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Section) and _keys(kind) == set(content):

@@ -5,78 +5,50 @@ which are relative to the working directory.
 """
 
 import hashlib
-import re
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ssus2mri import records, subjects
-from ssus2mri.config.base import Section, file_name, problems
+from ssus2mri.config.base import problems
+from ssus2mri.config.rows import (
+    DO,
+    Columns,
+    Frame,
+    GaWeeks,
+    Modality,
+    Pathology,
+    PixelMm,
+    Plane,
+    Subject,
+    Volume,
+)
 from ssus2mri.errors import InputError
 from ssus2mri.provenance import digest
 
 SIMULATED = "results/simulate/"
-RESERVED = ("_labels", "_mask", "_truth", "_pose")
 SILENT = (".png", ".tif", ".tiff")
 """Endings of pictures that do not say how large a pixel is."""
-_DO = "Correct the row; config/README.md describes every column."
 
 
-class Row(Section):
+class Row(Columns):
     """One image. Optional columns may be empty or left out."""
 
-    volume: str = Field(description="unique, safe as a file name")
-    subject: str = Field(min_length=1, description="the person")
-    modality: Literal["us", "mr"] = Field(description="`us` or `mr`")
+    volume: Volume
+    subject: Subject
+    modality: Modality
     image: str = Field(min_length=1, description="file or DICOM folder")
-    ga_weeks: float = Field(ge=10, le=45, description="gestational age, weeks")
+    ga_weeks: GaWeeks
     split: Literal["train", "val", "test", "auto"] = Field(description="decided by subject")
     mask: str = Field(default="", description="head (US) or brain (MR) mask on the image's grid")
     transform: str = Field(default="", description="ITK file, image -> atlas, instead of `align`")
-    plane: Literal["", "axial", "coronal", "sagittal"] = Field(
-        default="", description="plane of a 2D image"
-    )
-    pixel_mm: float | None = Field(
-        default=None, ge=0.02, le=5, description="pixel of a 2D image, mm; empty: as DICOM says"
-    )
-    frame: int | None = Field(default=None, ge=1, description="of a 2D clip, from 1")
+    plane: Plane = ""
+    pixel_mm: PixelMm = None
+    frame: Frame = None
     labels: str = Field(default="", description="tissue labels on the image's grid")
-    pathology: str = Field(default="", description="of a simulated test subject: a `pathologies`")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _trimmed(cls, value: object, info: ValidationInfo) -> object:
-        if not isinstance(value, str):
-            return value
-        value = unicodedata.normalize("NFC", value).strip()
-        if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):
-            raise ValueError("text without control characters")
-        number = info.field_name in ("ga_weeks", "pixel_mm", "frame")
-        if number and re.fullmatch(r"[+-]?\d*,\d+", value):
-            raise ValueError("a number with a decimal point, not a decimal comma")
-        return value
-
-    @field_validator("volume")
-    @classmethod
-    def _file_name_safe(cls, value: str) -> str:
-        if value.endswith(RESERVED):
-            raise ValueError(f"a name that does not end in {', '.join(RESERVED)}")
-        return file_name(value)
-
-    @field_validator("plane")
-    @classmethod
-    def _alignable(cls, value: str) -> str:
-        if value not in ("", "axial"):
-            raise ValueError("`axial`: no other plane can be brought to the atlas")
-        return value
-
-    @field_validator("pixel_mm", "frame", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
+    pathology: Pathology = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Row":
@@ -96,6 +68,10 @@ class Row(Section):
         if self.pathology and not self.simulated:
             raise ValueError("`pathology` for a simulated volume only")
         return self
+
+    def json_of(self, stage: type[Columns]) -> str:
+        """Return the columns that a stage is told, as JSON."""
+        return self.model_dump_json(include=set(stage.model_fields))
 
     @property
     def simulated(self) -> bool:
@@ -147,7 +123,7 @@ def load(path: Path, *, val: float, test: float) -> tuple[Manifest | None, list[
             for place, parts in problems(error, ""):
                 where = f"{path} row {number}"
                 column = "" if place == "configuration" else f", column {place}"
-                messages.append(str(InputError(where + column, **{**parts, "do": _DO})))
+                messages.append(str(InputError(where + column, **{**parts, "do": DO})))
     messages += subjects.same_name(path, {n: row.volume for n, row in rows.items()})
     messages += subjects.unlike(path, {n: row.subject for n, row in rows.items()})
     messages += subjects.split_twice(path, {n: (r.subject, r.split) for n, r in rows.items()})

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ssus2mri.config.rows import RESERVED
 from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
 from ssus2mri.images import kretz, opening
 from ssus2mri.images.modality import OF_DICOM
-from ssus2mri.manifest import RESERVED, Row
+from ssus2mri.manifest import Row
 
 logger = logging.getLogger(__name__)
 _VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from ssus2mri.config.rows import DO, require_columns
 from ssus2mri.errors import InputError
 
 MOST_BYTES = 2**25
 """Of a table; one of 100,000 rows is smaller."""
 _EXPECTED = "a CSV table, UTF-8, fields separated by commas, with a header line"
-_DO = "Correct the row; config/README.md describes every column."
 _SAVE = "Save it as CSV UTF-8 with commas between the fields and points in numbers."
 
 
@@ -37,10 +37,10 @@ def read(path: Path, model: type[BaseModel]) -> list[tuple[int, dict[str, str]]]
         lines = [(reader.line_num, fields) for fields in reader]
     except csv.Error as error:
         where = f"{path} row {reader.line_num}"
-        raise InputError(where, expected=_EXPECTED, found=str(error), do=_DO) from error
+        raise InputError(where, expected=_EXPECTED, found=str(error), do=DO) from error
     lines = [(number, fields) for number, fields in lines if any(map(str.strip, fields))]
     if not lines:
-        raise InputError(str(path), expected="at least one row", found="none", do=_DO)
+        raise InputError(str(path), expected="at least one row", found="none", do=DO)
     columns = [name.strip() for name in lines[0][1]]
     while columns and not columns[-1]:
         columns.pop()
@@ -52,11 +52,11 @@ def read(path: Path, model: type[BaseModel]) -> list[tuple[int, dict[str, str]]]
                 f"{path} row {number}",
                 expected=f"{len(columns)} fields",
                 found=f"{len(fields)}: {','.join(fields)[:60]!r}",
-                do=f"{_DO} Text with a comma, and a decimal comma, must stand in quotes.",
+                do=f"{DO} Text with a comma, and a decimal comma, must stand in quotes.",
             )
         records.append((number, dict(zip(columns, fields, strict=False))))
     if not records:
-        raise InputError(str(path), expected="at least one row", found="none", do=_DO)
+        raise InputError(str(path), expected="at least one row", found="none", do=DO)
     return records
 
 
@@ -94,7 +94,6 @@ def _require_columns(path: Path, columns: list[str], model: type[BaseModel]) -> 
         if head.count(separator) > head.count(","):
             found = f"fields separated by {name}"
             raise InputError(where, expected=_EXPECTED, found=found, do=_SAVE)
-    fields = model.model_fields
     twice = sorted(name for name, count in Counter(columns).items() if count > 1)
     if twice:
         raise InputError(
@@ -103,12 +102,4 @@ def _require_columns(path: Path, columns: list[str], model: type[BaseModel]) -> 
             found=f"column {', '.join(map(repr, twice))} twice",
             do="Delete the one that is not meant.",
         )
-    unknown = sorted(set(columns) - set(fields))
-    required = {name for name, field in fields.items() if field.is_required()}
-    if unknown or required - set(columns):
-        raise InputError(
-            where,
-            expected=f"columns {', '.join(fields)}",
-            found=f"unknown {unknown}, missing {sorted(required - set(columns))}",
-            do=_DO,
-        )
+    require_columns(where, columns, model)

@@ -11,6 +11,7 @@ from phantom_images import write_dicom_series
 from ssus2mri import slices
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, CropSettings, ExtractSettings
+from ssus2mri.config.rows import AlignRow, CropRow, ExtractRow
 from ssus2mri.images import geometry, volume
 from ssus2mri.prepare.align import run_align
 from ssus2mri.prepare.crop import run_crop
@@ -65,10 +66,8 @@ def test_landmark_through_crop_align_extract(tmp_path: Path, template: Path, for
     crop = tmp_path / "crop"
     run_crop(
         tmp_path / form,
-        modality="us",
-        ga_weeks=23.0,
+        row=CropRow(modality="us", ga_weeks=23.0),
         mask=tmp_path / "mask.nii.gz",
-        pixel_mm=None,
         out=crop / "v.nii.gz",
         out_mask=crop / "v_mask.nii.gz",
         settings=load_section(CropSettings, CONFIG, "crop"),
@@ -82,9 +81,7 @@ def test_landmark_through_crop_align_extract(tmp_path: Path, template: Path, for
         mask=crop / "v_mask.nii.gz",
         template=template / "us.nii.gz",
         template_labels=template / "labels.nii.gz",
-        modality="us",
-        ga_weeks=23.0,
-        plane="",
+        row=AlignRow(modality="us", ga_weeks=23.0),
         transform=tmp_path / "given.tfm",
         out=tmp_path / "align" / "v.nii.gz",
         settings=load_section(AlignSettings, CONFIG, "align"),
@@ -97,15 +94,9 @@ def test_landmark_through_crop_align_extract(tmp_path: Path, template: Path, for
         tmp_path / "align" / "v.nii.gz",
         mask=crop / "v_mask.nii.gz",
         transform=tmp_path / "align" / "v.tfm",
-        volume="v",
-        subject="v",
-        modality="us",
-        ga_weeks=23.0,
-        split="test",
-        plane="",
+        row=ExtractRow(volume="v", subject="v", modality="us", ga_weeks=23.0, split="test"),
         labels=None,
         truth=None,
-        pathology="",
         out=tmp_path / "v.h5",
         # Nothing cut off at the top: the landmark must stay the brightest.
         settings=load_section(ExtractSettings, CONFIG, "extract").model_copy(

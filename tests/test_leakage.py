@@ -1,6 +1,5 @@
 """A model is not scored on a subject that it has seen; where that is asked for, all say so."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -115,8 +114,8 @@ def test_the_certificate_travels_from_slices_to_tables(
         segment=[],
         mos=None,
         ratings=None,
-        labels=json.dumps({"copy": "Copy"}),
-        methods=json.dumps({"copy": "copy"}),
+        labels={"copy": "Copy"},
+        methods={"copy": "copy"},
         out=tmp_path / "score",
         settings=score_settings(),
     )
@@ -200,7 +199,7 @@ def test_the_report_names_the_override(tmp_path: Path, seen: bool) -> None:
     table.to_csv(rows, index=False)
     run_render(
         folder,
-        labels=json.dumps(phantom_render.LABELS),
+        labels=phantom_render.LABELS,
         volumes=list(phantom_render.VOLUMES),
         out=tmp_path / "report.html",
         settings=load_section(RenderSettings, CONFIG, "render"),

@@ -16,6 +16,7 @@ from test_landmark import CONFIG, template  # noqa: F401, a fixture
 from ssus2mri import slices
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, CropSettings, ExtractSettings
+from ssus2mri.config.rows import AlignRow, CropRow, ExtractRow
 from ssus2mri.images import geometry, volume
 from ssus2mri.prepare.align import run_align
 from ssus2mri.prepare.crop import run_crop
@@ -108,11 +109,8 @@ def through_the_stages(
     geometry.write_transform(to_atlas, out.parent / "given.tfm")
     run_crop(
         path,
-        modality=modality,
-        ga_weeks=17.0,
+        row=CropRow(modality=modality, ga_weeks=17.0, plane=plane, pixel_mm=pixel_mm),
         mask=out.parent / "mask.nii.gz",
-        pixel_mm=pixel_mm,
-        plane=plane,
         out=out / "crop.nii.gz",
         out_mask=out / "mask.nii.gz",
         settings=SETTINGS["crop"],
@@ -122,9 +120,7 @@ def through_the_stages(
         mask=out / "mask.nii.gz",
         template=atlas / f"{modality}.nii.gz",
         template_labels=atlas / "labels.nii.gz",
-        modality=modality,
-        ga_weeks=17.0,
-        plane=plane,
+        row=AlignRow(modality=modality, ga_weeks=17.0, plane=plane),
         transform=out.parent / "given.tfm",
         out=out / "v.nii.gz",
         settings=SETTINGS["align"],
@@ -133,15 +129,16 @@ def through_the_stages(
         out / "v.nii.gz",
         mask=out / "mask.nii.gz",
         transform=out / "v.tfm",
-        volume="v",
-        subject="s",
-        modality=modality,
-        ga_weeks=17.0,
-        split="train",
-        plane=plane,
+        row=ExtractRow(
+            volume="v",
+            subject="s",
+            modality=modality,
+            ga_weeks=17.0,
+            split="train",
+            plane=plane,
+        ),
         labels=None,
         truth=None,
-        pathology="",
         out=out / "v.h5",
         settings=SETTINGS["extract"],
     )

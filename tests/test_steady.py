@@ -51,7 +51,7 @@ def test_a_stage_fails_when_its_input_changes_under_it(
     else:
         path.write_bytes(b"before")
     monkeypatch.setattr("ssus2mri.prepare.crop.run_crop", lambda *_, **__: CHANGES[change](changed))
-    options = ["--modality=us", "--ga-weeks=23", "--settings", "config/config.yaml"]
+    options = ["--row=modality=us ga_weeks=23", "--settings", "config/config.yaml"]
     outputs = [f"--out={tmp_path / 'a.nii.gz'}", f"--out-mask={tmp_path / 'b.nii.gz'}"]
     monkeypatch.setattr(sys, "argv", ["ssus2mri", "crop", str(path), *options, *outputs])
     with pytest.raises(SystemExit) as ended:
@@ -78,7 +78,7 @@ def test_memory_that_runs_out_is_no_fault_of_the_program(
         raise SHORT[library]
 
     monkeypatch.setattr("ssus2mri.prepare.crop.run_crop", fail)
-    options = ["--modality=us", "--ga-weeks=23", "--settings", "config/config.yaml"]
+    options = ["--row=modality=us ga_weeks=23", "--settings", "config/config.yaml"]
     outputs = [f"--out={tmp_path / 'a.nii.gz'}", f"--out-mask={tmp_path / 'b.nii.gz'}"]
     monkeypatch.setattr(sys, "argv", ["ssus2mri", "crop", "us.mha", *options, *outputs])
     with pytest.raises(SystemExit) as ended:

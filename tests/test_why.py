@@ -69,10 +69,17 @@ def told(reason: str) -> list[tuple[str, list[str]]]:
         ),
         (PARAMS.format("'cccccccccccc'", "'bbbbbbbbbbbb'"), [("changed code", [])]),
         (
-            PARAMS.format("22.5,'train'", "22.6,'test'"),
-            [("the manifest's row", ["22.5 or train -> 22.6 or test"])],
+            PARAMS.format(
+                """'{"modality":"us","ga_weeks":22.5}','{"ga_weeks":22.5,"split":"train"}'""",
+                """'{"modality":"us","ga_weeks":22.6}','{"ga_weeks":22.6,"split":"test"}'""",
+            ),
+            [("row.ga_weeks: 22.5 -> 22.6", []), ('row.split: "train" -> "test"', [])],
         ),
-        (PARAMS.format("<nothing exclusive>", "3"), [("the manifest's row", ["none -> 3"])]),
+        (
+            PARAMS.format("'@results/lists/1.txt'", "'@results/lists/2.txt'"),
+            [("another list or name", ["@results/lists/1.txt -> @results/lists/2.txt"])],
+        ),
+        (PARAMS.format("<nothing exclusive>", "3"), [("another list or name", ["none -> 3"])]),
     ],
 )
 def test_a_reason_of_snakemake_in_words(reason: str, expected: object) -> None:

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from ssus2mri import files
+from ssus2mri.config import strict
 from ssus2mri.config.base import file_name
+from ssus2mri.config.rows import Columns
 from ssus2mri.errors import InputError
 from ssus2mri.files import steady
 from ssus2mri.images.files import parts
@@ -33,48 +35,21 @@ def _is_name(value: str) -> bool:
         return False
 
 
-def _either(*words: str) -> tuple[str, Callable[[str], bool]]:
-    return " or ".join(f"`{word}`" if word else "nothing" for word in words), words.__contains__
-
-
 def _range(low: float, high: float) -> Callable[[float], bool]:
     return lambda value: math.isfinite(value) and low <= value <= high
 
 
 NAME = "a name of letters, digits, '.', '_' and '-'"
-name = _checked("--volume or --run", NAME, _is_name)
-optional_name = _checked("--pathology", f"{NAME}, or nothing", lambda v: not v or _is_name(v))
-subject = _checked("--subject", "a name", lambda v: bool(v.strip()) and v.isprintable())
-split = _checked("--split", *_either("train", "val", "test"))
 count = _checked("--threads or --processes", "1 to 1024", _range(1, 1024))
 pixel = _checked("--pixel-mm", "0.02 to 5 mm, or 0", lambda v: v == 0 or _range(0.02, 5)(v))
-frame = _checked("--frame", "the number of a frame, from 1, or 0", lambda v: v >= 0)
 
 Settings = Annotated[
     str, typer.Option(help="The stage's section as JSON, or a whole configuration file (YAML).")
 ]
-Ga = Annotated[
-    float,
-    typer.Option(
-        help="Gestational age, weeks.",
-        callback=_checked("--ga-weeks", "10 to 45 weeks", _range(10, 45)),
-    ),
-]
-Modality = Annotated[
-    str,
-    typer.Option(help="`us` or `mr`.", callback=_checked("--modality", *_either("us", "mr"))),
-]
 Out = Annotated[Path, typer.Option(help="File to write.")]
-Plane = Annotated[
-    str,
-    typer.Option(
-        help="Plane of a 2D image, `axial`; empty for a volume.",
-        callback=_checked("--plane", *_either("axial", "")),
-    ),
+Run = Annotated[
+    str, typer.Option(help="Name of the run.", callback=_checked("--run", NAME, _is_name))
 ]
-Subject = Annotated[str, typer.Option(help="The person.", callback=subject)]
-Volume = Annotated[str, typer.Option(help="Name of the volume.", callback=name)]
-Run = Annotated[str, typer.Option(help="Name of the run.", callback=name)]
 Threads = Annotated[int, typer.Option(help="CPU threads.", callback=count)]
 Template = Annotated[Path, typer.Option(help="Template of the modality, written by `template`.")]
 Matched = Annotated[
@@ -98,6 +73,22 @@ OtherRun = Annotated[
     ),
 ]
 DEFAULT = "config/config.yaml"
+
+
+def row_option(columns: type[Columns]) -> Any:
+    """Return the option ``--row`` of a command.
+
+    Args:
+        columns: of the manifest that it needs.
+    """
+    names = ", ".join(
+        name if field.is_required() else f"[{name}]" for name, field in columns.model_fields.items()
+    )
+    return typer.Option(
+        help=f"Columns of the manifest ({names}): JSON, or by hand 'modality=us ga_weeks=23'."
+    )
+
+
 _watched: list[Callable[[], None]] = []
 
 
@@ -146,6 +137,33 @@ def words(text: str) -> list[str]:
         InputError: there is no such file.
     """
     return files.read_list(Path(text[1:])) if text.startswith("@") else text.split()
+
+
+def texts(option: str, value: str, *, may_be_empty: bool = False) -> dict[str, str]:
+    """Return a mapping of names to texts, as the workflow passes labels and methods of runs.
+
+    Args:
+        option: of the command line, for the message.
+        value: its value, a JSON object.
+        may_be_empty: whether an object without names will do.
+
+    Raises:
+        InputError: anything else.
+    """
+    try:
+        mapping = strict.json_values(value)
+    except (ValueError, RecursionError) as error:
+        mapping, problem = None, str(error)
+    else:
+        problem = value[:80]
+    if not isinstance(mapping, dict) or not (mapping or may_be_empty):
+        raise InputError(
+            option,
+            expected="a JSON object of names and texts",
+            found=problem,
+            do=f"""For example {option}='{{"ours": "Ours"}}'.""",
+        )
+    return {name: str(text) for name, text in mapping.items()}
 
 
 def apart(outputs: dict[str, Path], *inputs: Path | str | None, series: Path | None = None) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Out, Run, Settings, apart, words
+from ssus2mri.commands.options import DEFAULT, Out, Run, Settings, apart, texts, words
 from ssus2mri.config.base import load_section
 
 app = typer.Typer()
@@ -62,12 +62,13 @@ def illustrate(
     from ssus2mri.render.illustrate import run_illustrate
 
     apart({"--out": out}, results, explained or None)
+    image_files = texts("--images", images, may_be_empty=True)
     run_illustrate(
         results,
         volumes=words(volumes),
-        labels=labels,
-        methods=methods,
-        images=images,
+        labels=texts("--labels", labels),
+        methods=texts("--methods", methods),
+        images={volume: Path(path) for volume, path in image_files.items()},
         mr=words(mr),
         out=out,
         settings=load_section(IllustrateSettings, settings, "illustrate"),
@@ -101,8 +102,8 @@ def browse(
         extract,
         synthetic=[Path(path) for path in words(synthetic)],
         mr=[Path(path) for path in words(mr)],
-        labels=labels,
-        methods=methods,
+        labels=texts("--labels", labels),
+        methods=texts("--methods", methods),
         out=out,
         settings=load_section(BrowseSettings, settings, "browse"),
     )
@@ -125,7 +126,7 @@ def render(
 
     run_render(
         results,
-        labels=labels,
+        labels=texts("--labels", labels),
         volumes=words(volumes),
         scans=words(scans),
         out=out,

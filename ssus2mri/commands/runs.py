@@ -19,6 +19,7 @@ from ssus2mri.commands.options import (
     apart,
     count,
     listed,
+    texts,
     watch,
     words,
 )
@@ -192,8 +193,8 @@ def score(
         segment=[Path(path) for path in segment.split()],
         mos=Path(mos) if mos else None,
         ratings=Path(ratings) if ratings else None,
-        labels=labels,
-        methods=methods,
+        labels=texts("--labels", labels),
+        methods=texts("--methods", methods),
         out=out,
         settings=load_section(ScoreSettings, settings, "score"),
     )

@@ -7,25 +7,23 @@ import typer
 
 from ssus2mri.commands.options import (
     DEFAULT,
-    Ga,
-    Modality,
     Out,
-    Plane,
     Settings,
-    Subject,
     Template,
-    Volume,
     apart,
-    frame,
     listed,
-    name,
-    optional_name,
-    pixel,
-    split,
-    subject,
+    row_option,
     words,
 )
 from ssus2mri.config.base import load_section
+from ssus2mri.config.rows import (
+    AlignRow,
+    CropRow,
+    ExtractRow,
+    MatchRow,
+    SimulateRow,
+    load_row,
+)
 
 app = typer.Typer()
 
@@ -57,10 +55,7 @@ def template(
 
 @app.command()
 def simulate(
-    volume: Annotated[str, typer.Argument(help="Its name; seeds the acquisition.", callback=name)],
-    subject: Annotated[str, typer.Option(help="The person; seeds the anatomy.", callback=subject)],
-    modality: Modality,
-    ga_weeks: Ga,
+    row: Annotated[str, row_option(SimulateRow)],
     out: Annotated[Path, typer.Option(help="Image; labels, truth and pose are put beside it.")],
     labels: Annotated[str, typer.Option(help="Label atlas; empty: built-in anatomy.")] = "",
     pathology: Annotated[
@@ -68,7 +63,7 @@ def simulate(
     ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
-    """Simulate one scan of one subject, with its labels, true MR and true pose."""
+    """Simulate a scan of a subject, whose names are seeds, with its labels, true MR and pose."""
     from ssus2mri.config.pathology import load_pathology
     from ssus2mri.config.simulate import SimulateSettings
     from ssus2mri.simulate.cohort import run_simulate
@@ -76,10 +71,7 @@ def simulate(
     apart({"--out": out}, labels)
 
     run_simulate(
-        volume,
-        subject=subject,
-        modality=modality,
-        ga_weeks=ga_weeks,
+        load_row(SimulateRow, row),
         labels=Path(labels) if labels else None,
         pathology=load_pathology(pathology) if pathology else None,
         out=out,
@@ -90,18 +82,10 @@ def simulate(
 @app.command()
 def crop(
     image: Annotated[Path, typer.Argument(help="A volume, a DICOM folder or a plane.")],
-    modality: Modality,
-    ga_weeks: Ga,
+    row: Annotated[str, row_option(CropRow)],
     out: Out,
     out_mask: Out,
     mask: Annotated[str, typer.Option(help="Head or brain mask; empty: found.")] = "",
-    plane: Plane = "",
-    pixel_mm: Annotated[
-        float, typer.Option(help="Pixel of a 2D plane, mm; 0: as the file says.", callback=pixel)
-    ] = 0.0,
-    frame: Annotated[
-        int, typer.Option(help="Frame of a 2D clip, from 1; 0: a still.", callback=frame)
-    ] = 0,
     settings: Settings = DEFAULT,
 ) -> None:
     """Cut an image to the head, and say where the head is."""
@@ -112,12 +96,8 @@ def crop(
 
     run_crop(
         image,
-        modality=modality,
-        ga_weeks=ga_weeks,
+        row=load_row(CropRow, row),
         mask=Path(mask) if mask else None,
-        plane=plane,
-        pixel_mm=pixel_mm or None,
-        frame=frame or None,
         out=out,
         out_mask=out_mask,
         settings=load_section(CropSettings, settings, "crop"),
@@ -130,10 +110,8 @@ def align(
     mask: Annotated[Path, typer.Option(help="Its mask, written by `crop`.")],
     template: Template,
     template_labels: Annotated[Path, typer.Option(help="Labels of the atlas.")],
-    modality: Modality,
-    ga_weeks: Ga,
+    row: Annotated[str, row_option(AlignRow)],
     out: Annotated[Path, typer.Option(help="Image; .tfm, .json and .png are put beside it.")],
-    plane: Plane = "",
     transform: Annotated[str, typer.Option(help="ITK file, image -> atlas; empty: found.")] = "",
     settings: Settings = DEFAULT,
 ) -> None:
@@ -150,9 +128,7 @@ def align(
         mask=mask,
         template=template,
         template_labels=template_labels,
-        modality=modality,
-        ga_weeks=ga_weeks,
-        plane=plane,
+        row=load_row(AlignRow, row),
         transform=Path(transform) if transform else None,
         out=out,
         settings=load_section(AlignSettings, settings, "align"),
@@ -164,18 +140,10 @@ def extract(
     image: Annotated[Path, typer.Argument(help="An aligned image.")],
     mask: Annotated[Path, typer.Option(help="Mask of the cropped image, written by `crop`.")],
     transform: Annotated[Path, typer.Option(help="Image -> atlas, written by `align`.")],
-    volume: Volume,
-    subject: Subject,
-    modality: Modality,
-    ga_weeks: Ga,
-    split: Annotated[str, typer.Option(help="train, val or test.", callback=split)],
+    row: Annotated[str, row_option(ExtractRow)],
     out: Out,
-    plane: Plane = "",
     labels: Annotated[str, typer.Option(help="Labels in the image's own space.")] = "",
     truth: Annotated[str, typer.Option(help="True MR in the image's own space.")] = "",
-    pathology: Annotated[
-        str, typer.Option(help="Name of what the subject has.", callback=optional_name)
-    ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Slice an aligned image and scale its intensities."""
@@ -188,15 +156,9 @@ def extract(
         image,
         mask=mask,
         transform=transform,
-        volume=volume,
-        subject=subject,
-        modality=modality,
-        ga_weeks=ga_weeks,
-        split=split,
-        plane=plane,
+        row=load_row(ExtractRow, row),
         labels=Path(labels) if labels else None,
         truth=Path(truth) if truth else None,
-        pathology=pathology,
         out=out,
         settings=load_section(ExtractSettings, settings, "extract"),
     )
@@ -269,7 +231,7 @@ def match(
     template_labels: Annotated[Path, typer.Option(help="Tissues of the atlas.")],
     blend: Annotated[Path, typer.Option(help="Mean training MR, written by `blend`.")],
     out: Out,
-    plane: Plane = "",
+    row: Annotated[str, row_option(MatchRow)] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Deform training MR onto the head of an ultrasound."""
@@ -282,7 +244,7 @@ def match(
         image,
         mask=mask,
         transform=transform,
-        plane=plane,
+        row=load_row(MatchRow, row),
         extract=extract,
         views=[Path(path) for path in views.split()],
         template_head=template_head,

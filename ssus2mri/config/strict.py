@@ -24,7 +24,7 @@ def json_values(text: str) -> Any:
     Raises:
         ValueError: no JSON, a key twice in one object, or a number that is not finite.
     """
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_refused, parse_float=_finite)
+    return json.loads(text, object_pairs_hook=once, parse_constant=_refused, parse_float=_finite)
 
 
 def yaml_values(text: str) -> Any:
@@ -106,7 +106,15 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return pairs as a mapping.
+
+    Args:
+        pairs: key and value.
+
+    Raises:
+        ValueError: a key twice.
+    """
     values = dict(pairs)
     if len(values) != len(pairs):
         names = [name for name, _ in pairs]

@@ -58,7 +58,6 @@ from ssus2mri.evaluate import anatomy, gap_closed, tables
 from ssus2mri.evaluate.anatomy import HEALTHY
 from ssus2mri.evaluate.differences import COLUMNS as DIFFERENCES
 from ssus2mri.evaluate.differences import compared, differences, of_scans, rated
-from ssus2mri.evaluate.options import run_names
 from ssus2mri.evaluate.paper_tables import paper_tables
 from ssus2mri.evaluate.statistics import (
     COUNTS,
@@ -109,8 +108,8 @@ def run_score(
     segment: Sequence[Path],
     mos: Path | None,
     ratings: Path | None,
-    labels: str,
-    methods: str,
+    labels: Mapping[str, str],
+    methods: Mapping[str, str],
     out: Path,
     settings: ScoreSettings,
 ) -> None:
@@ -125,8 +124,8 @@ def run_score(
         segment: CSVs of `segment`, likewise.
         mos: ``mos.csv`` of the opinion study, if there is one.
         ratings: its ``ratings.csv``.
-        labels: JSON, run -> its name in tables, in their order.
-        methods: JSON, run -> its method.
+        labels: run -> its name in tables, in their order; not empty.
+        methods: run -> its method.
         out: folder for the tables, `TABLES` and `PAPER_TABLES`.
         settings: section ``score``.
 
@@ -134,8 +133,6 @@ def run_score(
         InputError: a CSV is missing or of another kind, or holds a run that ``labels`` lacks, or
             a run has no known method.
     """
-    run_labels = run_names("--labels", labels, '{"ours": "Ours"}')
-    run_methods = run_names("--methods", methods, '{"ours": "synthesis"}')
     stages = {
         "register": (register, tables.REGISTER),
         "compare": (compare, tables.COMPARE),
@@ -146,7 +143,7 @@ def run_score(
         for stage, (paths, columns) in stages.items()
     }
     segmented = tables.read(segment, tables.SEGMENT, text=(*tables.TEXT, "measure", "unit"))
-    heads = _heads(run_labels, run_methods, [*frames.values(), segmented])
+    heads = _heads(labels, methods, [*frames.values(), segmented])
     for stage, frame in frames.items():
         _require_labels(frame, list(heads), stages[stage][0])
     _require_labels(segmented, list(heads), segment)
@@ -173,9 +170,7 @@ def run_score(
         "auxiliary": [_auxiliary(row, likeness, settings) for row in deformation],
         "position": _positions(likeness, heads, settings),
         "gap_closed": _marked(
-            gap_closed.gaps_closed(
-                where(likeness, kind="truth"), run_labels, run_methods, settings
-            ),
+            gap_closed.gaps_closed(where(likeness, kind="truth"), labels, methods, settings),
             heads,
             ("run", "lower_bound", "upper_bound"),
         ),
@@ -200,7 +195,7 @@ def run_score(
     for name, columns in TABLES.items():
         tables.write(rows[name], columns, out / f"{name}.csv")
     groups = list(dict.fromkeys([*settings.groups_of_the_paper, *means["group"]]))
-    laid_out = paper_tables(over_all_planes(every), run_labels, groups, settings)
+    laid_out = paper_tables(over_all_planes(every), labels, groups, settings)
     for name, content in laid_out.items():
         tables.write(content, list(content[0]), out / f"{name}.csv")
 

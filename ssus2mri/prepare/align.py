@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ssus2mri.config.prepare import AlignSettings
+from ssus2mri.config.rows import AlignRow
 from ssus2mri.files import write_text
 from ssus2mri.images import geometry, volume
 from ssus2mri.pose.placement import ball_radius_mm, middle, placement_of, transform_between
@@ -26,9 +27,7 @@ def run_align(
     mask: Path,
     template: Path,
     template_labels: Path,
-    modality: str,
-    ga_weeks: float,
-    plane: str,
+    row: AlignRow,
     transform: Path | None,
     out: Path,
     settings: AlignSettings,
@@ -39,13 +38,11 @@ def run_align(
     ``.png`` (the template's outlines over the aligned image).
 
     Args:
-        image: the cropped image, 3D, or 2D if ``plane`` is given.
+        image: the cropped image, 3D, or 2D if the row has a ``plane``.
         mask: its head (US) or brain (MR).
         template: the atlas image of the same modality.
         template_labels: labels of the atlas, `Tissue`, on the same grid.
-        modality: ``us`` or ``mr``.
-        ga_weeks: gestational age, weeks.
-        plane: plane of a 2D image; empty for a volume.
+        row: columns of the manifest.
         transform: image -> atlas, used instead of a search; None to search.
         out: the aligned image, float32, original intensities, on the template's grid.
         settings: section ``align``.
@@ -54,21 +51,21 @@ def run_align(
         InputError: an input that cannot be used.
     """
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # the same bytes on every machine
-    scan = volume.read_plane(image) if plane else volume.read(image)
+    scan = volume.read_plane(image) if row.plane else volume.read(image)
     head = volume.read_mask(mask, scan)
     atlas = volume.read(template)
     labels = volume.read_labels(template_labels, tuple(Tissue))
-    manual = geometry.read_transform(transform, 2 if plane else 3) if transform else None
-    if plane:
+    manual = geometry.read_transform(transform, 2 if row.plane else 3) if transform else None
+    if row.plane:
         to_atlas, quality = align_2d(
-            scan, head, atlas, labels, ga_weeks=ga_weeks, transform=manual, settings=settings
+            scan, head, atlas, labels, ga_weeks=row.ga_weeks, transform=manual, settings=settings
         )
         labels = labels[:, :, quality["index"]]
     else:
         to_atlas, quality = align_3d(
-            scan, head, atlas, labels, modality=modality, transform=manual, settings=settings
+            scan, head, atlas, labels, modality=row.modality, transform=manual, settings=settings
         )
-    quality |= describe(to_atlas, head, head_of(labels, modality))
+    quality |= describe(to_atlas, head, head_of(labels, row.modality))
     if transform:
         geometry.require_overlap(transform, quality["head_dice"])
     quality = {k: round(v, 4) if isinstance(v, float) else v for k, v in quality.items()}

@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ssus2mri.config.prepare import CropSettings
+from ssus2mri.config.rows import CropRow
 from ssus2mri.errors import InputError
 from ssus2mri.growth import ellipse_circumference, head_circumference_mm
 from ssus2mri.images import volume
@@ -57,40 +58,32 @@ def without_surroundings(image: sitk.Image, mask: sitk.Image, margin_mm: float) 
 def run_crop(
     image: Path,
     *,
-    modality: str,
-    ga_weeks: float,
+    row: CropRow,
     mask: Path | None,
-    pixel_mm: float | None,
     out: Path,
     out_mask: Path,
     settings: CropSettings,
-    plane: str = "",
-    frame: int | None = None,
 ) -> None:
     """Read an image, find its head unless a mask is given, cut, and write image and mask.
 
     Args:
         image: a volume, a DICOM folder, or a plane.
-        modality: ``us`` or ``mr``.
-        ga_weeks: gestational age, weeks.
+        row: columns of the manifest.
         mask: head (US) or brain (MR) mask; None: found.
-        pixel_mm: edge of a pixel of a plane, mm; None: a volume, or as the plane's file says.
         out: image to write.
         out_mask: mask to write.
         settings: section ``crop``.
-        plane: plane of a 2D image; empty: a volume, unless ``pixel_mm`` is given.
-        frame: of a 2D clip, from 1.
 
     Raises:
         InputError: unreadable image or mask, no head found, or one of a size that its age cannot
         have.
     """
-    flat = plane or pixel_mm is not None
-    picture = volume.read_plane(image, pixel_mm, frame) if flat else volume.read(image)
-    volume.tell_modality(image, modality)
+    flat = row.plane or row.pixel_mm is not None
+    picture = volume.read_plane(image, row.pixel_mm, row.frame) if flat else volume.read(image)
+    volume.tell_modality(image, row.modality)
     head = None if mask is None else _given(mask, picture, settings)
     if head is None:
-        head = find_mask(picture, modality=modality, ga_weeks=ga_weeks, settings=settings)
+        head = find_mask(picture, modality=row.modality, ga_weeks=row.ga_weeks, settings=settings)
         if not sitk.GetArrayViewFromImage(head).any():
             raise InputError(
                 str(image),
@@ -98,7 +91,7 @@ def run_crop(
                 found="none",
                 do="Look at the image; give a `mask` in its manifest row.",
             )
-    _check_size(image, head, ga_weeks, settings.max_size_ratio)
+    _check_size(image, head, row.ga_weeks, settings.max_size_ratio)
     cut, cut_mask = crop(picture, head, settings.margin_mm)
     if flat:
         cut = without_surroundings(cut, cut_mask, settings.margin_mm)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ssus2mri import slices
 from ssus2mri.config import strict
 from ssus2mri.config.prepare import ExtractSettings
+from ssus2mri.config.rows import ExtractRow
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry
 from ssus2mri.images.volume import read, read_labels, read_mask, read_plane
@@ -110,15 +111,9 @@ def run_extract(
     *,
     mask: Path,
     transform: Path,
-    volume: str,
-    subject: str,
-    modality: str,
-    ga_weeks: float,
-    split: str,
-    plane: str,
+    row: ExtractRow,
     labels: Path | None,
     truth: Path | None,
-    pathology: str,
     out: Path,
     settings: ExtractSettings,
 ) -> None:
@@ -132,26 +127,20 @@ def run_extract(
         image: aligned image.
         mask: mask of the cropped image.
         transform: image -> atlas.
-        volume: name of the volume.
-        subject: the person.
-        modality: ``us`` or ``mr``.
-        ga_weeks: gestational age, weeks.
-        split: ``train``, ``val`` or ``test``.
-        plane: plane of a 2D image; empty: a volume.
+        row: columns of the manifest.
         labels: tissues in the image's own space; None: unknown.
         truth: true MR in the image's own space; None: unknown.
-        pathology: the subject's pathology, by its name in the manifest; empty: none.
         out: ``.h5`` to write.
         settings: section ``extract``.
 
     Raises:
         InputError: no head or no slice left after alignment, or a constant image.
     """
-    aligned_image, head, to_atlas = read_aligned(image, mask, transform, plane=bool(plane))
-    percentiles = getattr(settings, f"{modality}_percentiles")
+    aligned_image, head, to_atlas = read_aligned(image, mask, transform, plane=bool(row.plane))
+    percentiles = getattr(settings, f"{row.modality}_percentiles")
     inside = sitk.GetArrayViewFromImage(head) > 0
     quality = read_quality(image)
-    pairs = [(PLANES.index(plane), _level(quality))] if plane else choose(inside, settings)
+    pairs = [(PLANES.index(row.plane), _level(quality))] if row.plane else choose(inside, settings)
     if not inside.any() or not pairs:
         raise InputError(
             str(image),
@@ -161,17 +150,17 @@ def run_extract(
             " `transform` or a `mask`, or change section `extract`.",
         )
     header = Header(
-        volume=volume,
-        subject=subject,
-        modality=modality,
-        ga_weeks=ga_weeks,
-        split=split,
+        volume=row.volume,
+        subject=row.subject,
+        modality=row.modality,
+        ga_weeks=row.ga_weeks,
+        split=row.split,
         spacing_mm=aligned_image.GetSpacing()[0],
         size=aligned_image.GetSize()[0],
         low=0.0,
         high=0.0,
         origin_mm=aligned_image.GetOrigin(),
-        pathology=pathology,
+        pathology=row.pathology,
         uncertain=bool(quality.get("uncertain", False)),
     )
     try:
@@ -181,7 +170,7 @@ def run_extract(
             header=header,
             pairs=pairs,
             percentiles=percentiles,
-            depth_mm=settings.us_depth_mm if modality == "us" else 0.0,
+            depth_mm=settings.us_depth_mm if row.modality == "us" else 0.0,
             labels=_labels(labels, aligned_image, to_atlas),
             truth=_truth(truth, aligned_image, to_atlas),
             truth_percentiles=settings.mr_percentiles,

@@ -19,6 +19,7 @@ import SimpleITK as sitk
 
 from ssus2mri import slices
 from ssus2mri.config.prepare import MatchSettings
+from ssus2mri.config.rows import MatchRow
 from ssus2mri.ffd.volumes import deform_smoothly, displacements
 from ssus2mri.images import volume
 from ssus2mri.prepare import contrast, picture
@@ -111,7 +112,7 @@ def run_match(
     *,
     mask: Path,
     transform: Path,
-    plane: str,
+    row: MatchRow,
     extract: Path,
     views: list[Path],
     template_head: Path,
@@ -129,7 +130,7 @@ def run_match(
         image: aligned ultrasound.
         mask: mask of the cropped image.
         transform: image -> atlas.
-        plane: plane of a 2D image; empty: a volume.
+        row: columns of the manifest.
         extract: slice file of the same volume; the new one has its planes and indices.
         views: ultrasound of the atlas from each side.
         template_head: mask of its head.
@@ -140,7 +141,7 @@ def run_match(
         settings: section ``match``.
     """
     scan = slices.read(extract)
-    us, head, _ = read_aligned(image, mask, transform, plane=bool(plane))
+    us, head, _ = read_aligned(image, mask, transform, plane=bool(row.plane))
     atlas = AtlasImages(
         [volume.read(path) for path in views],
         volume.read_mask(template_head),
@@ -148,7 +149,7 @@ def run_match(
         volume.read(blend),
     )
     name = scan.header.volume
-    if plane:
+    if row.plane:
         mr, labels = atlas.mr, atlas.labels[:, :, int(scan.index[0])]
         caption = f"{name}: one plane, the template is not deformed"
     else:

@@ -1,7 +1,7 @@
 """Stage `browse`: write a page to browse a test scan, its synthetic MR and real MR."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ssus2mri.config.evaluate import BrowseSettings
 from ssus2mri.display import windowed
 from ssus2mri.errors import InputError
-from ssus2mri.evaluate.options import run_names
 from ssus2mri.evaluate.pairs import entry
 from ssus2mri.files import write_text
 from ssus2mri.render.choose import real_mr, rows_at
@@ -84,8 +83,8 @@ def run_browse(
     *,
     synthetic: Sequence[Path],
     mr: Sequence[Path],
-    labels: str,
-    methods: str,
+    labels: Mapping[str, str],
+    methods: Mapping[str, str],
     out: Path,
     settings: BrowseSettings,
 ) -> None:
@@ -95,19 +94,17 @@ def run_browse(
         extract: slice file of the ultrasound.
         synthetic: its synthetic slices, a file per run.
         mr: slice files of real MR to show where the true MR is unknown; see `choose.real_mr`.
-        labels: JSON, run -> name in tables, in their order.
-        methods: JSON, run -> its method.
+        labels: run -> name in tables, in their order.
+        methods: run -> its method.
         out: the page.
         settings: section ``browse``.
 
     Raises:
         InputError: a file is missing or of another scan or run.
     """
-    names = run_names("--labels", labels, '{"ours": "Ours"}')
-    methods_by_run = run_names("--methods", methods, '{"ours": "synthesis"}')
     us = read(extract)
     by_run = {slices.header.run: slices for slices in map(read, synthetic)}
-    for run in names:
+    for run in labels:
         if run not in by_run or by_run[run].header.volume != us.header.volume:
             raise InputError(
                 "--synthetic",
@@ -116,8 +113,7 @@ def run_browse(
                 do="Give the file of every run in --labels.",
             )
     shown = [
-        (shown_label(label, methods_by_run.get(run, "")), by_run[run])
-        for run, label in names.items()
+        (shown_label(label, methods.get(run, "")), by_run[run]) for run, label in labels.items()
     ]
     real = None if us.truth is not None else _real(us, mr)
     scan = scan_of(us, shown, real, tolerance=settings.tolerance)

@@ -6,7 +6,6 @@ run is not enabled or no subject has both modalities.
 Source: TMI 2020, Figs. 5 to 9.
 """
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,8 +13,6 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ssus2mri.config.evaluate import IllustrateSettings
-from ssus2mri.errors import InputError
-from ssus2mri.evaluate.options import run_names
 from ssus2mri.render.explained import latent_figure, pattern_figure, read_explained
 from ssus2mri.render.names import shown_label
 from ssus2mri.render.picture_grid import picture_grid, write_figure
@@ -123,9 +120,9 @@ def run_illustrate(
     results: Path,
     *,
     volumes: Sequence[str],
-    labels: str,
-    methods: str,
-    images: str,
+    labels: Mapping[str, str],
+    methods: Mapping[str, str],
+    images: Mapping[str, Path],
     mr: Sequence[str],
     out: Path,
     settings: IllustrateSettings,
@@ -136,9 +133,9 @@ def run_illustrate(
     Args:
         results: the results folder.
         volumes: test US volumes, a row each in Figures 6, 8 and 9.
-        labels: JSON, run -> name in tables.
-        methods: JSON, run -> its method.
-        images: JSON, volume -> its file of the manifest.
+        labels: run -> name in tables.
+        methods: run -> its method.
+        images: volume -> its file of the manifest.
         mr: MR volumes: of the same subjects, and of training, to show beside them.
         out: folder.
         settings: section ``illustrate``.
@@ -147,12 +144,8 @@ def run_illustrate(
     Raises:
         InputError: a file is missing or is not what its stage writes.
     """
-    method_of = run_names("--methods", methods, '{"ours": "synthesis"}')
-    names = {
-        run: shown_label(label, method_of.get(run, ""))
-        for run, label in run_names("--labels", labels, '{"ours": "Ours"}').items()
-    }
-    files = Files(results, {v: Path(p) for v, p in _images(images).items()}, mr)
+    names = {run: shown_label(label, methods.get(run, "")) for run, label in labels.items()}
+    files = Files(results, images, mr)
     wanted = dict.fromkeys((*settings.figure6, *settings.figure8, *settings.figure9))
     runs = [run for run in wanted if run in names]
     samples = [sample(files, volume, n, runs)[0] for n, volume in enumerate(volumes)]
@@ -185,20 +178,3 @@ def _enabled(wanted: Sequence[str], labels: Mapping[str, str]) -> tuple[list[str
 def _mr_by_subject(files: Files, mr: Sequence[str]) -> dict[str, str]:
     headers = [read_header(files.extract(volume)) for volume in mr]
     return {header.subject: header.volume for header in headers if header.split == "test"}
-
-
-def _images(text: str) -> dict[str, str]:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        value, problem = None, str(error)
-    else:
-        problem = text[:80]
-    if not isinstance(value, dict):
-        raise InputError(
-            "--images",
-            expected="a JSON object, volume -> file",
-            found=problem,
-            do="""For example --images='{"us-01": "data/us-01.nii.gz"}'.""",
-        )
-    return {str(volume): str(path) for volume, path in value.items()}

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ssus2mri import __version__
 from ssus2mri.config.evaluate import RenderSettings
-from ssus2mri.evaluate.options import run_names
 from ssus2mri.files import write_text
 from ssus2mri.render.details import (
     alignment_table,
@@ -51,7 +50,7 @@ SCANS = "scans.html"
 def run_render(
     results: Path,
     *,
-    labels: str,
+    labels: dict[str, str],
     volumes: list[str],
     out: Path,
     settings: RenderSettings,
@@ -63,7 +62,7 @@ def run_render(
 
     Args:
         results: the results folder.
-        labels: JSON, run -> name in tables, in their order.
+        labels: run -> name in tables, in their order.
         volumes: test US volumes.
         out: the page.
         settings: section ``render``.
@@ -72,8 +71,7 @@ def run_render(
     Raises:
         InputError: a piece is missing or is not what its stage writes; nothing is written then.
     """
-    names = run_names("--labels", labels, '{"ours": "Ours"}')
-    text, all_scans = pages(gather(results, names, volumes, scans), settings)
+    text, all_scans = pages(gather(results, labels, volumes, scans), settings)
     write_text(all_scans, out.with_name(SCANS))
     write_text(text, out)
     logger.info("%s: %d test scans, %.1f MB", out, len(volumes), len(text) / 1e6)

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ssus2mri.config.pathology import Pathology
+from ssus2mri.config.rows import SimulateRow
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.errors import InputError
 from ssus2mri.growth import head_circumference_mm
@@ -77,14 +78,7 @@ def simulate(
 
     Returns:
         The scan.
-
-    Raises:
-        InputError: another modality.
     """
-    if modality not in ("us", "mr"):
-        raise InputError(
-            volume, expected="modality us or mr", found=repr(modality), do="Correct the manifest."
-        )
     own = settings.mr if modality == "mr" else settings
     size = head_circumference_mm(ga_weeks) / biometry.head_circumference_mm(anatomy)
     anatomy = surround(anatomy, generator(settings.seed, "surroundings", subject), settings.anatomy)
@@ -164,11 +158,8 @@ def settings_of(subject: str, settings: SimulateSettings) -> SimulateSettings:
 
 
 def run_simulate(
-    volume: str,
+    row: SimulateRow,
     *,
-    subject: str,
-    modality: str,
-    ga_weeks: float,
     labels: Path | None,
     pathology: Pathology | None,
     out: Path,
@@ -177,10 +168,8 @@ def run_simulate(
     """Simulate a scan and write it.
 
     Args:
-        volume: name; seeds pose and acquisition.
-        subject: name; seeds the anatomy.
-        modality: ``us`` or ``mr``.
-        ga_weeks: gestational age, weeks.
+        row: columns of the manifest; the volume's name seeds pose and acquisition, the subject's
+            the anatomy.
         labels: label atlas instead of the built-in anatomy.
         pathology: what is wrong with the brain; None: nothing.
         out: the image, ``.nii.gz``; ``_labels.nii.gz``, ``_truth.nii.gz`` and ``_pose.tfm`` are put
@@ -195,14 +184,14 @@ def run_simulate(
         raise InputError(
             str(out), expected=f"a name ending in {ENDING}", found=out.name, do="Rename it."
         )
-    anatomy = anatomy_of(ga_weeks, labels, settings_of(subject, settings))
+    anatomy = anatomy_of(row.ga_weeks, labels, settings_of(row.subject, settings))
     if pathology is not None:
         anatomy = add_pathology(anatomy, pathology)
     scan = simulate(
-        volume,
-        subject=subject,
-        modality=modality,
-        ga_weeks=ga_weeks,
+        row.volume,
+        subject=row.subject,
+        modality=row.modality,
+        ga_weeks=row.ga_weeks,
         anatomy=anatomy,
         settings=settings,
     )
@@ -211,7 +200,7 @@ def run_simulate(
     volumes.write(scan.truth, out.with_name(f"{stem}_truth{ENDING}"))
     geometry.write_transform(scan.pose, out.with_name(f"{stem}_pose.tfm"))
     volumes.write(scan.image, out)
-    logger.info("%s: %s of %s, %g weeks", volume, modality, subject, ga_weeks)
+    logger.info("%s: %s of %s, %g weeks", row.volume, row.modality, row.subject, row.ga_weeks)
 
 
 def _fit(

@@ -13,21 +13,21 @@ from ssus2mri import cli
 
 def commands(scan: Path, atlas: Path, out: Path) -> list[list[str]]:
     """The steps of a 2D plane, as rule `prepare` calls them."""
-    about = ["--modality=us", "--ga-weeks=21", "--plane=axial"]
+    row = "--row=modality=us ga_weeks=21 plane=axial"
     image, mask, aligned = out / "cut.nii.gz", out / "cut_mask.nii.gz", out / "p.nii.gz"
     labels = f"--template-labels={atlas / 'labels.nii.gz'}"
     return [
         [
-            *("crop", str(scan), f"--mask={scan.with_name('head.png')}", "--pixel-mm=0.15", *about),
+            *("crop", str(scan), f"--mask={scan.with_name('head.png')}", f"{row} pixel_mm=0.15"),
             *(f"--out={image}", f"--out-mask={mask}", f"--settings={CONFIG}"),
         ],
         [
             *("align", str(image), f"--mask={mask}", f"--template={atlas / 'us.nii.gz'}", labels),
-            *(f"--out={aligned}", f"--settings={CONFIG}", *about),
+            *(f"--out={aligned}", f"--settings={CONFIG}", row),
         ],
         [
-            *("extract", str(aligned), f"--mask={mask}", f"--transform={out / 'p.tfm'}", *about),
-            *("--volume=p", "--subject=s", "--split=train", f"--settings={CONFIG}"),
+            *("extract", str(aligned), f"--mask={mask}", f"--transform={out / 'p.tfm'}"),
+            *(f"{row} volume=p subject=s split=train", f"--settings={CONFIG}"),
             f"--out={out / 'p.h5'}",
         ],
     ]

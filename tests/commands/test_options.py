@@ -6,10 +6,30 @@ import phantom_inputs as phantom
 import pytest
 
 from ssus2mri.check import check_images
-from ssus2mri.commands.options import apart
+from ssus2mri.commands.options import apart, texts
+from ssus2mri.config.rows import AlignRow, CropRow, ExtractRow, load_row
 from ssus2mri.errors import InputError
 from ssus2mri.images import modality, volume
 from ssus2mri.manifest import Manifest, Row
+
+
+@pytest.mark.parametrize("value", ["", "[]", "{", "{}"])
+def test_labels_that_are_no_object_are_refused(value: str) -> None:
+    with pytest.raises(InputError, match="--labels: expected a JSON object"):
+        texts("--labels", value)
+    assert texts("--labels", '{"b": "B", "a": "A"}') == {"b": "B", "a": "A"}
+    assert texts("--images", "{}", may_be_empty=True) == {}
+
+
+def test_a_stage_is_told_its_own_columns_of_a_row() -> None:
+    values = {"volume": "p", "subject": "s t", "modality": "us", "ga_weeks": 21.5, "split": "test"}
+    values |= {"image": "p.png", "plane": "axial", "pixel_mm": 0.15}
+    row = Row.model_validate(values)
+    assert row.json_of(AlignRow) == '{"modality":"us","ga_weeks":21.5,"plane":"axial"}'
+    by_hand = "modality=us ga_weeks=21.5 plane=axial pixel_mm=0.15"
+    assert load_row(CropRow, row.json_of(CropRow)) == load_row(CropRow, by_hand)
+    by_hand = "volume=p 'subject=s t' modality=us ga_weeks=21.5 split=test plane=axial"
+    assert load_row(ExtractRow, row.json_of(ExtractRow)) == load_row(ExtractRow, by_hand)
 
 
 def test_outputs_beside_the_inputs_are_apart(tmp_path: Path) -> None:

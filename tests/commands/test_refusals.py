@@ -31,7 +31,7 @@ def test_bad_image_stops_a_stage_and_harms_nothing(
     out, out_mask = tmp_path / "crop" / "v.nii.gz", tmp_path / "crop" / "v_mask.nii.gz"
     out.parent.mkdir()
     out.write_text("an earlier result")
-    arguments = ["crop", str(bad), "--modality", "us", "--ga-weeks", "23", "--out", str(out)]
+    arguments = ["crop", str(bad), "--row", "modality=us ga_weeks=23", "--out", str(out)]
     arguments += ["--out-mask", str(out_mask), "--settings", CONFIG]
     code, said = command_line(*arguments)
     assert (code, str(bad) in said, "Traceback" in said) == (1, True, False), said
@@ -46,7 +46,7 @@ def test_bad_mask_stops_crop(tmp_path: Path, command_line: CommandLine, how: str
     mask = sitk.Cast(scan > (1e6 if how == "empty mask" else 100), sitk.sitkUInt8)
     volume.write(scan, tmp_path / "scan.nii.gz")
     volume.write(mask if how == "empty mask" else mask[1:, :, :], tmp_path / "mask.nii.gz")
-    arguments = ["crop", str(tmp_path / "scan.nii.gz"), "--modality", "mr", "--ga-weeks", "23"]
+    arguments = ["crop", str(tmp_path / "scan.nii.gz"), "--row", "modality=mr ga_weeks=23"]
     arguments += ["--mask", str(tmp_path / "mask.nii.gz"), "--settings", CONFIG]
     arguments += ["--out", str(tmp_path / "v.nii.gz"), "--out-mask", str(tmp_path / "m.nii.gz")]
     said = refused(tmp_path, command_line, *arguments)
@@ -62,7 +62,7 @@ def test_singular_transform_stops_align(tmp_path: Path, command_line: CommandLin
         volume.write(scan, tmp_path / f"{name}.nii.gz")
     for name in ("mask", "labels"):
         volume.write(sitk.Cast(scan > 100, sitk.sitkUInt8), tmp_path / f"{name}.nii.gz")
-    arguments = ["align", str(tmp_path / "scan.nii.gz"), "--modality", "mr", "--ga-weeks", "23"]
+    arguments = ["align", str(tmp_path / "scan.nii.gz"), "--row", "modality=mr ga_weeks=23"]
     arguments += ["--mask", str(tmp_path / "mask.nii.gz"), "--settings", CONFIG]
     arguments += ["--template", str(tmp_path / "template.nii.gz")]
     arguments += ["--template-labels", str(tmp_path / "labels.nii.gz")]
@@ -72,21 +72,32 @@ def test_singular_transform_stops_align(tmp_path: Path, command_line: CommandLin
     assert "singular" in said
 
 
-CROP = ["--ga-weeks=23", "--modality=us", "--out={0}/o.nii.gz", "--out-mask={0}/m.nii.gz"]
+CROP = ["--row=modality=us ga_weeks=23", "--out={0}/o.nii.gz", "--out-mask={0}/m.nii.gz"]
 
 
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--modality=US", "--modality: expected `us` or `mr`; found 'US'"),
-        ("--ga-weeks=nan", "--ga-weeks: expected 10 to 45 weeks"),
-        ("--ga-weeks=230", "--ga-weeks: expected 10 to 45 weeks"),
+        ("--row=modality=US ga_weeks=23", "--row.modality: expected 'us' or 'mr'; found \"US\""),
+        ("--row=modality=us ga_weeks=nan", "--row.ga_weeks: expected a finite number"),
+        ('--row={{"modality":"us","ga_weeks":NaN}}', "--row: expected JSON"),
+        ("--row=modality=us ga_weeks=230", "--row.ga_weeks: expected less than or equal to 45"),
+        (
+            "--row=modality=us",
+            "plane, pixel_mm, frame; found unknown [], missing",
+        ),
+        ("--row=modality=us ga_weeks=23 age=2", "found unknown ['age'], missing []"),
+        ("--row=modality=us ga_weeks=23 ga_weeks=24", "--row: expected JSON, or words"),
+        ("--row=us 23", "found 'us' without = and a value"),
         ("--out-mask={0}/o.nii.gz", "the same file as --out"),
         ("--out={0}/us1.nii.gz", "the input"),
         ("--out-mask={0}/sub/../us1.nii.gz", "the input"),
-        ("--plane=coronal", "--plane: expected `axial` or nothing"),
-        ("--pixel-mm=inf", "--pixel-mm: expected 0.02 to 5 mm, or 0"),
-        ("--frame=-1", "--frame: expected the number of a frame"),
+        ("--row=modality=us ga_weeks=23 plane=coronal", "--row.plane: expected `axial`"),
+        ("--row=modality=us ga_weeks=23 pixel_mm=inf", "--row.pixel_mm: expected a finite number"),
+        (
+            "--row=modality=us ga_weeks=23 frame=0",
+            "--row.frame: expected greater than or equal",
+        ),
     ],
 )
 def test_bad_option(project: Path, command_line: CommandLine, option: str, message: str) -> None:
@@ -96,8 +107,8 @@ def test_bad_option(project: Path, command_line: CommandLine, option: str, messa
 
 
 def test_debug_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = ["--debug", "crop", str(tmp_path / "no.nii.gz"), "--modality", "us"]
-    arguments += ["--ga-weeks", "23", "--out", "a.nii.gz", "--out-mask", "b.nii.gz"]
+    arguments = ["--debug", "crop", str(tmp_path / "no.nii.gz")]
+    arguments += ["--row", "modality=us ga_weeks=23", "--out", "a.nii.gz", "--out-mask", "b.nii.gz"]
     arguments += ["--settings", CONFIG]
     monkeypatch.setattr("sys.argv", ["ssus2mri", *arguments])
     with pytest.raises(ValueError, match="no such file"):

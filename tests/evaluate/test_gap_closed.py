@@ -1,6 +1,5 @@
 """The share of the gap between bounds: an upper bound is the end of a scale, not a competitor."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -128,9 +127,8 @@ def test_the_gap_closed_is_a_table_of_the_page(bounded: Results, tmp_path: Path)
     assert table.rows[-1].cells[1].text == "24 (1)"
     out = tmp_path / "report.html"
     settings = load_section(RenderSettings, str(ROOT / "config" / "config.yaml"), "render")
-    labels = json.dumps(phantom.BOUNDED)
     root = bounded.us["us-7"].parents[1]
-    run_render(root, labels=labels, volumes=phantom.VOLUMES, out=out, settings=settings)
+    run_render(root, labels=phantom.BOUNDED, volumes=phantom.VOLUMES, out=out, settings=settings)
     page = out.read_text(encoding="utf-8")
     assert "Gap closed between Atlas MR and Paired (upper bound)" in page
     assert "An upper bound learned from the true MR" in page

@@ -1,6 +1,5 @@
 """Tables II to V as the paper lays them out, and the comparison of runs on the same slices."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +43,7 @@ def scored(folder, register=(), compare=(), probe=(), mos=None, ratings=None, la
         if rows is not None:
             paths[name] = folder / "rate" / f"{name}.csv"
             tables.write(rows, columns, paths[name])
-    names = {"labels": json.dumps(labels), "methods": json.dumps(METHODS)}
+    names = {"labels": labels, "methods": METHODS}
     run_score(**paths, **names, segment=[], out=folder / "score", settings=score_settings())
     return {
         path.stem: pd.read_csv(path, keep_default_na=False, dtype=str)

@@ -73,7 +73,7 @@ def test_nothing_is_to_be_done_and_times_are_told(undisturbed: Smallest) -> None
             ",22.5,",
             ",22.6,",
             {
-                "simulate": "the manifest's row: 22.5 -> 22.6",
+                "simulate": "row.ga_weeks: 22.5 -> 22.6",
                 "train": "follows from extract",
             },
         ),

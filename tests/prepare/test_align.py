@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from phantom_align import SETTINGS, SIZE, SPACING, labelled_head, pose_of, scan_at, template_of
 from scipy.spatial.transform import Rotation
 
+from ssus2mri.config.rows import AlignRow
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry, volume
 from ssus2mri.pose.locate import Location
@@ -111,9 +112,7 @@ def files(tmp_path: Path, template, labels):
             tmp_path / "scan.nii.gz",
             mask=tmp_path / "mask.nii.gz",
             **{name: tmp_path / f"{name}.nii.gz" for name in names},
-            modality="us" if plane else "mr",
-            ga_weeks=23.0,
-            plane=plane,
+            row=AlignRow(modality="us" if plane else "mr", ga_weeks=23.0, plane=plane),
             transform=transform,
             out=out,
             settings=SETTINGS,

@@ -3,6 +3,7 @@
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from conftest import ROOT, blob_volume, brightest_point
 
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import CropSettings
+from ssus2mri.config.rows import CropRow
 from ssus2mri.errors import InputError
 from ssus2mri.growth import (
     axial_axes_mm,
@@ -54,10 +56,10 @@ def overlap(a: sitk.Image, b: sitk.Image) -> float:
     return float(2 * (first & second).sum() / (first.sum() + second.sum()))
 
 
-def run(folder: Path, image: Path, **changes: object) -> tuple[Path, Path]:
+def run(folder: Path, image: Path, mask: Path | None = None, **changes: Any) -> tuple[Path, Path]:
     out, out_mask = folder / "out.nii.gz", folder / "out_mask.nii.gz"
-    arguments: dict = {"modality": "us", "ga_weeks": 23.0, "mask": None, "pixel_mm": None}
-    run_crop(image, **(arguments | changes), out=out, out_mask=out_mask, settings=SETTINGS)
+    row = CropRow(**{"modality": "us", "ga_weeks": 23.0, **changes})
+    run_crop(image, row=row, mask=mask, out=out, out_mask=out_mask, settings=SETTINGS)
     return out, out_mask
 
 

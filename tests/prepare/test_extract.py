@@ -12,6 +12,7 @@ from conftest import ROOT
 from ssus2mri import slices
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings, IndexRange
+from ssus2mri.config.rows import ExtractRow
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry, volume
 from ssus2mri.prepare.extract import beside, choose, run_extract
@@ -50,21 +51,20 @@ def prepare(folder: Path, array: np.ndarray, head: np.ndarray, move: sitk.Transf
 
 
 def run(image: Path, settings: ExtractSettings = SETTINGS, **changes: Any) -> Slices:
-    arguments: dict = {
-        "mask": image.with_name("v_mask.nii.gz"),
-        "transform": image.with_name("v.tfm"),
-        "volume": "v",
-        "subject": "s",
-        "modality": "us",
-        "ga_weeks": 23.5,
-        "split": "val",
-        "plane": "",
-        "labels": None,
-        "truth": None,
-        "pathology": "cyst",
-        "out": image.with_name("v.h5"),
-    }
-    run_extract(image, **(arguments | changes), settings=settings)
+    columns: dict = {"volume": "v", "subject": "s", "modality": "us", "ga_weeks": 23.5}
+    columns |= {"split": "val", "pathology": "cyst"}
+    files: dict = {"labels": None, "truth": None}
+    for name, value in changes.items():
+        (files if name in files else columns)[name] = value
+    run_extract(
+        image,
+        row=ExtractRow(**columns),
+        mask=image.with_name("v_mask.nii.gz"),
+        transform=image.with_name("v.tfm"),
+        **files,
+        out=image.with_name("v.h5"),
+        settings=settings,
+    )
     return slices.read(image.with_name("v.h5"))
 
 

@@ -24,6 +24,7 @@ from phantom_match import (
 )
 
 from ssus2mri import slices
+from ssus2mri.config.rows import MatchRow
 from ssus2mri.errors import InputError
 from ssus2mri.ffd.volumes import deform_smoothly, smoothed
 from ssus2mri.images import geometry, volume
@@ -198,7 +199,7 @@ def files(folder: Path, scan: sitk.Image, index: list[int]) -> dict:
 def test_file_has_the_slices_of_extract(tmp_path, caplog):
     arguments = files(tmp_path, image(speckled()), [15, 20, 24])
     with caplog.at_level("INFO"):
-        run_match(tmp_path / "us.nii.gz", **arguments, plane="")
+        run_match(tmp_path / "us.nii.gz", **arguments, row=MatchRow())
     assert "seen from the side 'view' deformed to the scan" in caplog.text
     matched = slices.read(tmp_path / "matched.h5")
     readers = zip(
@@ -218,7 +219,7 @@ def test_file_has_the_slices_of_extract(tmp_path, caplog):
 def test_a_2d_plane_gets_the_mr_of_its_level(tmp_path):
     scan = image(speckled())[:, :, 18]
     arguments = files(tmp_path, scan, [18])
-    run_match(tmp_path / "us.nii.gz", **arguments, plane="axial")
+    run_match(tmp_path / "us.nii.gz", **arguments, row=MatchRow(plane="axial"))
     matched = slices.read(tmp_path / "matched.h5").image
     np.testing.assert_allclose(matched[0], mr()[18] * HEAD[18], atol=1e-3)
     assert (tmp_path / "matched.png").exists()

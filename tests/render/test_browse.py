@@ -29,8 +29,8 @@ def browse(folder: Path, **changes: object) -> dict:
     options = {
         "synthetic": [folder / "synthesize" / run / "us-7.h5" for run in phantom.BOUNDED],
         "mr": [],
-        "labels": json.dumps(phantom.BOUNDED),
-        "methods": json.dumps(phantom.METHODS),
+        "labels": phantom.BOUNDED,
+        "methods": phantom.METHODS,
         "out": folder / "browse" / "us-7.html",
         "settings": SETTINGS,
     }
@@ -64,8 +64,8 @@ def test_where_the_truth_is_unknown_real_mr_says_what_it_is(folder: Path, tmp_pa
     slices.write(replace(slices.read(folder / "extract" / "us-7.h5"), truth=None), path)
     options = {
         "synthetic": [folder / "synthesize" / "ours" / "us-7.h5"],
-        "labels": '{"ours": "Ours"}',
-        "methods": '{"ours": "synthesis"}',
+        "labels": {"ours": "Ours"},
+        "methods": {"ours": "synthesis"},
         "settings": SETTINGS,
         "out": tmp_path / "page.html",
     }

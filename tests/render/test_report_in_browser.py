@@ -1,6 +1,5 @@
 """The report as its readers open it: whole at 1,200 pixels and on a phone, silent, by itself."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         phantom.build(root, labels=labels, positions=True, pathologies=("us-8",))
     settings = load_section(RenderSettings, str(ROOT / "config" / "config.yaml"), "render")
     out = root / "render" / "report.html"
-    run_render(root, labels=json.dumps(labels), volumes=phantom.VOLUMES, out=out, settings=settings)
+    run_render(root, labels=labels, volumes=phantom.VOLUMES, out=out, settings=settings)
     return out
 
 

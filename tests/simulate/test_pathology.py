@@ -220,7 +220,7 @@ def test_command_line_takes_a_pathology(tmp_path: Path, command_line):
     settings = small_settings(32)
     coarse = settings.anatomy.model_copy(update={"spacing_mm": 2.0})
     settings = settings.model_copy(update={"anatomy": coarse})
-    arguments = ["simulate", "v", "--subject=s", "--modality=mr", "--ga-weeks=22", f"--out={out}"]
+    arguments = ["simulate", "--row=volume=v subject=s modality=mr ga_weeks=22", f"--out={out}"]
     arguments += [f"--pathology={text}", f"--settings={settings.model_dump_json()}"]
     assert command_line(*arguments)[0] == 0
     labels = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "v_labels.nii.gz")))

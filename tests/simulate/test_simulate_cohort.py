@@ -6,6 +6,7 @@ import SimpleITK as sitk
 from phantom_simulate import label_atlas, small_settings
 
 from ssus2mri.config.prepare import AtlasSettings, ViewSettings
+from ssus2mri.config.rows import SimulateRow
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry
 from ssus2mri.simulate.anatomy import Anatomy, built_in, head_mask
@@ -111,10 +112,7 @@ def test_ultrasound_looks_like_one(us):
 def test_run_writes_all_files_on_one_grid(tmp_path: Path):
     out = tmp_path / "v.nii.gz"
     run_simulate(
-        "v",
-        subject="v",
-        modality="us",
-        ga_weeks=21,
+        SimulateRow(volume="v", subject="v", modality="us", ga_weeks=21),
         labels=None,
         pathology=None,
         out=out,
@@ -131,12 +129,9 @@ def test_run_writes_all_files_on_one_grid(tmp_path: Path):
 def test_bad_input_leaves_nothing_behind(tmp_path: Path):
     missing = tmp_path / "none.nii.gz"
     out = tmp_path / "results" / "v.nii.gz"
-    common = {"subject": "v", "ga_weeks": 23.0, "pathology": None, "out": out}
-    common["settings"] = SETTINGS
+    row = SimulateRow(volume="v", subject="v", modality="us", ga_weeks=23.0)
     with pytest.raises(InputError):
-        run_simulate("v", modality="us", labels=missing, **common)
-    with pytest.raises(InputError, match="modality"):
-        run_simulate("v", modality="ct", labels=None, **common)
+        run_simulate(row, labels=missing, pathology=None, out=out, settings=SETTINGS)
     assert not out.parent.exists()
 
 

@@ -168,8 +168,8 @@ def build(
         segment=[root / "segment" / f"{run}.csv" for run in labels],
         mos=None,
         ratings=None,
-        labels=json.dumps(labels),
-        methods=json.dumps(METHODS),
+        labels=labels,
+        methods=METHODS,
         out=root / "score",
         settings=score_settings(bootstrap_samples=100),
     )

@@ -8,7 +8,14 @@ from ssus2mri import grouping, pictured, plan, preflight, resources, verbatim
 from ssus2mri.config.base import load_yaml
 from ssus2mri.errors import InputError
 from ssus2mri.images import files
-from ssus2mri.manifest import RESERVED
+from ssus2mri.config.rows import (
+    RESERVED,
+    AlignRow,
+    CropRow,
+    ExtractRow,
+    MatchRow,
+    SimulateRow,
+)
 from ssus2mri.provenance import fingerprint
 
 try:
@@ -166,13 +173,16 @@ def folder(wildcards, output):
     return str(Path(output[0]).parent)
 
 
-def column(name, empty=""):
-    """Return a function that returns a column of the volume's row, as a parameter."""
+def columns(stage):
+    """Return a function that returns the columns of the volume's row that a stage needs, as JSON.
 
-    def value(wildcards):
-        return getattr(row(wildcards), name) or empty
+    The stage reruns only if one of them changes.
+    """
 
-    return value
+    def values(wildcards):
+        return row(wildcards).json_of(stage)
+
+    return values
 
 
 def file(name):

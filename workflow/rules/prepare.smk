@@ -38,13 +38,9 @@ rule prepare:
         mem_mb=grow(1500, by=image_mb),
         runtime=grow(2),
     params:
-        subject=column("subject"),
-        modality=column("modality"),
-        ga_weeks=column("ga_weeks"),
-        split=column("split"),
-        plane=column("plane"),
-        pixel_mm=column("pixel_mm", empty=0),
-        frame=column("frame", empty=0),
+        crop_row=columns(CropRow),
+        align_row=columns(AlignRow),
+        extract_row=columns(ExtractRow),
         crop=settings("crop"),
         align=settings("align"),
         extract=settings("extract"),
@@ -54,18 +50,13 @@ rule prepare:
             "ssus2mri.prepare.extract",
         ),
     shell:
-        "ssus2mri crop --modality={params.modality} --ga-weeks={params.ga_weeks}"
-        " --mask={input.mask:q} --plane={params.plane} --pixel-mm={params.pixel_mm}"
-        " --frame={params.frame} --out={output.cropped} --out-mask={output.mask}"
-        " --settings={params.crop:q} -- {input.image:q}"
-        " --then align {output.cropped} --mask={output.mask} --template={input.template}"
-        " --template-labels={input.template_labels} --modality={params.modality}"
-        " --ga-weeks={params.ga_weeks} --plane={params.plane} --transform={input.transform:q}"
-        " --out={output.image} --settings={params.align:q}"
-        " --then extract {output.image} --mask={output.mask} --transform={output.transform}"
-        " --volume={wildcards.volume} --subject={params.subject:q} --modality={params.modality}"
-        " --ga-weeks={params.ga_weeks} --split={params.split} --plane={params.plane}"
-        " --out={output.slices} --settings={params.extract:q} &> {log}"
+        "ssus2mri crop --row={params.crop_row:q} --mask={input.mask:q} --out={output.cropped}"
+        " --out-mask={output.mask} --settings={params.crop:q} -- {input.image:q}"
+        " --then align {output.cropped} --row={params.align_row:q} --mask={output.mask}"
+        " --template={input.template} --template-labels={input.template_labels}"
+        " --transform={input.transform:q} --out={output.image} --settings={params.align:q}"
+        " --then extract {output.image} --row={params.extract_row:q} --mask={output.mask}"
+        " --transform={output.transform} --out={output.slices} --settings={params.extract:q} &> {log}"
 
 
 rule crop:
@@ -88,18 +79,12 @@ rule crop:
         mem_mb=grow(1500, by=image_mb),
         runtime=grow(10),
     params:
-        modality=column("modality"),
-        ga_weeks=column("ga_weeks"),
-        plane=column("plane"),
-        pixel_mm=column("pixel_mm", empty=0),
-        frame=column("frame", empty=0),
+        row=columns(CropRow),
         settings=settings("crop"),
         code=fingerprint("ssus2mri.prepare.crop"),
     shell:
-        "ssus2mri crop --modality={params.modality} --ga-weeks={params.ga_weeks}"
-        " --mask={input.mask:q} --plane={params.plane} --pixel-mm={params.pixel_mm}"
-        " --frame={params.frame} --out={output.image} --out-mask={output.mask}"
-        " --settings={params.settings:q} -- {input.image:q} &> {log}"
+        "ssus2mri crop --row={params.row:q} --mask={input.mask:q} --out={output.image}"
+        " --out-mask={output.mask} --settings={params.settings:q} -- {input.image:q} &> {log}"
 
 
 rule align:
@@ -130,16 +115,13 @@ rule align:
         mem_mb=grow(2500, by=image_mb),
         runtime=grow(30),
     params:
-        modality=column("modality"),
-        ga_weeks=column("ga_weeks"),
-        plane=column("plane"),
+        row=columns(AlignRow),
         settings=settings("align"),
         code=fingerprint("ssus2mri.prepare.align"),
     shell:
-        "ssus2mri align {input.image} --mask={input.mask} --template={input.template}"
-        " --template-labels={input.template_labels} --modality={params.modality}"
-        " --ga-weeks={params.ga_weeks} --plane={params.plane} --transform={input.transform:q}"
-        " --out={output.image} --settings={params.settings:q} &> {log}"
+        "ssus2mri align {input.image} --row={params.row:q} --mask={input.mask}"
+        " --template={input.template} --template-labels={input.template_labels}"
+        " --transform={input.transform:q} --out={output.image} --settings={params.settings:q} &> {log}"
 
 
 rule extract:
@@ -165,19 +147,12 @@ rule extract:
         mem_mb=grow(1500),
         runtime=grow(10),
     params:
-        subject=column("subject"),
-        modality=column("modality"),
-        ga_weeks=column("ga_weeks"),
-        split=column("split"),
-        pathology=column("pathology"),
-        plane=column("plane"),
+        row=columns(ExtractRow),
         settings=settings("extract"),
         code=fingerprint("ssus2mri.prepare.extract"),
     shell:
-        "ssus2mri extract {input.image} --mask={input.mask} --transform={input.transform}"
-        " --volume={wildcards.volume} --subject={params.subject:q} --modality={params.modality}"
-        " --ga-weeks={params.ga_weeks} --split={params.split} --plane={params.plane}"
-        " --labels={input.labels:q} --truth={input.truth:q} --pathology={params.pathology:q}"
+        "ssus2mri extract {input.image} --row={params.row:q} --mask={input.mask}"
+        " --transform={input.transform} --labels={input.labels:q} --truth={input.truth:q}"
         " --out={output.slices} --settings={params.settings:q} &> {log}"
 
 
@@ -238,12 +213,12 @@ rule match:
         mem_mb=grow(3000),
         runtime=grow(60),
     params:
-        plane=column("plane"),
+        row=columns(MatchRow),
         settings=settings("match"),
         code=fingerprint("ssus2mri.prepare.match"),
     shell:
         "ssus2mri match {input.image} --mask={input.mask} --transform={input.transform}"
         " --extract={input.extract} --views='{input.views}'"
         " --template-head={input.template_head} --template-labels={input.template_labels}"
-        " --blend={input.blend} --plane={params.plane} --out={output.slices}"
+        " --blend={input.blend} --row={params.row:q} --out={output.slices}"
         " --settings={params.settings:q} &> {log}"

@@ -50,15 +50,12 @@ rule simulate:
         mem_mb=grow(2000),
         runtime=grow(20),
     params:
-        subject=column("subject"),
-        modality=column("modality"),
-        ga_weeks=column("ga_weeks"),
+        row=columns(SimulateRow),
         pathology=pathology,
         settings=settings("simulate"),
         code=fingerprint("ssus2mri.simulate.cohort"),
     shell:
-        "ssus2mri simulate {wildcards.volume} --subject={params.subject:q}"
-        " --modality={params.modality} --ga-weeks={params.ga_weeks} --labels={input.labels:q}"
+        "ssus2mri simulate --row={params.row:q} --labels={input.labels:q}"
         " --pathology={params.pathology:q} --out={output.image} --settings={params.settings:q} &> {log}"
 
 
