@@ -11,9 +11,11 @@ beside them, and turns each by random rotations, field of view and all.
 """
 
 import argparse
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from align_cases import Result, Template, real_case, simulated_case, turned_mr
@@ -56,7 +58,7 @@ def main() -> None:
     numbers = range(arguments.first, arguments.first + max(arguments.us, arguments.mr))
     with ProcessPoolExecutor(arguments.workers) as pool:
 
-        def show(name: str, judge, cases) -> None:
+        def show(name: str, judge: Callable[[Any], Any], cases: Iterable[Any]) -> None:
             results = list(pool.map(judge, cases))
             print_row(name, results, settings.align.min_confidence)
             if arguments.verbose:

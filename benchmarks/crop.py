@@ -57,9 +57,9 @@ def planes(folder: Path, settings: CropSettings) -> None:
     measured = pd.read_csv(folder / "us_planes.csv").set_index("plane")["head_circumference_mm"]
     table = pd.read_csv(folder / "data_manifest.csv").query("modality == 'us' and plane == 'axial'")
     scans = []
-    for row in table.itertuples():
-        image = volume.read_plane(folder / row.image, row.pixel_mm)
-        scans.append((row, image, volume.read_mask(folder / row.mask, image)))
+    for row in table.to_dict("records"):
+        image = volume.read_plane(folder / row["image"], row["pixel_mm"])
+        scans.append((row, image, volume.read_mask(folder / row["mask"], image)))
     sound = np.array([solidity(mask) >= settings.min_solidity for _, _, mask in scans])
     print(f"{len(scans)} planes; given mask not a filled region, so not used: {sum(~sound)}")
     peer = np.array([dice(otsu(image), mask) for _, image, mask in scans])[sound]
@@ -67,11 +67,11 @@ def planes(folder: Path, settings: CropSettings) -> None:
         values, seconds, errors = [], [], []
         for row, image, mask in scans:
             start = time.perf_counter()
-            ellipsoid = find_head(image, constant or row.ga_weeks, settings.skull)
+            ellipsoid = find_head(image, constant or row["ga_weeks"], settings.skull)
             seconds.append(time.perf_counter() - start)
             values.append(dice(draw(ellipsoid, image), mask))
             long, short = 2 * ellipsoid.axes
-            errors.append(ellipse_circumference(long, short) / measured[row.volume] - 1)
+            errors.append(ellipse_circumference(long, short) / measured[row["volume"]] - 1)
         print(line(name, list(np.array(values)[sound]), seconds, peer))
         print(
             f"  all {len(scans)}, faulty masks too: Dice median {np.median(values):.3f}; head"

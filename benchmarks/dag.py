@@ -105,7 +105,8 @@ def submissions(jobs: dict[str, int], profile: Path) -> int:
 def by_module(record: Path, top: int) -> list[tuple[str, float]]:
     """Return the modules in which most time was spent, with seconds under the profiler."""
     seconds: dict[str, float] = {}
-    for (path, _, name), (_, _, own, _, _) in pstats.Stats(str(record)).stats.items():
+    functions = pstats.Stats(str(record)).stats  # type: ignore[attr-defined]
+    for (path, _, name), (_, _, own, _, _) in functions.items():
         module = re.sub(r".*/site-packages/|.*/(?=ssus2mri/|workflow/)", "", path)
         key = name if path == "~" else module
         seconds[key] = seconds.get(key, 0.0) + own

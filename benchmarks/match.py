@@ -10,6 +10,7 @@ the true MR, and CPU seconds for all views.
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,12 +76,14 @@ def measured(
     )
     template_head = volume.read_mask(results / "template" / "head.nii.gz")
     views = {path: volume.read(path) for path in sorted((results / "view").glob("*.nii.gz"))}
-    ways = {"modality": "us", "settings": settings}
-    fixed = contrast.features(us, head, settings.spacing_mm, **ways)
+    features = partial(
+        contrast.features, spacing_mm=settings.spacing_mm, modality="us", settings=settings
+    )
+    fixed = features(us, head)
     best: dict[str, float | str] = {"similarity": -1.0}
     seconds = 0.0
     for path, view in views.items():
-        moving = contrast.features(view, template_head, settings.spacing_mm, **ways).image()
+        moving = features(view, template_head).image()
         begun = time.process_time()
         transform = engine(fixed.image(), moving, fixed.mask(), settings)
         seconds += time.process_time() - begun

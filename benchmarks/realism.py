@@ -122,12 +122,12 @@ def real_scans(folder: Path, settings: CropSettings) -> list[Scan]:
     """Read the axial planes of a manifest."""
     table = pd.read_csv(folder / "data_manifest.csv").query("modality == 'us' and plane == 'axial'")
     scans = []
-    for row in table.itertuples():
-        image = volume.read_plane(folder / row.image, row.pixel_mm)
-        head = volume.read_mask(folder / row.mask, image)
+    for row in table.to_dict("records"):
+        image = volume.read_plane(folder / row["image"], row["pixel_mm"])
+        head = volume.read_mask(folder / row["mask"], image)
         if solidity(head) < settings.min_solidity:
-            head = find_mask(image, modality="us", ga_weeks=row.ga_weeks, settings=settings)
-        scans.append(Scan(image, head, row.ga_weeks))
+            head = find_mask(image, modality="us", ga_weeks=row["ga_weeks"], settings=settings)
+        scans.append(Scan(image, head, row["ga_weeks"]))
     return scans
 
 
@@ -224,13 +224,13 @@ def aligned(scan: Scan, aligner: Aligner) -> Plane:
     )
     like = axial_grid(aligner.template)
     up = geometry.matrix(transform) @ np.array([0.0, -1.0])
-    head, seen = (
+    inside, seen = (
         sitk.GetArrayFromImage(geometry.resample(mask, like, transform, nearest=True)) > 0
         for mask in (head, field_of_view(scan.image))
     )
     return Plane(
         image=sitk.GetArrayFromImage(geometry.resample(cut, like, transform)),
-        head=head,
+        head=inside,
         seen=seen,
         up=up / np.linalg.norm(up),
         spacing_mm=like.GetSpacing()[0],

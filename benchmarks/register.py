@@ -98,7 +98,8 @@ def report(title: str, chosen: list[Pair], spacing_mm: float, settings: FfdSetti
         ]
     table["before"] = before
     rows = [
-        summary(part, kind, list(available)) for kind, part in table.groupby("kind", sort=False)
+        summary(part, str(kind), list(available))
+        for kind, part in table.groupby("kind", sort=False)
     ]
     rows.append(summary(table, "all", list(available)))
     print(pd.DataFrame(rows).round(3).to_string(index=False))

@@ -20,14 +20,16 @@ def simpleitk(
     moving: NDArray, fixed: NDArray, mask: NDArray, *, spacing_mm: float, settings: FfdSettings
 ) -> Registration:
     """Register a pair by SimpleITK, with as many iterations as ours in all."""
-    images = [sitk.GetImageFromArray(np.ascontiguousarray(a, np.float32)) for a in (fixed, moving)]
-    inside = sitk.GetImageFromArray(mask.astype(np.uint8))
-    for image in (*images, inside):
-        image.SetSpacing([spacing_mm] * 2)
-    transform = deform(*images, inside, settings)
-    field = sitk.GetArrayFromImage(displacements(transform, images[0]))
+    target, image, inside = (
+        sitk.GetImageFromArray(np.ascontiguousarray(array, kind))
+        for array, kind in ((fixed, np.float32), (moving, np.float32), (mask, np.uint8))
+    )
+    for part in (target, image, inside):
+        part.SetSpacing([spacing_mm] * 2)
+    transform = deform(target, image, inside, settings)
+    field = sitk.GetArrayFromImage(displacements(transform, target))
     displacement = np.moveaxis(field, -1, 0)[::-1]
-    resampled = sitk.Resample(images[1], images[0], transform, sitk.sitkLinear, 0.0)
+    resampled = sitk.Resample(image, target, transform, sitk.sitkLinear, 0.0)
     warped = sitk.GetArrayFromImage(resampled)
     return Registration(
         displacement=displacement,

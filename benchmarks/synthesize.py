@@ -25,6 +25,7 @@ from ssus2mri.infer.optimize import optimize_for_inference
 from ssus2mri.infer.roi import Roi, bounding_roi
 from ssus2mri.learn.hardware import device as devices
 from ssus2mri.learn.objectives.make import make_objective
+from ssus2mri.models.generator import Generator
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 GA_WEEKS, EDGE_MM = 23.0, 96.0
@@ -56,6 +57,7 @@ def variants(size: int, batch: int, device: torch.device) -> dict[str, Variant]:
         make_objective(run_settings(values, run)).generator.eval().requires_grad_(False).to(device)
         for run in ("ours", "cyclegan")
     )
+    assert isinstance(ours, Generator)
     head = heads(size)
     images = (torch.rand(head.shape) * head)[:, None].to(device)
     order = torch.arange(len(head)).split(batch)

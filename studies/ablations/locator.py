@@ -25,6 +25,7 @@ from ssus2mri.learn.data.augment import DRAWS, move
 from ssus2mri.learn.data.dataset import Pool, load, pool
 from ssus2mri.learn.losses import position_loss
 from ssus2mri.learn.objectives.make import make_objective
+from ssus2mri.models.generator import Generator
 from ssus2mri.models.locator import read, scale
 from ssus2mri.slices import PLANES, SAGITTAL, Slices, read_header
 from ssus2mri.slices import read as read_slices
@@ -42,19 +43,22 @@ class Placing(nn.Module):
     def __init__(self, settings: TrainSettings, *, activated: bool) -> None:
         super().__init__()
         generator = make_objective(settings).generator
+        assert isinstance(generator, Generator)
+        assert generator.locator is not None
         self.encoder, self.locator = generator.encoder_a, generator.locator
         if activated:
             self.locator.layers.append(nn.LeakyReLU())
 
     def forward(self, us: Tensor) -> Tensor:
         """Predict as `Locator` does."""
-        return self.locator(self.encoder(us)[-1])
+        position: Tensor = self.locator(self.encoder(us)[-1])
+        return position
 
 
 def train(us: Pool, settings: TrainSettings, network: Placing, steps: int) -> None:
     random = torch.Generator().manual_seed(settings.seed)
-    rate, betas = settings.learning_rate, tuple(settings.adam_betas)
-    optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=True)
+    rate, (first, second) = settings.learning_rate, settings.adam_betas
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=(first, second), fused=True)
     halving = torch.optim.lr_scheduler.StepLR(optimiser, max(steps // 3, 1), 0.5)
     alone = settings.network.neighbours == 0
     for _ in range(steps):

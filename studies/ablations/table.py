@@ -22,7 +22,7 @@ def summarise(folder: Path) -> dict[str, object]:
     losses = pd.read_csv(folder / "losses.csv")
     training = json.loads((folder / "train.json").read_text(encoding="utf-8"))
     ssim, last = losses["val_truth_ssim"], losses.iloc[-1]
-    chosen = losses.loc[losses["val_criterion"].idxmin()]
+    chosen = losses.iloc[losses["val_criterion"].argmin()]
     return {
         "run": folder.name,
         "ssim": round(chosen["val_truth_ssim"], 3),

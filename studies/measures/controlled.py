@@ -38,6 +38,8 @@ from ssus2mri.slicing import cut
 
 AGES = (22.4, 23.1, 23.7)
 TRAINING_AGES = (22.7, 23.3)
+LIKENESS = ("ssim", "ssim_brain", "ms_ssim", "nmi", "psnr", "mae")
+DEFORMATION = ("deformation", "similarity_before", "similarity_after")
 LOOKS = ("truth", "blur_1.5", "blur_3", "noise", "gamma", "negative", "one_grey")
 
 ORDERS = ((1, 0), (0, 1))  # derivatives along rows and columns
@@ -100,8 +102,8 @@ def measured(test: Subject, training: list[Subject], folder: Path) -> list[dict[
                 "subject": test.slices.header.subject,
                 "kind": kind(name),
                 "anatomy": anatomy(test, shown[name][1]),
-                **likeness[["ssim", "ssim_brain", "ms_ssim", "nmi", "psnr", "mae"]].to_dict(),
-                **deformation[["deformation", "similarity_before", "similarity_after"]].to_dict(),
+                **{name: likeness[name] for name in LIKENESS},
+                **{name: deformation[name] for name in DEFORMATION},
                 **likeness_to_scan(test.slices, synthetic),
                 **without_truth(test.slices, seen[name], seen["atlas"], settings),
                 "dice_segmented": dices(seen[name], true_classes(test.slices))["dice_mean"],

@@ -144,6 +144,7 @@ def of_volume(us: Slices, volume: NDArray[np.floating]) -> Slices:
 
 def region(us: Slices, name: str) -> NDArray[np.bool_]:
     """Return where the structure is sought, by the true labels, ``[z, y, x]``."""
+    assert us.labels is not None
     labels = volume_of(us, us.labels)
     covered = volume_of(us, np.ones_like(us.head)) > 0
     if name in ("cyst", "bleed"):

@@ -47,7 +47,9 @@ def wide(summary: pd.DataFrame) -> pd.DataFrame:
     kind = summary["kind"].fillna("")
     summary = summary.assign(name=summary["measure"] + (" " + kind).str.rstrip())
     table = summary.pivot(index="run", columns="name", values="mean")
-    tissues = [name for name in table if name.startswith("mae_") and name.endswith("truth")]
+    tissues = [
+        name for name in map(str, table) if name.startswith("mae_") and name.endswith("truth")
+    ]
     measured = table.assign(
         **{"true SSIM": table["ssim truth"], "tissue error": table[tissues].mean(axis=1)}
     )

@@ -92,6 +92,7 @@ def subject(
         header=header,
         pairs=choose(head, rules)[::EVERY],
         percentiles=rules.us_percentiles if modality == "us" else rules.mr_percentiles,
+        depth_mm=rules.us_depth_mm if modality == "us" else 0.0,
         labels=scan.labels,
         truth=scan.truth,
         truth_percentiles=rules.mr_percentiles,

@@ -87,7 +87,8 @@ def fit(
 ) -> PoseNetwork:
     """Train a copy of a network; return the mean of its last weights."""
     done = state.get(phase.name)
-    network = copy.deepcopy(network).to(memory_format=torch.channels_last_3d)
+    network = copy.deepcopy(network)
+    network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), phase.learning_rate, weight_decay=1e-2)
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE), use_buffers=True
@@ -149,7 +150,8 @@ def fit(
             }
             with whole(state_file) as partial:
                 torch.save(state, partial)
-    return average.module.eval()
+    mean: PoseNetwork = average.module.eval()  # type: ignore[assignment]
+    return mean
 
 
 def report(weights: dict[str, PoseNetwork], scans: Scans) -> str:

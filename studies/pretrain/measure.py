@@ -119,7 +119,7 @@ def similarity(
     """Return the mean SSIM within the head over the slices that `extract` would choose."""
     pairs = choose(head, network.sections["extract"])
     values = [
-        ssim(mr.take(k, axis), truth.take(k, axis), head.take(k, axis))
+        ssim(mr.take(k, axis), truth.take(k, axis), head.take(k, axis))  # type: ignore[arg-type]
         for axis, k in pairs
         if head.take(k, axis).any()
     ]

@@ -100,7 +100,8 @@ class Training:
     def __init__(self, settings: Project, state_file: Path) -> None:
         self.settings, self.state_file = settings, state_file
         self.objective: Objective = make_objective(settings.train)
-        self.network = self.objective.generator.to(memory_format=torch.channels_last)
+        generator = self.objective.generator
+        self.network = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), settings.train.learning_rate, weight_decay=1e-3

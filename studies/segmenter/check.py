@@ -56,7 +56,8 @@ def cube(image: Path, labels: Path, name: str, ga_weeks: float) -> tuple[Slices,
     size = max(part.stop - part.start for part in box)
     room = [(0, size - (part.stop - part.start)) for part in box]
     unit, truth = np.pad(unit[box], room), np.pad(truth[box], room)
-    plane, index = np.repeat(np.arange(3), size), np.tile(np.arange(size), 3)
+    plane = np.repeat(np.arange(3, dtype=np.uint8), size)
+    index = np.tile(np.arange(size, dtype=np.int16), 3)
     header = Header(
         volume=name,
         subject=name,

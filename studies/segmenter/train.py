@@ -71,7 +71,7 @@ def fit(
     state_file: Path,
 ) -> SegmentNetwork:
     """Train a network on as many slices of each group; return the mean of its last weights."""
-    network = network.train().to(memory_format=torch.channels_last)
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-2)
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE), use_buffers=True
@@ -87,9 +87,9 @@ def fit(
     share = 1 / np.bincount(group[places[:, 0]])[group[places[:, 0]]]
     share /= share.sum()
     for step in range(first, steps):
-        for group in optimizer.param_groups:
+        for parameters in optimizer.param_groups:
             warm = min(1.0, (step + 1) / 100)
-            group["lr"] = LEARNING_RATE * warm * (1 + np.cos(np.pi * step / steps)) / 2
+            parameters["lr"] = LEARNING_RATE * warm * (1 + np.cos(np.pi * step / steps)) / 2
         rng = np.random.default_rng(step)
         torch.manual_seed(step)
         rows = rng.choice(len(places), BATCH, p=share)
@@ -116,7 +116,8 @@ def fit(
             }
             with whole(state_file) as partial:
                 torch.save(state, partial)
-    return average.module.eval()
+    mean: SegmentNetwork = average.module.eval()  # type: ignore[assignment]
+    return mean
 
 
 def slices_with_brain(image: Tensor) -> np.ndarray:
@@ -139,7 +140,7 @@ def batch(
     ]
     grey = torch.stack(cut[0])[:, None].float() / 200
     target = torch.stack(cut[1])[:, None].float()
-    grid = moved(len(places), grey.shape[-2:], rng)
+    grid = moved(len(places), (grey.shape[-2], grey.shape[-1]), rng)
     inside = F.grid_sample((grey > 0).float(), grid, "nearest", align_corners=False)
     grid = windows(grid, inside[:, 0], rng)
     inside = F.grid_sample((grey > 0).float(), grid, "nearest", align_corners=False)
