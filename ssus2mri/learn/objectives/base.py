@@ -5,13 +5,14 @@ computed from them, then the discriminators' from the same fakes without gradien
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from torch import Tensor, nn
 
 from ssus2mri.learn.data.batches import Batch
 from ssus2mri.learn.losses import discriminator_loss, generator_loss
 
+Network = TypeVar("Network", bound=nn.Module)
 Terms = dict[str, Tensor]
 """Loss terms by name."""
 Pairs = dict[str, tuple[Tensor, Tensor]]
@@ -40,6 +41,21 @@ class Objective(Protocol):
 
     def discriminator_terms(self, pairs: Pairs) -> Terms:
         """Compute a loss for each discriminator, named ``d_`` and its term."""
+
+
+class WithoutAdversary(Generic[Network]):
+    """What objectives of a generator alone share: no discriminators, no helpers, nothing drawn."""
+
+    replayable = True
+
+    def __init__(self, generator: Network, weights: Mapping[str, float]) -> None:
+        self.weights = dict(weights)
+        self.generator = generator
+        self.helpers, self.discriminators, self.memory = (nn.ModuleDict() for _ in range(3))
+
+    def discriminator_terms(self, pairs: Pairs) -> Terms:
+        """Return nothing: there is no discriminator."""
+        return {}
 
 
 def fool(form: str, discriminators: nn.ModuleDict, pairs: Pairs) -> Terms:

@@ -25,9 +25,6 @@ from ssus2mri.models.resnet import ResnetGenerator
 def make_objective(settings: TrainSettings) -> Objective:
     """Make the objective of a method that learns, its weights drawn from ``settings.seed``.
 
-    Args:
-        settings: of the run.
-
     Returns:
         The objective, its networks on the CPU; the global random state is unchanged.
     """

@@ -1,53 +1,32 @@
 """Objectives of one term and no adversary: the autoencoder, and training on true MR."""
 
-from collections.abc import Mapping
-
 import torch
-from torch import nn
 
 from ssus2mri.errors import InputError
 from ssus2mri.learn.data.batches import Batch
 from ssus2mri.learn.losses import reconstruction_loss
-from ssus2mri.learn.objectives.base import Pairs, Terms
+from ssus2mri.learn.objectives.base import Pairs, Terms, WithoutAdversary
 from ssus2mri.models.baselines import Autoencoder
 from ssus2mri.models.generator import Generator
 
 
-class AutoencoderObjective:
+class AutoencoderObjective(WithoutAdversary[Autoencoder]):
     """L1 between slices of both modalities and their reconstruction, named `lat`.
 
     Source: TMI 2020, Sec. IV-B, "AE".
     """
-
-    replayable = True
-
-    def __init__(self, generator: Autoencoder, weights: Mapping[str, float]) -> None:
-        self.weights = dict(weights)
-        self.generator = generator
-        self.helpers, self.discriminators, self.memory = (nn.ModuleDict() for _ in range(3))
 
     def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
         """Compute the term; see `Objective`."""
         images = torch.cat([batch.slice, batch.mr])
         return {"lat": reconstruction_loss(self.generator.reconstruct(images), images)}, {}
 
-    def discriminator_terms(self, pairs: Pairs) -> Terms:
-        """Return nothing: there is no discriminator."""
-        return {}
 
-
-class PairedObjective:
+class PairedObjective(WithoutAdversary[Generator]):
     """L1 between synthetic and true MR, named `truth`: an upper bound, only for simulated scans.
 
     Not in the source.
     """
-
-    replayable = True
-
-    def __init__(self, generator: Generator, weights: Mapping[str, float]) -> None:
-        self.weights = dict(weights)
-        self.generator = generator
-        self.helpers, self.discriminators, self.memory = (nn.ModuleDict() for _ in range(3))
 
     def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
         """Compute the term; see `Objective`.
@@ -64,7 +43,3 @@ class PairedObjective:
             )
         synthetic = self.generator.translate(batch.us, batch.place, reconstruct=False).mr
         return {"truth": reconstruction_loss(synthetic, batch.truth)}, {}
-
-    def discriminator_terms(self, pairs: Pairs) -> Terms:
-        """Return nothing: there is no discriminator."""
-        return {}

@@ -1,15 +1,13 @@
-"""Objective of training on simulated scans: true MR, tissues, and how far the MR may be off."""
-
-from collections.abc import Mapping
+"""The objective for simulated scans: true MR, tissues, and the expected error of the MR."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ssus2mri.errors import InputError
 from ssus2mri.learn.data.batches import Batch
 from ssus2mri.learn.losses import reconstruction_loss
-from ssus2mri.learn.objectives.base import Pairs, Terms, in_order
+from ssus2mri.learn.objectives.base import Pairs, Terms, WithoutAdversary, in_order
 from ssus2mri.models.generator import Generator
 from ssus2mri.tissues import SHOWN, Tissue
 
@@ -18,18 +16,11 @@ _K1, _K2 = 0.01, 0.03
 _LOG_LEAST = -5.0  # of the spread: under a grey level of 8 bits
 
 
-class SimulatedObjective:
+class SimulatedObjective(WithoutAdversary[Generator]):
     """Supervised terms `truth`, `ssim`, `tissue` and `spread`; only for simulated scans.
 
     Not in the source, which has no true MR.
     """
-
-    replayable = True
-
-    def __init__(self, generator: Generator, weights: Mapping[str, float]) -> None:
-        self.weights = dict(weights)
-        self.generator = generator
-        self.helpers, self.discriminators, self.memory = (nn.ModuleDict() for _ in range(3))
 
     def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
         """Compute the terms; see `Objective`.
@@ -54,10 +45,6 @@ class SimulatedObjective:
             "spread": spread_loss(forward.log_spread, forward.mr, batch.truth),
         }
         return in_order(terms, self.weights), {}
-
-    def discriminator_terms(self, pairs: Pairs) -> Terms:
-        """Return nothing: there is no discriminator."""
-        return {}
 
 
 def channels(labels: Tensor) -> Tensor:
@@ -134,9 +121,6 @@ def spread_loss(log_spread: Tensor, output: Tensor, target: Tensor) -> Tensor:
         log_spread: ``(N, 1, H, W)``, log of the distribution's scale, the mean absolute error.
         output: the same shape, synthetic MR.
         target: the same shape, true MR.
-
-    Returns:
-        A number.
     """
     error = (output.detach() - target).abs()
     bounded = log_spread.float().clamp(min=_LOG_LEAST)
