@@ -1,4 +1,4 @@
-"""How exactly, and how fast, `crop` and `align` place heads in any pose.
+"""Measure how accurately, and how fast, `crop` and `align` place heads in any pose.
 
     python benchmarks/align.py --us 200 --chains 30 --mr 60
     python benchmarks/align.py --labels ATLAS/*_labels.nii.gz --turned 10

@@ -1,4 +1,4 @@
-"""Heads whose pose is known, aligned: simulated ones, and real ones turned by known rotations."""
+"""Align heads of known pose: simulated ones, and real ones turned by known rotations."""
 
 import time
 from pathlib import Path

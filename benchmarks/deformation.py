@@ -1,4 +1,4 @@
-"""Calibrate the deformation score: what does `register` measure where the deformation is known?
+"""Calibrate the deformation score on known deformations: what does `register` measure?
 
     SSUS2MRI_DATA=... python benchmarks/deformation.py [--fields 32] [--simpleitk]
         [--ffd '{"iterations": 20}']

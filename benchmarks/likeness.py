@@ -1,4 +1,4 @@
-"""How alike two sets of head planes look: measures of one plane, and the comparison of two sets.
+"""Compare the look of two sets of head planes by measures of single planes.
 
 All measures are of an aligned plane (anterior up) whose side of the probe is known, in grey levels
 as displayed (0 to 255): those are compressed logarithmically, so differences are decibels. What

@@ -1,4 +1,4 @@
-"""Bring drawn 2D planes to slices through the workflow, and print what a plane costs.
+"""Run drawn 2D planes through the workflow as far as slices, and print the cost of a plane.
 
     python benchmarks/planes.py [20] [--masks]
 

@@ -1,4 +1,4 @@
-"""How alike simulated and real ultrasound look: axial planes of a cohort beside real ones.
+"""Compare the look of simulated and real ultrasound: axial planes of a cohort beside real ones.
 
     SSUS2MRI_DATA=... python benchmarks/realism.py [--subjects 60] [--labels PATH]
         [--picture results/realism.png] [--simulated-picture PATH]

@@ -1,4 +1,4 @@
-"""Whether real 3D ultrasound lies within what the randomised scanner makes.
+"""Check whether real 3D ultrasound lies within the variety of the randomised scanner.
 
     python benchmarks/realism_volumes.py DATA/us_volumes [--scans 120] [--picture PATH]
 

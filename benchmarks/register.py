@@ -1,4 +1,4 @@
-"""Registration of pairs of MR slices: ours, SimpleITK and NiftyReg, how alike and how fast.
+"""Compare registration of pairs of MR slices by us, SimpleITK and NiftyReg: accuracy and speed.
 
     SSUS2MRI_DATA=... python benchmarks/register.py [--pairs 96] [--results FOLDER]
 

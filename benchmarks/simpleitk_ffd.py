@@ -1,4 +1,4 @@
-"""SimpleITK's free-form deformation, the reference of ours."""
+"""SimpleITK's free-form deformation, the reference for ours."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

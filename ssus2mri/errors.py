@@ -1,4 +1,4 @@
-"""The one error that a user caused and can mend."""
+"""Errors that a user caused and can correct."""
 
 
 class InputError(ValueError):
@@ -41,5 +41,5 @@ class RefusalError(InputError):
             scan,
             expected="an ultrasound of a fetal head, new to the network",
             found="; ".join(reasons),
-            do="Look at it; --force predicts all the same and marks every output.",
+            do="Look at it; --force predicts anyway and marks every output.",
         )

@@ -15,9 +15,6 @@ def whole(path: Path) -> Iterator[Path]:
     The temporary name ends like ``path`` (writers choose the format by the ending) and is removed
     when the block fails, so an earlier ``path`` is never damaged.
 
-    Args:
-        path: the final file.
-
     Yields:
         The file to write.
 
@@ -37,12 +34,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def unwritable(path: Path, error: Exception) -> InputError:
-    """Say in one message that a file cannot be written, and what to do.
-
-    Args:
-        path: the file.
-        error: what was raised.
-    """
+    """Say in one message that a file cannot be written, and what to do."""
     return InputError(
         str(path),
         expected="a disk that can be written to",
@@ -53,10 +45,6 @@ def unwritable(path: Path, error: Exception) -> InputError:
 
 def write_text(text: str, path: Path) -> None:
     """Write a text file, UTF-8, whole or not at all.
-
-    Args:
-        text: the content.
-        path: the file.
 
     Raises:
         InputError: it cannot be written, as on a full disk.
@@ -86,8 +74,8 @@ def steady(paths: Iterable[Path]) -> Callable[[], None]:
                 raise InputError(
                     str(path),
                     expected="an input that stays as it is while it is used",
-                    found="a changed file" if now else "no file any more",
-                    do="Do not use what was written. Run again when nothing writes to it.",
+                    found="a changed file" if now else "that it has vanished",
+                    do="Discard the outputs, and run again when nothing is writing to it.",
                 )
 
     return require_steady
@@ -107,9 +95,6 @@ def read_list(path: Path) -> list[str]:
 
     Args:
         path: the text file, UTF-8.
-
-    Returns:
-        Its lines, without empty ones.
 
     Raises:
         InputError: it cannot be read.

@@ -1,4 +1,4 @@
-"""Synthetic MR of another tool, brought into slice files so that it is measured as a run's is.
+"""Import another tool's synthetic MR as slice files, so that it is measured as a run's is.
 
 A folder holds, for the test scans of ``results/extract``, in atlas space and in [0, 1]:
 
@@ -72,7 +72,7 @@ def files_of(
             "SYNTHETIC, --synthetic",
             expected="slice files of a run, or --synthetic FOLDER with --run and --extracts",
             found=f"{len(files)} files, folder {folder}, run {run!r}, {len(extracts)} extracts",
-            do="Give one of both.",
+            do="Give one or the other.",
         )
     if not folder:
         yield list(files)

@@ -1,4 +1,4 @@
-"""What a run needs of its folder before its first job: it alone, a disk, and a clock that is right.
+"""Check the working directory before the first job: no other run, a writable disk, a sane clock.
 
 Snakemake locks a folder too, but cannot tell a run that works from one that was killed. Here the
 kernel does: it gives a file lock back however its process ends.
@@ -56,9 +56,6 @@ def begin(images: Iterable[str]) -> None:
 
     Locks that a killed run has left to Snakemake are removed.
 
-    Args:
-        images: files of the manifest, which may be missing.
-
     Raises:
         InputError: another run works there, or may; it cannot be written to; or files are of a time
             to come, so that every job would be done again.
@@ -94,9 +91,6 @@ def require_nameable(paths: Iterable[Path], encoding: str) -> None:
 
 def require_writable(folders: Iterable[Path]) -> None:
     """Refuse folders that cannot be written to, before hours are spent.
-
-    Args:
-        folders: to write to; made where they are missing.
 
     Raises:
         InputError: one cannot.
@@ -138,9 +132,9 @@ def require_past(paths: Iterable[Path], slack_s: float = 60.0) -> None:
         last = max(ahead, key=lambda path: ahead[path])
         raise InputError(
             str(last),
-            expected="a file of the past",
-            found=f"a time {ahead[last]:.0f} s ahead of the clock, as of {len(ahead)} file(s)",
-            do="Set the clock of this computer right. If it is right, `touch` these files.",
+            expected="a file dated in the past",
+            found=f"a time {ahead[last]:.0f} s ahead of the clock, in {len(ahead)} file(s)",
+            do="Correct the clock of this computer. If it is right, `touch` these files.",
         )
 
 
@@ -156,7 +150,7 @@ def _claim() -> None:
         raise InputError(
             str(Path.cwd()),
             expected="no other run in this folder",
-            found=f"one that works there ({before})",
+            found=f"one that is running there ({before})",
             do="Wait for its end or stop it; another project needs another folder.",
         ) from None
     except OSError:  # a file system without locks: Snakemake's own have to do

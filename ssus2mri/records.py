@@ -1,4 +1,4 @@
-"""Read the records of a CSV table: by line, with every field of the header."""
+"""Read the records of a CSV table, each with its line and every field of the header."""
 
 import csv
 import io
@@ -20,10 +20,6 @@ def read(path: Path, model: type[BaseModel]) -> list[tuple[int, dict[str, str]]]
     """Read a table.
 
     Empty columns and rows at the end, and a byte-order mark, as Excel writes them, are left out.
-
-    Args:
-        path: the CSV.
-        model: its fields are the columns.
 
     Returns:
         Line and record of each row, in their order.
@@ -52,7 +48,7 @@ def read(path: Path, model: type[BaseModel]) -> list[tuple[int, dict[str, str]]]
                 f"{path} row {number}",
                 expected=f"{len(columns)} fields",
                 found=f"{len(fields)}: {','.join(fields)[:60]!r}",
-                do=f"{DO} Text with a comma, and a decimal comma, must stand in quotes.",
+                do=f"{DO} Text with a comma, and a decimal comma, must be in quotes.",
             )
         records.append((number, dict(zip(columns, fields, strict=False))))
     if not records:
@@ -100,6 +96,6 @@ def _require_columns(path: Path, columns: list[str], model: type[BaseModel]) -> 
             where,
             expected="every column once",
             found=f"column {', '.join(map(repr, twice))} twice",
-            do="Delete the one that is not meant.",
+            do="Delete the wrong one.",
         )
     require_columns(where, columns, model)

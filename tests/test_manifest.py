@@ -175,7 +175,7 @@ def test_table_as_excel_writes_it(tmp_path: Path) -> None:
         (HEADER.replace(",", "\t") + "\nus1\n", "separated by tabs"),
         (HEADER + ",image\nus1,a,us,a.nii.gz,23,train,b.nii.gz\n", "column 'image' twice"),
         (HEADER + '\nus1,a,us,a.nii.gz,"23,5",train\n', "not a decimal comma"),
-        (HEADER + "\nus1,a,us,a.nii.gz,23,5,train\n", "decimal comma, must stand in quotes"),
+        (HEADER + "\nus1,a,us,a.nii.gz,23,5,train\n", "decimal comma, must be in quotes"),
         (HEADER + "\nus1,a,us,a.nii.gz,nan,train\n", "column ga_weeks"),
         (HEADER + "\nus1,a,us,a\x07.nii.gz,23,train\n", "control characters"),
         (HEADER + ",plane,pixel_mm\nus1,a,us,a.png,23,train,coronal,0.2\n", "`axial`: no other"),

@@ -41,7 +41,7 @@ def test_a_second_run_is_refused_and_told_of_the_first(folder: Path) -> None:
     try:
         assert first.stdout is not None
         assert first.stdout.readline() == "claimed\n"
-        with pytest.raises(InputError, match=rf"works there \(process {first.pid} on .*Wait for"):
+        with pytest.raises(InputError, match=rf"running there \(process {first.pid} on .*Wait for"):
             preflight.begin([])
     finally:
         first.kill()
@@ -105,7 +105,7 @@ def test_a_clock_that_was_set_back_is_noticed_before_the_first_job(folder: Path)
     with pytest.raises(InputError, match=r"us-1.nii.gz: .* a time 7[12]\d\d s ahead of the clock"):
         preflight.begin([str(image)])
     os.utime(image, (time.time() + 90_000,) * 2)
-    with pytest.raises(InputError, match=r"us\.nii\.gz: .*as of 2 file.*`touch`"):
+    with pytest.raises(InputError, match=r"us\.nii\.gz: .*in 2 file.*`touch`"):
         preflight.begin([str(image)])
 
 

@@ -14,7 +14,7 @@ from ssus2mri.files import steady
 
 CHANGES: dict[str, Callable[[Path], object]] = {
     "a changed file": lambda path: path.write_bytes(b"longer than before"),
-    "no file any more": lambda path: path.unlink(),
+    "that it has vanished": lambda path: path.unlink(),
 }
 
 

@@ -28,9 +28,6 @@ def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:
         path: an ITK transform file (``.tfm``, ``.txt``, ``.h5``).
         dimensions: 3 for a volume, 2 for a plane.
 
-    Returns:
-        The transform.
-
     Raises:
         InputError: unreadable, of another dimension, not linear, or not invertible.
     """
@@ -92,7 +89,7 @@ def require_overlap(path: Path, overlap: float) -> None:
             str(path),
             expected=f"a transform that lays the head over the atlas's (overlap {LEAST_OVERLAP:g})",
             found=f"an overlap of {overlap:.3f}",
-            do="It must map image points to atlas points: perhaps it is the inverse one.",
+            do="It must map image points to atlas points; it may be the inverse.",
         )
 
 

@@ -1,4 +1,4 @@
-"""PNG and TIFF pictures: every way that grey is stored in them, brighter is always more."""
+"""PNG and TIFF pictures, however they store grey: higher is always brighter."""
 
 import logging
 import re
@@ -29,9 +29,6 @@ logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 def resolution_mm(path: Path) -> float | None:
     """Return the edge of a pixel by a picture's resolution, where that may be meant.
-
-    Args:
-        path: a PNG or TIFF file.
 
     Returns:
         mm; None: there is no resolution, one of screens and printers, or one that no scan has.
@@ -207,7 +204,7 @@ def _pages(path: Path, count: int) -> InputError:
 def _turned(path: Path) -> InputError:
     return InputError(
         str(path),
-        expected="pixels as they are to be seen",
-        found="a tag that says the picture is turned or mirrored",
-        do="Save it turned, without the tag.",
+        expected="pixels in the order in which they are to be shown",
+        found="a tag that says the picture is rotated or mirrored",
+        do="Save it rotated, without the tag.",
     )

@@ -1,4 +1,4 @@
-"""What the segmenter saw in every run: the measures that need no truth, and tissues and sizes.
+"""Tables of the segmenter: the measures that need no truth, and tissues and sizes of every run.
 
 The paper has no such tables.
 """
@@ -48,12 +48,13 @@ def confirmed(results: Results) -> list[Table]:
         lines,
         {SCANS: _scans(lines[1].scores)},
         title="Agreement with scan and head: no true MR needed",
-        reading="Look here first where no true MR is known. A frozen segmenter reads tissues off"
-        " the synthesis. They must lie where the scan changes: how much of its local contrast they"
-        " explain, which a copy of the scan wins by construction. And they must lie as in a head:"
-        " their Dice with training MR of the same place, which that MR wins by construction. The"
-        " agreement asks for both: the first, lowered where the second is below that of MR of"
-        f" different subjects (setting segment.typical_dice).{_of_true_mr(results)}",
+        reading="Look here first if no true MR is known. A frozen segmenter finds the tissues of a"
+        " synthesis. They must lie where the scan changes: the first measure is the share of the"
+        " scan's local contrast that they explain, which a copy of the scan wins by construction."
+        " They must also be arranged as in a head: the second is their Dice with training MR of"
+        " the same place, which that MR wins by construction. The agreement is the first measure,"
+        " lowered where the second is below that of MR of different subjects (setting"
+        f" segment.typical_dice).{_of_true_mr(results)}",
         corner="Measure",
         file="anatomy.csv",
     )
@@ -70,10 +71,10 @@ def anatomy(results: Results) -> list[Table]:
         lines,
         {SCANS: _scans(lines[0].scores)},
         title="Anatomy: tissues and sizes (simulated scans)",
-        reading="Tissues that a frozen segmenter reads off the synthesis: their overlap with the"
-        " true ones (Dice, 1 is all), and the absolute error of three sizes measured on them. A"
-        " size has no error in a scan in whose synthesis the structure is not found: small print"
-        f" says in how many. {_segmenter_alone(results)}",
+        reading="Tissues that a frozen segmenter finds in the synthesis: their overlap with the"
+        " true ones (Dice; 1 is complete), and the absolute error of three sizes measured on them."
+        " A size has no error in a scan where the structure is not found in the synthesis: small"
+        f" print says in how many. {_segmenter_alone(results)}",
         corner="Measure",
         file="anatomy.csv",
     )

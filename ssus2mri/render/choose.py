@@ -22,9 +22,6 @@ def spread(candidates: Sequence[T], count: int) -> list[T]:
     Args:
         candidates: in order.
         count: how many to choose; all if there are no more.
-
-    Returns:
-        The chosen candidates, in order.
     """
     if len(candidates) <= count:
         return list(candidates)

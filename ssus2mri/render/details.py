@@ -19,9 +19,6 @@ _ALIGNMENT = (
 def alignment_table(results: Results) -> Table:
     """Lay out the quality of every alignment, the main of what `align` wrote.
 
-    Args:
-        results: what the folder holds.
-
     Returns:
         The table; ``names`` are the volumes in its order: those whose pose is uncertain first, by
         confidence, then the least similar. Rows of uncertain ones are marked.
@@ -59,14 +56,7 @@ def alignment_table(results: Results) -> Table:
 
 
 def scan_table(results: Results) -> Table:
-    """Count volumes and subjects of each modality and split.
-
-    Args:
-        results: what the folder holds.
-
-    Returns:
-        The table.
-    """
+    """Count volumes and subjects of each modality and split."""
     groups: dict[tuple[str, str], list[Header]] = {}
     for header in results.headers:
         groups.setdefault((header.modality, header.split), []).append(header)
@@ -109,9 +99,6 @@ def scan_table(results: Results) -> Table:
 def training_table(results: Results) -> Table:
     """Lay out side by side what the train.json of every run says, except for its settings.
 
-    Args:
-        results: what the folder holds.
-
     Returns:
         The table, a column per run.
     """
@@ -128,9 +115,6 @@ def training_table(results: Results) -> Table:
 
 def settings_table(results: Results) -> Table:
     """Lay out the settings of all runs; those in which trained runs differ are marked.
-
-    Args:
-        results: what the folder holds.
 
     Returns:
         The table: a setting, the value of most runs, and the other values with their runs.

@@ -1,4 +1,4 @@
-"""Figures of what `explain` saw in a run.
+"""Figures 5 and 7: what `explain` saw in a run.
 
 Figure 5: the feature maps at the end of encoders A and D, and where they look. Figure 7: squares
 stamped into ultrasound, and their synthesis.
@@ -101,7 +101,7 @@ def pattern_figure(explained: Explained | None, labels: Mapping[str, str]) -> Fi
             for name in ("stamped_us", "stamped_mr")
         ]
         rows.append((f"{volume}\n{plane}", panels))
-    notes = ["Squares as stage probe stamps them; every slice is synthesised by itself."]
+    notes = ["Squares as stamped by stage probe; every slice is synthesised by itself."]
     return picture_grid(_PATTERNS, heads, rows, notes=notes)
 
 

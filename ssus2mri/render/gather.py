@@ -1,4 +1,4 @@
-"""Read the results folder, once: everything that the report shows, and a name for what is missing.
+"""Read the results folder once: everything that the report shows; a missing file is named.
 
 Slices and pictures are many: of these only the paths are kept, and what is drawn is read then.
 """
@@ -202,12 +202,6 @@ def _slice_files(folder: Path, volumes: Sequence[str]) -> dict[str, Path]:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object of an earlier stage.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Its keys and values.
 
     Raises:
         InputError: missing, not JSON, or not an object.

@@ -31,9 +31,6 @@ def synthesis_figure(
         samples: a row each.
         wanted: runs, in the figure's order; those without a label are not enabled.
         labels: run -> name.
-
-    Returns:
-        The figure.
     """
     runs, notes = _enabled(wanted, labels)
     notes = [
@@ -61,9 +58,6 @@ def pair_figure(
         samples: a row each; may be none.
         wanted: runs, in the figure's order.
         labels: run -> name.
-
-    Returns:
-        The figure.
     """
     runs, notes = _enabled(wanted, labels)
     if not samples:
@@ -102,9 +96,6 @@ def auxiliary_figure(
         samples: a row each.
         wanted: runs, in the figure's order, the base model first.
         labels: run -> name.
-
-    Returns:
-        The figure.
     """
     runs, notes = _enabled(wanted, labels)
     if runs == list(wanted[:1]):

@@ -1,4 +1,4 @@
-"""The tables of scores on the page: what measures they show of what slices, and how to read them.
+"""The score tables of the page: which measures they show of which slices, and how to read them.
 
 Source: TMI 2020, Tables II to V; the other tables have no counterpart there.
 """
@@ -58,9 +58,6 @@ _LIKENESS = {measure.column: measure for measure in (_SSIM, _PSNR, _MAE)}
 
 def score_tables(results: Results) -> list[Table]:
     """Lay out the scores of subjects without a pathology.
-
-    Args:
-        results: what the folder holds.
 
     Returns:
         The measure that needs no truth; of every pair of bounds the share of the gap that runs
@@ -190,9 +187,6 @@ def _gap_closed(results: Results) -> list[Table]:
 def pathology_tables(results: Results) -> list[Table]:
     """Lay out the likeness to the truth of subjects with a pathology, beside that of the others.
 
-    Args:
-        results: what the folder holds.
-
     Returns:
         A table per pathology, a column per run; none where no such subject has a true MR.
     """
@@ -217,9 +211,6 @@ def _pathology(results: Results, pathology: str) -> Table:
 
 def summary_tables(results: Results) -> list[Table]:
     """Lay out all measures of all runs over all planes.
-
-    Args:
-        results: what the folder holds.
 
     Returns:
         A table per stage and kind of reference, a row per measure and a column per run.

@@ -1,4 +1,4 @@
-"""The first screen of the report: what was run on what, which run to use, how far to trust it."""
+"""The first screen of the report: its data, the recommended run, and how far to trust it."""
 
 import math
 from collections.abc import Sequence
@@ -72,9 +72,6 @@ def advise(results: Results, compared: Sequence[Verdict], preferred: str) -> Adv
         results: what the folder holds.
         compared: verdicts of all trained runs.
         preferred: name of the run to recommend where no truth is known.
-
-    Returns:
-        The advice.
     """
     kind = truth_kind(results.runs)
     trained = [run for run in results.runs if run.trained]
@@ -176,7 +173,7 @@ def _open_questions(results: Results) -> list[str]:
     if uncertain:
         texts.append(f"{_count(len(uncertain), 'test scan')} of uncertain pose left out.")
     if not truth_kind(results.runs):
-        texts.append("No number here says how near any run comes to the true MR.")
+        texts.append("No number here says how close any run comes to the true MR.")
     return texts
 
 

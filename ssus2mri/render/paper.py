@@ -1,4 +1,4 @@
-"""What the paper has beside deformation and likeness: opinions, patterns and its own values."""
+"""The paper's results beyond deformation and likeness: opinions, patterns, and its own values."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def opinions(results: Results) -> Table:
         lines,
         {},
         title="Table II: opinions",
-        reading="Mean opinion score of observers, 1 (bad) to 5 (excellent), who rate images on the"
+        reading="Mean opinion score of observers, 1 (bad) to 5 (excellent), who rated images on the"
         " page results/rate/study.html.",
         file="table2.csv",
     )
@@ -69,7 +69,7 @@ def patterns(results: Results) -> Table:
         {COUNTED: slices_and_volumes(multiple.scores), **capped},
         title="Table III: patterns",
         reading="Whether squares stamped into ultrasound are found again in synthetic MR. A pattern"
-        " that is recovered exactly has the PSNR of the cap, so the mean says mostly how many are;"
+        " that is recovered exactly has the PSNR of the cap, so the mean mostly tells how many are;"
         " the paper’s 99.37 dB lies at such a cap too.",
         file="table3.csv",
     )

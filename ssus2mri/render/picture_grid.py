@@ -142,12 +142,7 @@ def _broken(text: str, letters: int) -> str:
 
 
 def write_figure(figure: Figure, stem: Path) -> None:
-    """Write a figure as PNG and SVG; the same figure gives the same bytes.
-
-    Args:
-        figure: the figure.
-        stem: path without ending.
-    """
+    """Write a figure as PNG and SVG; the same figure gives the same bytes."""
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": stem.name}):
         for ending, metadata in (
             ("png", {"Software": None}),

@@ -37,9 +37,6 @@ def grey(image: NDArray[Any]) -> str:
 
     Args:
         image: ``(H, W)``, intensities in [0, 1].
-
-    Returns:
-        Data URI.
     """
     scaled = np.clip(np.nan_to_num(image.astype(np.float32)), 0.0, 1.0) * 255.0
     return _uri(Image.fromarray(np.rint(scaled).astype(np.uint8)), "PNG", optimize=True)

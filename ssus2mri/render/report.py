@@ -60,14 +60,6 @@ def run_render(
 
     The same results give the same bytes: nothing depends on the time or the machine.
 
-    Args:
-        results: the results folder.
-        labels: run -> name in tables, in their order.
-        volumes: test US volumes.
-        out: the page.
-        settings: section ``render``.
-        scans: all volumes; see `gather`.
-
     Raises:
         InputError: a piece is missing or is not what its stage writes; nothing is written then.
     """
@@ -79,10 +71,6 @@ def run_render(
 
 def pages(results: Results, settings: RenderSettings) -> tuple[str, str]:
     """Compose the pages.
-
-    Args:
-        results: what `gather` read.
-        settings: section ``render``.
 
     Returns:
         HTML of the report, and of all scans.
@@ -177,8 +165,8 @@ def _lead_caption(lead: Sequence[Example], advice: Advice) -> str:
     if advice.run is None:
         return f"The test scan {volume}, in the middle of each plane."
     return (
-        f"The test scan {volume}, to which {advice.run.label} comes neither nearest nor least near,"
-        " in the middle of each plane: not chosen by hand."
+        f"The test scan {volume}, the median one by how close {advice.run.label} comes to it, in"
+        " the middle of each plane: not chosen by hand."
     )
 
 

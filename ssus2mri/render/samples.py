@@ -1,4 +1,4 @@
-"""Samples of the figures: a slice of a test scan, and all that the figures show of it."""
+"""Samples for the figures: a slice of a test scan with everything shown beside it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,13 +105,6 @@ def sample(
 
 def pair_sample(files: Files, volume: str, number: int, runs: Sequence[str], mr: str) -> PairSample:
     """Put a sample of a subject together that has MR too.
-
-    Args:
-        files: where things are.
-        volume: a test US volume.
-        number: of the sample.
-        runs: whose synthesis to show.
-        mr: the MR volume of the same subject.
 
     Returns:
         The sample, and the MR slice nearest to its place.

@@ -1,4 +1,4 @@
-"""The test scans one by one: how near the recommended run comes to each, the worst first."""
+"""The test scans one by one: how close the recommended run comes to each, the worst first."""
 
 import math
 from collections.abc import Sequence

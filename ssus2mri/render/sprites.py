@@ -39,15 +39,7 @@ def head_box(head: NDArray[np.bool_]) -> Box:
 
 
 def grid(count: int, box: Box) -> Grid:
-    """Lay out a sheet, about as wide as high.
-
-    Args:
-        count: number of slices.
-        box: of a slice, from `head_box`.
-
-    Returns:
-        The layout.
-    """
+    """Lay out a sheet, about as wide as high."""
     height, width = (part.stop - part.start for part in box)
     return Grid(height, width, max(1, round((count * height / width) ** 0.5)))
 

@@ -1,4 +1,4 @@
-"""The parts of a table on the page, its fit to the page, and the formatting of values as text."""
+"""Tables on the page: their parts, how they fit the page, and how values are formatted."""
 
 import math
 from collections.abc import Iterable
@@ -55,9 +55,6 @@ class Table:
 
 def fitted(table: Table) -> list[Table]:
     """Fit a table whose columns are runs to the width of a page.
-
-    Args:
-        table: any number of columns.
 
     Returns:
         The table itself if it is narrow; else its runs as rows, in as many tables as its measures

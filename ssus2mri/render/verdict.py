@@ -66,9 +66,6 @@ def per_slice(run: Run, kind: str) -> pd.DataFrame:
 def verdicts(runs: Sequence[Run]) -> list[Verdict]:
     """Compare every trained run with every reference row.
 
-    Args:
-        runs: all runs, in the order of the tables.
-
     Returns:
         A verdict for every pair of runs with slices in common.
     """
@@ -110,15 +107,7 @@ def _verdict(run: Run, reference: Run, kind: str) -> Verdict | None:
 
 
 def headline(runs: Sequence[Run], compared: Sequence[Verdict]) -> str:
-    """Summarise the verdicts in one or two sentences.
-
-    Args:
-        runs: all runs.
-        compared: their verdicts.
-
-    Returns:
-        Plain text.
-    """
+    """Summarise the verdicts in one or two sentences."""
     trained = [run.label for run in runs if run.trained]
     if not trained:
         shown = "the reference rows"
@@ -128,10 +117,10 @@ def headline(runs: Sequence[Run], compared: Sequence[Verdict]) -> str:
     if not truth_kind(runs):
         return (
             "No true or paired MR is known for the test scans, so this report cannot say how "
-            "near any run is to the truth."
+            "close any run comes to the truth."
             if all(run.compare.empty for run in runs)
             else "No healthy test subject has a true or paired MR, so this report cannot say how "
-            "near any run is to the truth, except for subjects with pathology."
+            "close any run comes to the truth, except for subjects with pathology."
         )
     if not compared:
         return (

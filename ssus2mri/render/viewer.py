@@ -60,9 +60,6 @@ def viewer_page(scan: Scan, *, slices_per_plane: int) -> str:
     Args:
         scan: what to show.
         slices_per_plane: of more, so many are taken evenly, which bounds the size of the page.
-
-    Returns:
-        HTML.
     """
     planes = [
         _plane(scan, number, slices_per_plane)

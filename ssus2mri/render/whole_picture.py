@@ -1,4 +1,4 @@
-"""The whole picture around a slice, as the scanner made it: before the crop to the head."""
+"""The uncropped picture around a slice, as the scanner made it."""
 
 from pathlib import Path
 
@@ -21,9 +21,6 @@ def around(header: Header, plane: int, index: int) -> sitk.Image:
         header: of the slice's volume, which says where atlas space lies.
         plane: an index into `slices.PLANES`.
         index: of the slice.
-
-    Returns:
-        The grid.
     """
     axis = 2 - plane  # arrays are [z, y, x], images (x, y, z)
     size = [round(WIDER * header.size)] * 3

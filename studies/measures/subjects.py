@@ -1,4 +1,4 @@
-"""Simulated subjects in atlas space, without alignment: what is measured is not its error."""
+"""Simulated subjects placed in atlas space directly, so that no alignment error is measured."""
 
 from dataclasses import dataclass
 from pathlib import Path

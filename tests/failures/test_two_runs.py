@@ -26,7 +26,7 @@ def test_a_second_run_is_refused_and_a_killed_job_says_why(copied: Smallest, tra
     run, job = training
     with pytest.raises(pytest.fail.Exception) as refused:
         copied.snakemake()
-    assert f"one that works there (process {run.pid} on " in str(refused.value)
+    assert f"one that is running there (process {run.pid} on " in str(refused.value)
     assert "Wait for its end or stop it" in str(refused.value)
     assert copied.plan() != {}  # looking is allowed
     os.kill(job, signal.SIGKILL)

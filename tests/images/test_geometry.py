@@ -73,5 +73,5 @@ def test_speckle_does_not_alias_onto_a_coarser_grid() -> None:
 def test_transform_that_lays_the_head_beside_the_atlas_is_refused(tmp_path: Path) -> None:
     geometry.require_overlap(tmp_path / "pose.tfm", 0.4)
     for overlap in (0.0, float("nan")):
-        with pytest.raises(InputError, match="perhaps it is the inverse"):
+        with pytest.raises(InputError, match="it may be the inverse"):
             geometry.require_overlap(tmp_path / "pose.tfm", overlap)

@@ -72,7 +72,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], Path], float | None, str]] = {
     "several pages": ("p.tif", tiff(np.stack([GREY] * 2), photometric="minisblack"), MM, "frame"),
     "a clip": ("p.dcm", dicom(np.stack([GREY] * 2), NumberOfFrames=2), MM, "2 frame"),
     "no squares by dpi": ("p.png", png(GREY, dpi=(100, 200)), MM, "square pixels"),
-    "turned": ("p.tif", tiff(GREY, extratags=[(274, 3, 1, 6, True)]), MM, "turned"),
+    "turned": ("p.tif", tiff(GREY, extratags=[(274, 3, 1, 6, True)]), MM, "rotated or"),
     "constant": ("p.png", png(np.full_like(GREY, 9)), MM, "same value 9"),
     "cut off": ("p.png", lambda p: png(GREY)(p) and p.write_bytes(p.read_bytes()[:700]) and p, MM,
                 "cannot be read"),

@@ -68,7 +68,7 @@ def test_without_truth_the_preferred_run_is_named_and_nothing_claimed(results: R
     assert "not by these scans" in advice.reason
     explained, unknown = advice.trust
     assert "needs no MR of the subject" in explained
-    assert unknown == "No number here says how near any run comes to the true MR."
+    assert unknown == "No number here says how close any run comes to the true MR."
     first = advise(blind, [], "absent")
     assert first.run
     assert first.run.name == "ours"

@@ -158,7 +158,7 @@ def test_without_truth_the_nearest_mr_is_shown_and_nothing_is_claimed(
     tmp_path: Path, settings: RenderSettings
 ) -> None:
     page = _render(phantom.build(tmp_path / "results", truth=False), settings)
-    assert "cannot say how near" in page
+    assert "cannot say how close" in page
     assert "nearest training MR: mr-" in page
     assert 'id="edges"' not in page
     assert "no data: no MR of the same test subject" in page

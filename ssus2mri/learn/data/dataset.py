@@ -231,8 +231,8 @@ def load(
                 found=f"none; uncertain of their pose: {', '.join(uncertain)}"
                 if uncertain
                 else "none",
-                do="Give the manifest such rows with split `train`, a `transform` to those whose"
-                " pose is uncertain, or lower `extract.min_head_fraction`.",
+                do="Add such rows with split `train`, give a `transform` for those whose pose is"
+                " uncertain, or lower `extract.min_head_fraction`.",
             )
     return Data(
         us=pools["us", "train"],
@@ -245,10 +245,6 @@ def load(
 
 def read_match(us: Slices, folder: Path) -> NDArray[np.float16]:
     """Read the MR that was matched to an ultrasound volume.
-
-    Args:
-        us: the volume's slices.
-        folder: where `match` wrote.
 
     Returns:
         ``(S, H, W)`` in [0, 1], in the order of the slices.

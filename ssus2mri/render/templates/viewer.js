@@ -112,7 +112,7 @@
     pick("legend").textContent = [
       checked("edges") && `Orange lines: outlines of ${name}.`,
       checked("difference") && comparable && `Difference: orange is brighter than ${name}, blue is darker, black is equal.`,
-      checked("trust") && "Trust: the redder, the less a pixel is to be believed.",
+      checked("trust") && "Trust: the redder a pixel, the less it can be trusted.",
       checked("blink") && `Blinking between each image and ${name}.`,
     ].filter(Boolean).join(" ");
     document.body.dataset.shown = `${plane.name} ${plane.index[place]}`;
