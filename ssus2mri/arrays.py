@@ -39,9 +39,6 @@ def read(path: Path, *, stage: str, needed: Collection[str] = ()) -> Arrays:
         stage: command that wrote it, for the message.
         needed: names that it must have.
 
-    Returns:
-        The arrays, by name.
-
     Raises:
         InputError: missing, damaged, or not such a file.
     """

@@ -1,4 +1,4 @@
-"""Gaussian means that let nothing in from where a weight is 0: normalised convolution."""
+"""Normalised convolution: Gaussian means in which pixels of weight 0 do not count."""
 
 from collections.abc import Callable
 

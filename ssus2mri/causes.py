@@ -1,4 +1,4 @@
-"""From Snakemake's reason for a job to its causes: keys of settings, rows, files, and code."""
+"""Translate Snakemake's reason for a job into causes: keys of settings, rows, files and code."""
 
 import ast
 import json
@@ -146,11 +146,6 @@ def _training(old: str, new: str, before: Meaning, now: Meaning) -> Causes:
 
 def differences(old: Any, new: Any, name: str) -> Causes:
     """Say by which keys two values differ.
-
-    Args:
-        old: nested mappings of plain values.
-        new: likewise.
-        name: of the whole.
 
     Returns:
         A cause for each key, such as ``crop.margin_mm: 6.0 -> 7.0``.

@@ -1,4 +1,4 @@
-"""Everything wrong with what a workflow is about to read, at once, before days are spent.
+"""Report everything wrong with the inputs of a workflow at once, before days are spent on it.
 
 Headers are read first and voxels block by block, so that a table of any size needs little memory.
 """
@@ -100,9 +100,6 @@ def check_images(table: Manifest, path: Path) -> list[str]:
 
 def generated(table: Manifest) -> set[str]:
     """List the files that the workflow makes and a row may name.
-
-    Args:
-        table: the manifest.
 
     Returns:
         Paths relative to the working directory.

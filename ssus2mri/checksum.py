@@ -1,4 +1,4 @@
-"""Checksums of slice files: damage anywhere in a file is noticed, whichever part of it is read.
+"""Checksums of slice files, which reveal damage in whichever part of a file is read.
 
 HDF5 notices a flipped byte within a compressed chunk, but neither in an attribute nor in a small
 dataset. So a file holds a CRC32 of every slice, and a seal: the hash of these and of all the rest.
@@ -33,10 +33,6 @@ def of_slice(image: NDArray[Any]) -> int:
 
 def seal(attributes: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
     """Hash what a slice file says of itself and of its slices.
-
-    Args:
-        attributes: text, numbers and lists of numbers.
-        arrays: small datasets, the checksums of slices among them.
 
     Returns:
         64 hexadecimal digits, the same for values before they are written and after.

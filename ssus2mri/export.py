@@ -1,4 +1,4 @@
-"""Predictions as a data set of nnU-Net: synthetic MR with tissues, or ultrasound with them.
+"""Export predictions as an nnU-Net data set: synthetic MR or ultrasound, with tissue labels.
 
 The layout (``imagesTr/{case}_0000.nii.gz``, ``labelsTr/{case}.nii.gz``, ``dataset.json``) is that
 of nnU-Net v2 (Isensee et al., Nature Methods 18, 2021), whose labels are 0, 1, 2, ... without gaps.

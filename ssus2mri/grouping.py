@@ -1,9 +1,10 @@
-"""Jobs that share a submission to a cluster, where Snakemake (9.27) treats them ill.
+"""Groups of jobs that share a cluster submission: workarounds for Snakemake 9.27.
 
-It walks through all that is behind a job for every job of a group, to see whether the group waits
-for itself: where a thousand jobs of `match` depend on the mean of a thousand scans, that is a
-million walks. One sort of the graph, in which a group is a single node, tells the same. And where
-one job of a group fails, it starts no other, and deletes what all of them made.
+To see whether a group waits for itself, Snakemake walks, for every job of it, through everything
+that the job depends on: where a thousand jobs of `match` depend on the mean of a thousand scans,
+that is a million walks. Sorting the graph once, with a group as a single node, gives the same
+answer. And where one job of a group fails, Snakemake starts no other, and deletes the outputs of
+all of them.
 """
 
 from graphlib import CycleError, TopologicalSorter

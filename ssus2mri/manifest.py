@@ -172,9 +172,6 @@ def auto_split(subject: str, *, val: float, test: float) -> Literal["train", "va
         subject: the person.
         val: share to validate on.
         test: share to test on.
-
-    Returns:
-        The split.
     """
     number = int.from_bytes(hashlib.sha256(subject.encode()).digest()[:8], "big") / 2**64
     return "test" if number < test else "val" if number < test + val else "train"

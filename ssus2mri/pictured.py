@@ -1,4 +1,4 @@
-"""Which scans and runs the figures and pages show, by manifest and configuration."""
+"""Choose the scans and runs that figures and pages show."""
 
 import json
 from typing import Any
@@ -28,9 +28,6 @@ def beside(table: Manifest, row: Row) -> list[Row]:
 
 def explained(values: dict[str, Any]) -> str:
     """Return the run whose latent spaces are shown: the first enabled one of the source's method.
-
-    Args:
-        values: the whole configuration.
 
     Returns:
         Its name; empty where there is none.

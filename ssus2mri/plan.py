@@ -1,4 +1,4 @@
-"""Configuration and manifest read together, and what the workflow's rules ask of both."""
+"""Load configuration and manifest together, and answer the workflow's questions about both."""
 
 import json
 from collections.abc import Sequence
@@ -48,15 +48,7 @@ def load(values: dict[str, Any]) -> tuple[Project, Manifest, Row | None]:
 
 
 def unknown_pathologies(settings: Project, table: Manifest) -> list[str]:
-    """Return a message for each volume whose pathology the configuration does not define.
-
-    Args:
-        settings: the configuration.
-        table: all volumes.
-
-    Returns:
-        The messages.
-    """
+    """Return a message for each volume whose pathology the configuration does not define."""
     return [
         str(
             InputError(
@@ -77,15 +69,7 @@ def blended(table: Manifest) -> list[Row]:
 
 
 def unmatchable(values: dict[str, Any], table: Manifest) -> list[str]:
-    """Return a message for each enabled run that needs matched MR where there is no MR to match.
-
-    Args:
-        values: the whole configuration.
-        table: all volumes.
-
-    Returns:
-        The messages.
-    """
+    """Return a message for each enabled run that needs matched MR where there is no MR to match."""
     runs = [] if blended(table) else values["enabled_runs"]
     return [
         str(
@@ -104,10 +88,6 @@ def unmatchable(values: dict[str, Any], table: Manifest) -> list[str]:
 def pathology_json(settings: Project, row: Row) -> str:
     """Return the pathology of a volume's subject, for `simulate`.
 
-    Args:
-        settings: the configuration.
-        row: a volume.
-
     Returns:
         JSON of a `ssus2mri.config.pathology.Pathology`; empty for a healthy subject.
     """
@@ -121,10 +101,6 @@ def choose_atlas(settings: AtlasSettings, table: Manifest) -> Row | None:
     manifest), else the built-in anatomy. A simulated MR does not count: its labels are those it
     was simulated from, not those of its own pose; nor does one of a subject whose ultrasound is
     tested on: all training would be brought to its shape.
-
-    Args:
-        settings: section ``atlas``.
-        table: all volumes.
 
     Returns:
         The row, which has ``labels``, or None for the built-in anatomy.
@@ -174,10 +150,6 @@ def run_json(values: dict[str, Any], run: str) -> str:
 
     The label is used in tables only: renaming a run must not train it again.
 
-    Args:
-        values: the whole configuration.
-        run: a key of ``runs``.
-
     Returns:
         JSON of `TrainSettings`.
     """
@@ -190,9 +162,6 @@ def listing(items: Sequence[str]) -> Path:
 
     A command can be 128 KiB long; the paths of some thousand scans are longer.
 
-    Args:
-        items: names or paths.
-
     Returns:
         A file named by its content, so another list has another name.
     """
@@ -201,9 +170,6 @@ def listing(items: Sequence[str]) -> Path:
 
 def write_listing(items: Sequence[str]) -> Path:
     """Write a list where `listing` says, unless it is there, and return the file.
-
-    Args:
-        items: names or paths, without line breaks.
 
     Raises:
         InputError: it cannot be written.
@@ -221,9 +187,6 @@ def needs_match(values: dict[str, Any], run: str, *splits: str) -> bool:
         values: the whole configuration.
         run: a key of ``runs``.
         splits: ``train`` and ``val``: to learn from; ``test``: to be offered as MR.
-
-    Returns:
-        Whether it does.
     """
     settings = project.run_settings(values, run)
     return settings.traits.shown_match if "test" in splits else settings.learns_from_match
@@ -231,12 +194,6 @@ def needs_match(values: dict[str, Any], run: str, *splits: str) -> bool:
 
 def training_inputs(values: dict[str, Any], settings: Project, table: Manifest, run: str) -> str:
     """Hash all that a run's training depends on: with another hash it starts anew.
-
-    Args:
-        values: the whole configuration.
-        settings: the same, checked.
-        table: all volumes.
-        run: a key of ``runs``.
 
     Returns:
         12 hexadecimal digits.
@@ -246,11 +203,6 @@ def training_inputs(values: dict[str, Any], settings: Project, table: Manifest, 
 
 def remember(values: dict[str, Any], settings: Project, table: Manifest) -> None:
     """Write what trainings and code depend on, for `ssus2mri why` to compare another time.
-
-    Args:
-        values: the whole configuration.
-        settings: the same, checked.
-        table: all volumes.
 
     Raises:
         InputError: it cannot be written.

@@ -20,9 +20,6 @@ def source() -> Path:
 def lay_out(folder: Path) -> None:
     """Copy workflow, profiles, configuration and environment into a new folder.
 
-    Args:
-        folder: of the project; made where it is missing.
-
     Raises:
         InputError: it has content, or cannot be written.
     """

@@ -1,4 +1,4 @@
-"""Propose a manifest for a folder, to be completed by hand: what the files say, nothing guessed."""
+"""Propose a manifest for a folder: what its files say, with gaps for a person to fill."""
 
 import csv
 import io
@@ -58,9 +58,6 @@ def run_init(folder: Path, out: Path) -> tuple[Path, int]:
 
 def proposals(folder: Path) -> Iterator[Proposal]:
     """Look through a folder.
-
-    Args:
-        folder: the folder.
 
     Yields:
         ``image`` and what its file says, for each image, by path.
@@ -153,10 +150,6 @@ def _pixel(path: Path, data: Any) -> Proposal:
 
 def named(rows: list[Proposal], base: Path) -> list[Proposal]:
     """Give each row a name of its own, and paths relative to the manifest.
-
-    Args:
-        rows: as of `proposals`.
-        base: folder of the manifest.
 
     Returns:
         The rows, with ``volume``.

@@ -80,9 +80,6 @@ def _templates(folders: Iterable[Path], texts: list[bytes]) -> list[Path]:
 def imported(module: str) -> tuple[str, ...]:
     """Return the modules of the package that a module imports, at the top or inside functions.
 
-    Args:
-        module: dotted name.
-
     Returns:
         Dotted names, without those that compute nothing (`_NO_SCIENCE`).
     """
@@ -91,9 +88,6 @@ def imported(module: str) -> tuple[str, ...]:
 
 def note(value: Any) -> str:
     """Hash a value as `digest` does, and keep it, so that `remember` can say what the hash meant.
-
-    Args:
-        value: JSON-serialisable.
 
     Returns:
         12 hexadecimal digits.
@@ -105,9 +99,6 @@ def note(value: Any) -> str:
 
 def remember(folder: Path) -> None:
     """Write what the noted hashes mean, a file each: `ssus2mri why` compares them later.
-
-    Args:
-        folder: of the files.
 
     Raises:
         InputError: it cannot be written to.
@@ -121,9 +112,6 @@ def remember(folder: Path) -> None:
 def digest(value: Any) -> str:
     """Hash a JSON-serialisable value, independent of the order of its keys.
 
-    Args:
-        value: settings, a split, a list of names.
-
     Returns:
         12 hexadecimal digits.
     """
@@ -133,9 +121,6 @@ def digest(value: Any) -> str:
 
 def certificate(subjects: Iterable[str]) -> dict[str, str]:
     """Return the subjects that a model has seen, and their hash, for the model's metadata.
-
-    Args:
-        subjects: the subjects trained and validated on.
 
     Returns:
         ``subjects`` (JSON list) and ``subjects_hash``.

@@ -1,4 +1,4 @@
-"""What jobs need: memory by the size of their input, and proposals from records of jobs."""
+"""Resources of jobs: memory by the size of their input, and proposals from records of jobs."""
 
 import csv
 import math
@@ -50,10 +50,6 @@ def image_mb(image: str) -> int:
 def slices_mb(rows: Iterable[Row], size: int) -> int:
     """Return the memory that slices of scans take as float16.
 
-    Args:
-        rows: of the manifest.
-        size: edge of the atlas grid, voxels.
-
     Returns:
         MB: a slice for a 2D plane, `SLICES_KEPT` of three planes for a volume.
     """
@@ -63,9 +59,6 @@ def slices_mb(rows: Iterable[Row], size: int) -> int:
 
 def propose(folder: Path) -> list[Proposal]:
     """Propose what jobs of each stage should ask for.
-
-    Args:
-        folder: ``results/benchmark``, where Snakemake records every job.
 
     Returns:
         A proposal for each stage that has records, by name.
@@ -86,9 +79,6 @@ def propose(folder: Path) -> list[Proposal]:
 
 def profile(proposals: Iterable[Proposal]) -> str:
     """Write proposals as the part of a Snakemake profile that asks for them.
-
-    Args:
-        proposals: of the stages.
 
     Returns:
         YAML: every attempt asks for more, but a training for no more time: it resumes.

@@ -19,9 +19,6 @@ CHECKSUM, SEAL = "checksum", "seal"
 def opened(path: Path) -> h5py.File:
     """Open a slice file.
 
-    Args:
-        path: the file.
-
     Raises:
         InputError: it is missing or is not HDF5.
     """
@@ -62,9 +59,6 @@ def header(path: Path, file: h5py.File, names: Sequence[str]) -> dict[str, Any]:
         file: it.
         names: of the attributes that it must have, beside the seal.
 
-    Returns:
-        Their values.
-
     Raises:
         InputError: one is missing, or is not what `slice_rules` expects.
     """
@@ -81,10 +75,6 @@ def header(path: Path, file: h5py.File, names: Sequence[str]) -> dict[str, Any]:
 
 def datasets(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
     """Return the datasets after a look at their layout, without reading them.
-
-    Args:
-        path: of the file, for messages.
-        file: it.
 
     Returns:
         By name.
@@ -120,12 +110,6 @@ def require_sealed(
     path: Path, file: h5py.File, names: Sequence[str], present: Mapping[str, h5py.Dataset]
 ) -> NDArray[np.uint32]:
     """Refuse a file whose attributes or small datasets are not as they were written.
-
-    Args:
-        path: of the file, for messages.
-        file: it.
-        names: of its attributes.
-        present: its datasets.
 
     Returns:
         The checksums of its slices, ``(S, stacks)``.

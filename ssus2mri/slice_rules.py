@@ -1,4 +1,4 @@
-"""What a slice file may hold, whoever wrote it: names, numbers, shapes and types."""
+"""Rules for the content of a slice file, whoever wrote it: names, numbers, shapes and types."""
 
 import math
 from collections.abc import Mapping
@@ -123,11 +123,6 @@ def storage_fault(claimed: int, stored: int) -> str:
 
 def content_fault(name: str, array: NDArray[Any], size: int) -> str:
     """Find what is wrong with the numbers of a dataset.
-
-    Args:
-        name: of the dataset.
-        array: its content.
-        size: attribute ``size``.
 
     Returns:
         In words; empty: nothing.

@@ -1,4 +1,4 @@
-"""Slicing geometry: cut a volume in atlas space into slices, and assemble slices to a volume.
+"""Slicing geometry: cut a volume in atlas space into slices, and assemble slices into a volume.
 
 A slice of a plane is a view of the atlas array ``[z, y, x]``: axial ``a[k]``, coronal ``a[:, k]``,
 sagittal ``a[:, :, k]``, so the plane's number (`ssus2mri.slices.PLANES`) is the axis that the index
@@ -57,10 +57,6 @@ def recut(slices: Slices, assembled: sitk.Image) -> Slices:
 
     The expected errors are averaged over the planes likewise: as if all planes erred alike, which
     is on the safe side. Not stated in the source, which treats each slice by itself.
-
-    Args:
-        slices: slices of a volume.
-        assembled: the result of `assemble`.
 
     Returns:
         The same slices, 0 outside the head as before.

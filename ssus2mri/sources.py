@@ -1,4 +1,4 @@
-"""From paths that a user gives to the scans that `predict` predicts: files, folders, manifests."""
+"""Turn the paths that a user gives into the scans to predict: files, folders, manifests."""
 
 from collections import Counter
 from dataclasses import replace

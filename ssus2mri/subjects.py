@@ -1,4 +1,4 @@
-"""Who is who: names, splits, files and pixels that stand for more than one person."""
+"""Identity of subjects: names, splits, files and pixels that belong to more than one person."""
 
 import os
 import unicodedata
@@ -15,9 +15,6 @@ _UNSEEN = ("Cf", "Zs", "Cc")
 def plain(name: str) -> str:
     """Return a name without what the eye does not see: case, width, accents' form, blanks, dashes.
 
-    Args:
-        name: of a subject or volume.
-
     Returns:
         Text by which two names are compared.
     """
@@ -27,15 +24,7 @@ def plain(name: str) -> str:
 
 
 def same_name(path: Path, volumes: Mapping[int, str]) -> list[str]:
-    """Find volumes of one name, or of names that differ in case only.
-
-    Args:
-        path: of the table, for messages.
-        volumes: name in each row.
-
-    Returns:
-        A message for each.
-    """
+    """Return a message for each group of volumes whose names are alike, but for case."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for number, name in volumes.items():
         numbers[plain(name)].append(number)
@@ -54,15 +43,7 @@ def same_name(path: Path, volumes: Mapping[int, str]) -> list[str]:
 
 
 def unlike(path: Path, subjects: Mapping[int, str]) -> list[str]:
-    """Find subjects whose names look alike and are not.
-
-    Args:
-        path: of the table, for messages.
-        subjects: name in each row.
-
-    Returns:
-        A message for each.
-    """
+    """Return a message for each group of subjects whose names look alike and are not."""
     spelt: dict[str, dict[str, int]] = defaultdict(dict)
     for number, name in subjects.items():
         spelt[plain(name)].setdefault(name, number)
@@ -81,15 +62,7 @@ def unlike(path: Path, subjects: Mapping[int, str]) -> list[str]:
 
 
 def split_twice(path: Path, rows: Mapping[int, tuple[str, str]]) -> list[str]:
-    """Find subjects in more than one split.
-
-    Args:
-        path: of the table, for messages.
-        rows: subject and split of each row.
-
-    Returns:
-        A message for each.
-    """
+    """Return a message for each subject in more than one split."""
     splits: dict[str, dict[str, int]] = defaultdict(dict)
     for number, (subject, split) in rows.items():
         splits[subject].setdefault(split, number)
@@ -108,15 +81,7 @@ def split_twice(path: Path, rows: Mapping[int, tuple[str, str]]) -> list[str]:
 
 
 def same_file(path: Path, rows: Mapping[int, tuple[Path, int | None, str]]) -> list[str]:
-    """Find files that stand in the rows of more than one subject, whatever their paths.
-
-    Args:
-        path: of the table, for messages.
-        rows: image, frame and subject of each row.
-
-    Returns:
-        A message for each.
-    """
+    """Return a message for each file in rows of more than one subject, whatever its paths."""
     keyed = {number: (_identity(image), subject) for number, (image, _, subject) in rows.items()}
     return same_content(path, keyed, "file")
 
@@ -131,9 +96,6 @@ def same_content(
         rows: what tells the content apart, and the subject, of each row.
         what: ``file`` or ``pixels``.
         column: ``row``, or ``volume`` where rows are known by their volumes.
-
-    Returns:
-        A message for each.
     """
     owners: dict[Hashable, dict[str, Any]] = defaultdict(dict)
     for number, (key, subject) in rows.items():

@@ -1,4 +1,4 @@
-"""Why stages will run: which setting, file or code is not as it was, in words."""
+"""Say in words why stages will run: which setting, row, file or code has changed."""
 
 import csv
 import json
@@ -23,12 +23,6 @@ _MOST = 4
 
 def run_why(arguments: Sequence[str]) -> list[str]:
     """Plan the workflow of the working directory and say what will run, and why.
-
-    Args:
-        arguments: of Snakemake, such as ``--configfile config/small.yaml``.
-
-    Returns:
-        The lines of a table.
 
     Raises:
         InputError: the workflow cannot be planned.
@@ -111,11 +105,7 @@ def _told(reasons: Sequence[str], before: Meaning, now: Meaning) -> list[str]:
 
 
 def seconds(record: Path) -> float | None:
-    """Read how long a job took from its benchmark record; None where there is none.
-
-    Args:
-        record: the file that Snakemake wrote.
-    """
+    """Read how long a job took from its benchmark record; None where there is none."""
     try:
         with record.open(encoding="utf-8", newline="") as file:
             return float(next(csv.DictReader(file, delimiter="\t"))["s"])

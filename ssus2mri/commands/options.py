@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they may be."""
+"""Options that several commands share, and the values that they accept."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -114,9 +114,6 @@ def require_steady() -> None:
 def listed(values: Iterable[Path]) -> list[Path]:
     """Return the paths that arguments name: ``@FILE`` stands for those in a file, one a line.
 
-    Args:
-        values: arguments of the command line.
-
     Raises:
         InputError: there is no such file.
     """
@@ -129,9 +126,6 @@ def listed(values: Iterable[Path]) -> list[Path]:
 
 def words(text: str) -> list[str]:
     """Return the names or paths in a text: separated by spaces, or the lines of ``@FILE``.
-
-    Args:
-        text: an option of the command line.
 
     Raises:
         InputError: there is no such file.

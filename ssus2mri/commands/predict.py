@@ -1,4 +1,4 @@
-"""The command for one scan and no cohort: predict."""
+"""Commands for single scans, without a cohort: predict and export."""
 
 from pathlib import Path
 from typing import Annotated

@@ -68,12 +68,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def file_name(value: str) -> str:
     """Give back a name that is safe in a path and in a command line.
 
-    Args:
-        value: of a volume, run or pathology.
-
-    Returns:
-        The same.
-
     Raises:
         ValueError: any other.
     """
@@ -140,11 +134,6 @@ Percentiles = Annotated[list[Annotated[float, Field(ge=0, le=100)]], *_Two]
 def require_not_above(section: BaseModel, lower: str, upper: str) -> None:
     """Refuse two settings that are swapped.
 
-    Args:
-        section: that has both.
-        lower: field of the smaller one.
-        upper: field of the larger one.
-
     Raises:
         ValueError: they are swapped.
     """
@@ -158,14 +147,6 @@ SectionT = TypeVar("SectionT", bound=Section)
 def parse(section: type[SectionT], values: Any, where: str) -> SectionT:
     """Check values against a section.
 
-    Args:
-        section: the model.
-        values: what the configuration holds.
-        where: how to name it in a message.
-
-    Returns:
-        The section.
-
     Raises:
         InputError: the first of `problems`.
     """
@@ -178,10 +159,6 @@ def parse(section: type[SectionT], values: Any, where: str) -> SectionT:
 
 def problems(error: ValidationError, where: str) -> list[tuple[str, dict[str, str]]]:
     """Turn a validation error into the parts of our messages.
-
-    Args:
-        error: what pydantic found.
-        where: name of the section.
 
     Returns:
         For each problem its place, and ``expected``, ``found``, ``do``.
@@ -219,9 +196,6 @@ def load_section(section: type[SectionT], text: str, name: str) -> SectionT:
         text: JSON of the section, or the path of a whole configuration file (YAML).
         name: the section's key in such a file.
 
-    Returns:
-        The section.
-
     Raises:
         InputError: neither JSON nor a file, or wrong values.
     """
@@ -242,9 +216,6 @@ def load_section(section: type[SectionT], text: str, name: str) -> SectionT:
 
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a configuration file.
-
-    Args:
-        path: YAML.
 
     Returns:
         Its top-level keys.
@@ -277,9 +248,6 @@ def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     Args:
         base: the complete configuration.
         changes: only what differs.
-
-    Returns:
-        A new configuration.
     """
     merged = dict(base)
     for key, value in changes.items():

@@ -1,4 +1,4 @@
-"""What a number can be, by the unit that its name ends in: no setting is without bounds.
+"""Bounds of every numeric setting, by the unit that its name ends in.
 
 Fields with narrower bounds say so themselves.
 """
@@ -27,9 +27,6 @@ _LEAST_GRID_MM = 0.02
 
 def bounds(name: str) -> tuple[float, float]:
     """Return the least and the most that a setting can be.
-
-    Args:
-        name: of the field, such as ``spacing_mm``.
 
     Returns:
         Both included.

@@ -72,12 +72,6 @@ Pathology = Annotated[
 def load_pathology(text: str) -> Pathology:
     """Parse a pathology given on the command line.
 
-    Args:
-        text: JSON of an entry of ``pathologies``.
-
-    Returns:
-        The pathology.
-
     Raises:
         InputError: not JSON, or invalid values.
     """

@@ -1,4 +1,4 @@
-"""Section ``predict``: from one scan to MR, tissues, trust and sizes."""
+"""Section ``predict``: how `predict` turns a single scan into MR, tissues, trust and sizes."""
 
 from typing import Annotated
 

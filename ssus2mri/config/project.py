@@ -91,9 +91,6 @@ class Project(Section):
 def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:
     """Check a whole configuration.
 
-    Args:
-        values: what the files hold, laid over each other.
-
     Returns:
         The project, or None, and every message about what is wrong.
     """
@@ -136,9 +133,6 @@ def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:
 
 def validated(values: dict[str, Any]) -> Project:
     """Return a whole configuration.
-
-    Args:
-        values: what the files hold, laid over each other.
 
     Raises:
         InputError: every message about what is wrong.
@@ -203,10 +197,6 @@ def _merged(paths: Iterable[Path]) -> dict[str, Any]:
 
 def run_values(values: dict[str, Any], run: str) -> dict[str, Any]:
     """Lay a run's differences over ``train``.
-
-    Args:
-        values: the whole configuration.
-        run: a key of ``runs``.
 
     Returns:
         Values for `TrainSettings`.

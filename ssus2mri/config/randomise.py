@@ -1,4 +1,4 @@
-"""Settings of the randomised scanner: ranges of what differs from one scanner to the next."""
+"""Settings of the randomised scanner: ranges of everything that differs between scanners."""
 
 from pydantic import Field
 

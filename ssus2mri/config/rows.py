@@ -1,4 +1,4 @@
-"""The manifest's columns, and which of them each stage is told of its volume.
+"""The manifest's columns, and those that each stage needs to know about its volume.
 
 A rule passes these columns as one JSON, so a stage runs again only if one of its own changes, and a
 new column needs no new option.
@@ -135,9 +135,6 @@ def load_row(model: type[ColumnsT], text: str) -> ColumnsT:
     Args:
         model: the columns that it needs.
         text: JSON, or words such as ``modality=us ga_weeks=23``, as a person writes them.
-
-    Returns:
-        The columns.
 
     Raises:
         InputError: neither of both, columns that are unknown or missing, or wrong values.

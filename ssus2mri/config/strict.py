@@ -1,4 +1,4 @@
-"""Text to values, as YAML and JSON say it, but no key twice and every number finite."""
+"""Read YAML and JSON strictly: no key may appear twice, and every number must be finite."""
 
 import json
 import math
@@ -14,12 +14,6 @@ MOST_LETTERS, MOST_VALUES = 2**20, 100_000
 
 def json_values(text: str) -> Any:
     """Read JSON.
-
-    Args:
-        text: of a whole value.
-
-    Returns:
-        The value.
 
     Raises:
         ValueError: no JSON, a key twice in one object, or a number that is not finite.
@@ -108,9 +102,6 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return pairs as a mapping.
-
-    Args:
-        pairs: key and value.
 
     Raises:
         ValueError: a key twice.

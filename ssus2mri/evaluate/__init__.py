@@ -1,1 +1,1 @@
-"""Evaluation of synthetic MR: knows no model and reads slice files, whoever wrote them."""
+"""Evaluation of synthetic MR: reads slice files, whoever wrote them, and knows no model."""

@@ -1,4 +1,4 @@
-"""What `segment` measured, over scans: does a synthesis show the anatomy of its scan?
+"""Summarise the rows of `segment` over scans: does a synthesis show the anatomy of its scan?
 
 ``anatomy.csv`` (not in the paper): a row per run, pathology (``none``: subjects without) and
 measure. Measures are ``agreement``, ``tissues_scan``
@@ -26,11 +26,6 @@ def anatomy(
 ) -> list[dict[str, object]]:
     """Summarise the rows of `segment`.
 
-    Args:
-        rows: of all runs, columns `tables.SEGMENT`.
-        heads: run -> the first columns of its rows.
-        settings: section ``score``.
-
     Returns:
         Rows with those columns and `COLUMNS`, by run; subjects without a pathology come first. No
         row of a measure that no scan has.
@@ -55,9 +50,6 @@ def anatomy(
 
 def errors(rows: pd.DataFrame) -> pd.DataFrame:
     """Turn sizes and volumes into absolute errors, named ``error_{measure}``.
-
-    Args:
-        rows: columns `tables.SEGMENT`.
 
     Returns:
         The rows that say something, with ``missing``: the true labels have the structure, the

@@ -1,4 +1,4 @@
-"""Paired comparison of every two runs on the slices that both have.
+"""Paired comparison of every two runs on the slices that they have in common.
 
 Runs are measured on the same slices, so the interval of a difference is narrower than those of the
 two means suggest. With many pairs some intervals exclude 0 by chance: they are not adjusted.
@@ -46,11 +46,7 @@ def compared(frames: Mapping[str, pd.DataFrame]) -> dict[Comparison, pd.DataFram
 
 
 def of_scans(segmented: pd.DataFrame) -> dict[Comparison, pd.DataFrame]:
-    """Return rows of `segment` in which runs are compared; each stands for a slice of its own.
-
-    Args:
-        segmented: columns `tables.SEGMENT`.
-    """
+    """Return rows of `segment` in which runs are compared; each stands for a slice of its own."""
     return {
         ("segment", measure, ""): where(segmented, measure=measure)
         .rename(columns={"value": measure})
@@ -60,11 +56,7 @@ def of_scans(segmented: pd.DataFrame) -> dict[Comparison, pd.DataFrame]:
 
 
 def rated(ratings: Path | None) -> dict[Comparison, pd.DataFrame]:
-    """Return the first ratings of every group, without those of real MR, which is of other scans.
-
-    Args:
-        ratings: ``ratings.csv`` of the opinion study.
-    """
+    """Return the first ratings of every group, without real MR, which is of other scans."""
     if ratings is None:
         return {}
     text = tuple(name for name in _RATED if name not in ("index", "rating"))

@@ -128,12 +128,6 @@ def keys(scan: Entry, pair: Pair) -> dict[str, object]:
 def synthetic_entries(paths: Sequence[Path]) -> list[Entry]:
     """Read the entries of the synthetic files of one run, but for scans whose pose is uncertain.
 
-    Args:
-        paths: slice files that `synthesize` wrote.
-
-    Returns:
-        An entry per file.
-
     Raises:
         InputError: a file that is not synthetic, or files of different runs.
     """
@@ -193,10 +187,6 @@ def _certain(entries: list[Entry]) -> list[Entry]:
 def require_same_grid(scan: Entry, reference: Entry) -> None:
     """Refuse two slice files that are not on the same atlas grid.
 
-    Args:
-        scan: a file.
-        reference: the file that it is compared with.
-
     Raises:
         InputError: different size or spacing.
     """
@@ -212,10 +202,6 @@ def require_same_grid(scan: Entry, reference: Entry) -> None:
 
 def source_of(scan: Entry, ultrasound: Sequence[Entry]) -> Entry:
     """Return the ultrasound that a scan was synthesised from.
-
-    Args:
-        scan: synthetic slices.
-        ultrasound: slice files that `extract` wrote.
 
     Returns:
         The one of the scan's volume.

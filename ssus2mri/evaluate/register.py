@@ -136,13 +136,7 @@ def run_register(
 
 
 def tasks(scan: Entry, references: Sequence[Entry], settings: RegisterSettings) -> Iterator[Task]:
-    """Yield what is registered of a scan: slices evenly over its planes, each with its real MR.
-
-    Args:
-        scan: the synthetic slices.
-        references: real MR; `pairs.pair_nearest` chooses among them.
-        settings: section ``register``.
-    """
+    """Yield what is registered of a scan: slices evenly over its planes, each with its real MR."""
     pairs = pair_nearest(scan, references, tolerance_mm=settings.index_tolerance_mm)
     if len(pairs) < len(scan.plane):
         logger.info(

@@ -1,4 +1,4 @@
-"""Stage `segment`: tissues and sizes that a segmenter reads off synthetic MR, against the truth.
+"""Stage `segment`: measure tissues and sizes in segmented synthetic MR against the truth.
 
 The segmenter is frozen (`ssus2mri/segment/CARD.md`) and the same for all runs. What it makes of the
 true MR (`delineate`) stands beside (`true_mr`): an error that the synthesis is not to blame for.

@@ -1,4 +1,4 @@
-"""L-BFGS for many small problems at once, each with its own line search, memory and end."""
+"""L-BFGS for many small problems at once, each with its own line search and stopping rule."""
 
 from collections.abc import Callable
 

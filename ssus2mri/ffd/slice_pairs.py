@@ -1,4 +1,4 @@
-"""Free-form deformation of slices to others, for the evaluation.
+"""Free-form deformation of one slice to another, for the evaluation.
 
 The displacement ``u(x)`` (mm) lives on the pixels of the fixed slice: the warped slice at ``x`` is
 the moving slice at ``x + u(x)``.

@@ -1,4 +1,4 @@
-"""Free-form deformation of volumes to others, for `match` and `blend`."""
+"""Free-form deformation of one volume to another, for `match` and `blend`."""
 
 import logging
 
@@ -54,9 +54,6 @@ def smoothed(field: sitk.Image, smooth_mm: float) -> sitk.Transform:
     Args:
         field: displacements (x, y, z), mm; outside its grid there are none.
         smooth_mm: standard deviation of the Gaussian; 0 leaves it as it is.
-
-    Returns:
-        The smoothed deformation.
     """
     smooth = sitk.SmoothingRecursiveGaussian(field, smooth_mm) if smooth_mm else field
     return sitk.DisplacementFieldTransform(sitk.Cast(smooth, sitk.sitkVectorFloat64))

@@ -1,1 +1,1 @@
-"""Images in and out: every format read, world geometry, transforms."""
+"""Reading and writing images: every format, world geometry, transforms."""

@@ -32,10 +32,6 @@ LEAST_TILT_DEG = 0.5
 def require_one_scan(folder: Path, headers: Headers) -> None:
     """Refuse slices of several patients, places, times or ways to scale values.
 
-    Args:
-        folder: for messages.
-        headers: of all its images.
-
     Raises:
         InputError: slices that differ, by name; or a tilted gantry.
     """

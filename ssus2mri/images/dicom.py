@@ -1,4 +1,4 @@
-"""The header of a DICOM file: elements as numbers, or a message about what is wrong with them."""
+"""The header of a DICOM file: its elements as numbers, or a message about what is wrong."""
 
 import logging
 import warnings
@@ -31,9 +31,6 @@ def is_dicom(path: Path) -> bool:
 
 def header(path: Path) -> pydicom.Dataset:
     """Read all of a file but its large values.
-
-    Args:
-        path: the file.
 
     Returns:
         The data set; values of more than 4 kB stay in the file.

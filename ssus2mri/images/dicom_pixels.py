@@ -1,4 +1,4 @@
-"""The values of the frames of a DICOM file: grey or colour, brighter is always more.
+"""The values of the frames of a DICOM file, grey or colour: higher is always brighter.
 
 pydicom decodes most encodings; what it has no decoder for (JPEG lossless, JPEG-LS) is left to GDCM,
 within SimpleITK.

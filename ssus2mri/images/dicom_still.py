@@ -1,4 +1,4 @@
-"""DICOM stills and frames of clips: their grey values, and how large a pixel is by the file."""
+"""DICOM stills and frames of clips: their grey values and the size of their pixels."""
 
 from pathlib import Path
 from typing import Any
@@ -56,10 +56,6 @@ def pixels(path: Path, frame: int | None = None) -> tuple[NDArray[Any], tuple[fl
 
 def calibration(path: Path, data: pydicom.Dataset) -> tuple[float, float] | None:
     """Find how large a pixel is.
-
-    Args:
-        path: for messages.
-        data: header of a DICOM file.
 
     Returns:
         Its edges along x and y, mm, by the ultrasound regions or PixelSpacing; or None.

@@ -1,4 +1,4 @@
-"""Which files make up an image. Needs no library: the workflow asks it of every row."""
+"""The files that make up an image; needs no library, since the workflow asks for every row."""
 
 import re
 from pathlib import Path
@@ -15,9 +15,6 @@ _NAMED = (
 
 def members(folder: Path) -> list[Path]:
     """List the files of a DICOM folder: not hidden ones, an index, or notes beside the images.
-
-    Args:
-        folder: the folder.
 
     Returns:
         Files, by name.

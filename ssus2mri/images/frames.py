@@ -1,4 +1,4 @@
-"""One DICOM file with many frames: a volume where its frames have places, else a clip."""
+"""Multi-frame DICOM files: a volume if the frames have positions in space, else a clip."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,13 +27,6 @@ _AXES = (
 
 def read(path: Path, data: pydicom.Dataset) -> Stored:
     """Read the geometry of a multi-frame file from its functional groups.
-
-    Args:
-        path: the file.
-        data: its header.
-
-    Returns:
-        The volume.
 
     Raises:
         InputError: a clip, one frame only, or frames that do not make one even stack.

@@ -1,4 +1,4 @@
-"""Colour and transparency to grey: only where the picture is a grey one, stored in colour."""
+"""Convert colour and transparency to grey, if the picture is a grey one stored in colour."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where the voxels of an image lie in the world (LPS, mm), and whether that can be true.
+"""Where the voxels of an image lie in the world (LPS, mm), and whether that is plausible.
 
 No reader of this package takes a default for geometry: what a file lacks is refused.
 """
@@ -55,9 +55,6 @@ def from_affine(path: Path, size: tuple[int, ...], affine: NDArray[np.float64]) 
         path: for messages.
         size: voxels along x, y (, z).
         affine: ``(D, D + 1)``, LPS mm: a column for each axis' step, then the origin.
-
-    Returns:
-        The grid.
 
     Raises:
         InputError: not finite, steps of impossible length, an impossible position, or axes that are
@@ -144,12 +141,6 @@ def require_plausible(path: Path, grid: Grid) -> None:
 
 def require_same(path: Path, grid: Grid, like: Grid, *, what: str) -> None:
     """Refuse a mask or labels that lie elsewhere than their image.
-
-    Args:
-        path: of the mask or labels, for messages.
-        grid: theirs.
-        like: that of the image.
-        what: ``mask`` or ``labels``.
 
     Raises:
         InputError: another size, or a corner more than a tenth of a voxel off.

@@ -1,4 +1,4 @@
-"""GE Voluson volumes (KRETZFILE): the beams of a swept fan onto an even grid.
+"""GE Voluson volumes (KRETZFILE): the beams of a swept fan, resampled to a regular grid.
 
 The format is not published. What is known of it comes from the reader of the 3D Slicer extension
 SlicerHeart: little-endian items of group, element, length and data; beams fan out in a frame,
@@ -63,9 +63,6 @@ class SweptFan:
 
 def within(data: Any) -> tuple[int, int] | None:
     """Find such a file in a DICOM data set.
-
-    Args:
-        data: header of a file, whose large values stay there.
 
     Returns:
         Its first byte in the DICOM file and its length; None where there is none.

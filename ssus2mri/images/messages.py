@@ -71,9 +71,6 @@ def several_values(
 def require_file(path: Path) -> None:
     """Refuse a path that is no file.
 
-    Args:
-        path: the file.
-
     Raises:
         InputError: no such file, or an empty one.
     """

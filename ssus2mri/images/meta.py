@@ -26,9 +26,6 @@ _SAME = {  # the format's other names for a field
 def header(path: Path) -> tuple[dict[str, str], int]:
     """Read the fields of a header and where it ends.
 
-    Args:
-        path: ``.mha`` or ``.mhd``.
-
     Returns:
         Fields by their lower-case names, and the first byte after the header.
 
@@ -59,9 +56,6 @@ def read(path: Path, *, dimensions: int = 3) -> Stored:
     Args:
         path: ``.mha`` or ``.mhd``.
         dimensions: 3, or 2 for a plane.
-
-    Returns:
-        The image.
 
     Raises:
         InputError: other voxels than real numbers, or geometry that is missing, contradicts itself

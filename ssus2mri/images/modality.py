@@ -1,4 +1,4 @@
-"""What a file says of its modality."""
+"""The modality that a file states."""
 
 from pathlib import Path
 
@@ -11,9 +11,6 @@ OF_DICOM = {"US": "us", "IVUS": "us", "MR": "mr"}
 
 def said(path: Path) -> str:
     """Return the modality that a file states.
-
-    Args:
-        path: a file or DICOM folder that can be read.
 
     Returns:
         ``us`` or ``mr``; empty: the file does not say, as most formats do not.

@@ -1,4 +1,4 @@
-"""NIfTI-1 and NIfTI-2 headers: geometry from sform, else qform; what they leave open is refused."""
+"""NIfTI-1 and NIfTI-2 headers: geometry from sform, else qform; ambiguous ones are refused."""
 
 import logging
 import zlib
@@ -56,9 +56,6 @@ def read(path: Path, *, dimensions: int = 3) -> Stored:
     Args:
         path: ``.nii`` or ``.nii.gz``; the content tells whether it is compressed.
         dimensions: 3, or 2 for a plane.
-
-    Returns:
-        The image.
 
     Raises:
         InputError: another kind of file, other voxels than real numbers, or geometry that is
@@ -174,9 +171,6 @@ def require_dimensions(path: Path, size: tuple[int, ...], dimensions: int) -> tu
         path: for messages.
         size: voxels along each axis.
         dimensions: 3 for a volume, 2 for a plane.
-
-    Returns:
-        The size.
 
     Raises:
         InputError: another dimension, or an axis of one voxel.

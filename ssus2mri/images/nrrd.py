@@ -43,9 +43,6 @@ _OF_SPACE = ("domain", "space", "???", "none", "")
 def header(path: Path) -> tuple[dict[str, str], int]:
     """Read the fields of a header and where it ends.
 
-    Args:
-        path: ``.nrrd`` or ``.nhdr``.
-
     Returns:
         Fields by their lower-case names, and the first byte after the header.
 

@@ -1,4 +1,4 @@
-"""From a path to the reader of its format, by its ending and its content."""
+"""Find the reader for a path, by its ending and its content."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""2D planes get square pixels of the size that file and table agree on."""
+"""2D planes: resampled to square pixels of the size on which file and table agree."""
 
 from pathlib import Path
 from typing import Any

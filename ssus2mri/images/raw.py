@@ -1,4 +1,4 @@
-"""Voxels out of a file, plain or compressed, block by block, and never fewer than promised."""
+"""Read voxels from a file, plain or compressed, block by block, and refuse a file with too few."""
 
 import bz2
 import gzip

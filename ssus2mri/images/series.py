@@ -1,4 +1,4 @@
-"""A folder of DICOM files: every file is looked at before any is read."""
+"""DICOM series: every file of a folder is examined before any is read."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,9 +26,6 @@ def read(folder: Path) -> Stored:
 
     Args:
         folder: with the files of one DICOM series, or with one multi-frame file.
-
-    Returns:
-        The volume.
 
     Raises:
         InputError: a file that cannot be read, none or several series, slices that differ in

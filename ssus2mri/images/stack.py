@@ -1,4 +1,4 @@
-"""Slices that lie one behind the other: their order and their grid, or what is wrong with them."""
+"""Stacks of parallel slices: their order and grid, or what is wrong with them."""
 
 from pathlib import Path
 

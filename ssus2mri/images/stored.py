@@ -1,4 +1,4 @@
-"""An image as it lies in a file: its grid is known, its voxels are read on demand.
+"""An image in a file: its grid is known, and its voxels are read on demand.
 
 Voxels come in blocks, x fastest, so that a whole table of images can be looked at in little memory.
 """
@@ -93,12 +93,6 @@ class Facts:
 
 def examine(stored: Stored) -> Facts:
     """Look at every voxel of an image, block by block.
-
-    Args:
-        stored: the image.
-
-    Returns:
-        Its facts.
 
     Raises:
         InputError: unreadable, not finite, or the same value everywhere.

@@ -1,4 +1,4 @@
-"""Headers of lines ``name: value``: no field twice, numbers that are numbers."""
+"""Parse header lines ``name: value``: no field twice, and numbers that are numbers."""
 
 from pathlib import Path
 

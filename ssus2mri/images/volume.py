@@ -1,4 +1,4 @@
-"""Images in and out: the only way into the formats for the rest of the package.
+"""Read and write images: the only access to the formats for the rest of the package.
 
 A volume is a 3D ``SimpleITK.Image`` of float32 in world LPS mm; a plane is a 2D one.
 docs/inputs.md says what is read, where its geometry comes from, and what is refused.
@@ -62,9 +62,6 @@ def read_plane(path: Path, pixel_mm: float | None = None, frame: int | None = No
 
 def examine(path: Path) -> tuple[Grid, Facts]:
     """Look at a volume in little memory, and find all that `read` would refuse.
-
-    Args:
-        path: as of `read`.
 
     Returns:
         Its grid, and what its voxels are like.
@@ -174,10 +171,6 @@ def examine_labels(path: Path, allowed: tuple[int, ...], like: Grid | None = Non
 
 def write(image: sitk.Image, path: Path) -> None:
     """Write an image, compressed, whole or not at all.
-
-    Args:
-        image: what to write.
-        path: the file; its ending says the format.
 
     Raises:
         InputError: an ending of no format, or it cannot be written.

@@ -1,4 +1,4 @@
-"""Stage `explain`: look into a run: its latent spaces, where they look, and stamped squares.
+"""Stage `explain`: latent spaces and attention maps of a run, and its response to stamped squares.
 
 ``{run}.npz`` holds, of the middle axial slice of a scan: ``run``, ``volume``, ``plane``, ``index``;
 of the forward path ``us (H, W)``, ``latent_a (C, h, w)``, ``attention_a`` and ``mr (H, W)``; of the
@@ -142,14 +142,6 @@ def run_explain(
     synthesis: SynthesizeSettings,
 ) -> None:
     """Explain a run at a slice of a scan and write ``{run}.npz``.
-
-    Args:
-        model: file written by `train`.
-        extract: slice file of a test scan.
-        run: name of the run.
-        out: the ``.npz``.
-        settings: section ``probe``.
-        synthesis: section ``synthesize``.
 
     Raises:
         InputError: unfit model or file, a run without the source's generator, or a model that was

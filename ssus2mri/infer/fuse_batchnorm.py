@@ -18,9 +18,6 @@ def fuse_batchnorm(network: nn.Module) -> nn.Module:
 
     Args:
         network: in evaluation mode; consecutive layers are those of an `nn.Sequential`.
-
-    Returns:
-        A copy.
     """
     fused = copy.deepcopy(network)
     for chain in [module for module in fused.modules() if isinstance(module, nn.Sequential)]:

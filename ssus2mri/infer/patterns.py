@@ -1,4 +1,4 @@
-"""Squares stamped into ultrasound, and what of them is found in two syntheses."""
+"""Squares stamped into ultrasound, and how much of them a synthesis preserves."""
 
 import zlib
 from dataclasses import replace
@@ -53,12 +53,6 @@ def draw_squares(
 
 def draw_patterns(us: Slices, pattern: str, rows: list[int], settings: ProbeSettings) -> list[Mask]:
     """Draw the pattern of some slices: the same for every run.
-
-    Args:
-        us: ultrasound slices of a volume.
-        pattern: one of `PATTERNS`.
-        rows: numbers of the slices.
-        settings: section ``probe``.
 
     Returns:
         The squares of each slice together, ``(H, W)``; nothing set where none fits.

@@ -1,4 +1,4 @@
-"""Stage `probe`: whether squares stamped into ultrasound are found again in a run's synthesis.
+"""Stage `probe`: whether squares stamped into ultrasound reappear in a run's synthesis.
 
 ``{run}.csv`` has a row per slice and pattern, columns `COLUMNS`. ``psnr_db`` is that of two images,
 the pattern as stamped and as recovered, 0 or 1 in each pixel of the slice; where they are equal it

@@ -52,7 +52,7 @@ def require_unseen(
             str(path),
             expected=f"a subject that {model} was not trained or validated on",
             found=f"subject {header.subject!r}, which it was",
-            do="Train again with this subject in split `test`. To see it all the same, set"
+            do="Train again with this subject in split `test`. To synthesise it anyway, set"
             " `synthesize.allow_seen_subjects`; tables and report then say that it is no test.",
         )
     if header.subject in loaded.subjects:

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: its state at a step, saved so that it can be resumed bit by bit.
+"""Checkpoints of a training: its state at a step, from which it resumes bit by bit.
 
 No pickled code is ever loaded.
 """
@@ -17,9 +17,6 @@ LATEST = "latest.pt"
 
 def get_state(loop: Loop) -> dict[str, Any]:
     """Return all that another loop needs to continue; all processes must call it together.
-
-    Args:
-        loop: between two steps.
 
     Returns:
         Tensors, numbers, strings, lists and dicts of these. Random numbers are those at the start
@@ -87,10 +84,6 @@ def write_checkpoint(folder: Path, state: dict[str, Any], identity: str) -> None
 def read_checkpoint(folder: Path, identity: str) -> dict[str, Any] | None:
     """Read the state of a training.
 
-    Args:
-        folder: of this run's checkpoints.
-        identity: as passed to `write_checkpoint`.
-
     Returns:
         The state, on the CPU, or None if there is none.
 
@@ -119,11 +112,7 @@ def _unusable(path: Path, problem: str) -> InputError:
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Remove the state of a training that has ended, and its folder if that is empty then.
-
-    Args:
-        folder: of this run's checkpoints; may be missing.
-    """
+    """Remove the state of a training that has ended, and its folder if that is empty then."""
     for path in (folder / LATEST, *folder.glob(f".partial-*-{LATEST}")):  # the latter after a kill
         path.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):

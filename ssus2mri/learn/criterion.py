@@ -1,4 +1,4 @@
-"""A criterion for synthetic slices without pairs: texture as of MR, content as of the ultrasound.
+"""A criterion for syntheses without pairs: texture as in MR, content as in the ultrasound.
 
 Neither part alone is enough: MR of another subject has the right texture whatever the scan shows,
 and the ultrasound itself has the right content. If MR was matched to the scan, it is the best guide

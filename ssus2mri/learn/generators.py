@@ -20,9 +20,6 @@ from ssus2mri.tissues import SHOWN
 def make_generator(settings: TrainSettings) -> nn.Module:
     """Make the generator of a method that learns.
 
-    Args:
-        settings: of the run.
-
     Returns:
         The network with the parts that the terms need, its weights torch's own, on the CPU.
     """
@@ -35,9 +32,6 @@ def make_reference(settings: TrainSettings, mr: Pool) -> nn.Module:
     Args:
         settings: of the run.
         mr: training MR, which `atlas` offers.
-
-    Returns:
-        The model.
     """
     if settings.method == "atlas":
         return NearestMr(mr.image, mr.plane, mr.index, mr.ga_weeks)
@@ -46,10 +40,6 @@ def make_reference(settings: TrainSettings, mr: Pool) -> nn.Module:
 
 def restore(settings: TrainSettings, tensors: Mapping[str, Tensor]) -> nn.Module:
     """Make a model from its trained weights.
-
-    Args:
-        settings: of the run.
-        tensors: state of the model.
 
     Returns:
         The model, for inference, on the CPU.

@@ -61,9 +61,6 @@ def discriminator_loss(form: str, real: Tensor, fake: Tensor) -> Tensor:
         form: ``lsgan``, ``bce`` or ``hinge``.
         real: scores of real samples, any shape, unbounded.
         fake: scores of fakes.
-
-    Returns:
-        A number.
     """
     judge = pick(_JUDGE, form, "adversarial form")
     return (judge(real, True) + judge(fake, False)) / 2
@@ -78,9 +75,6 @@ def generator_loss(form: str, fake: Tensor) -> Tensor:
     Args:
         form: ``lsgan``, ``bce`` or ``hinge``.
         fake: scores of fakes, any shape.
-
-    Returns:
-        A number.
     """
     judge = pick(_JUDGE, form, "adversarial form")
     return -fake.mean() if form == "hinge" else judge(fake, True)
@@ -92,9 +86,6 @@ def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
     Args:
         output: ``(N, 1, H, W)``.
         target: the same shape, in [0, 1].
-
-    Returns:
-        A number.
     """
     return F.l1_loss(output, target)
 
@@ -110,9 +101,6 @@ def position_loss(predicted: Tensor, place: Tensor, either_side: Tensor) -> Tens
         predicted: ``(N, 2)``, plane and index, scaled by `locator.scale`.
         place: the same, true.
         either_side: ``(N,)`` bool, true for slices whose side is ambiguous.
-
-    Returns:
-        A number.
     """
     miss = (predicted - place).abs()
     mirrored = (predicted[:, 1] - (1 - place[:, 1])).abs()
@@ -142,13 +130,6 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     """Add up loss terms. Source: TMI 2020, Eqs. 2, 6, 10.
 
-    Args:
-        terms: numbers by name.
-        weights: exactly the same names.
-
-    Returns:
-        A number.
-
     Raises:
         ValueError: the names differ.
     """
@@ -161,10 +142,6 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> T
 
 def require_finite(values: Mapping[str, float], step: int) -> None:
     """Stop when a loss is not a finite number.
-
-    Args:
-        values: loss terms of a step.
-        step: its number.
 
     Raises:
         InputError: naming the terms and the step.

@@ -106,9 +106,6 @@ def write_model(
 def read_model(path: Path) -> Model:
     """Read ``model.safetensors``.
 
-    Args:
-        path: the file.
-
     Returns:
         The model, for inference, on the CPU.
 

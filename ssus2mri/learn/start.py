@@ -18,10 +18,6 @@ def start_from(generator: nn.Module, path: Path) -> tuple[str, ...]:
 
     Of a last layer that gives tissues too only the MR is taken.
 
-    Args:
-        generator: changed in place.
-        path: ``model.safetensors``.
-
     Returns:
         The subjects that its model was trained or validated on: the new one has seen them, too.
 

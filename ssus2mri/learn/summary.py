@@ -53,9 +53,6 @@ class Trained:
 def losses_csv(history: list[Row]) -> str:
     """Format the history as CSV, without times, so that the same seed gives the same bytes.
 
-    Args:
-        history: a row an epoch, of a `Loop`.
-
     Returns:
         Header and rows; without an epoch the three columns that every run has.
     """
@@ -68,13 +65,6 @@ def facts(
     run: str, settings: TrainSettings, data: Data, device: torch.device, trained: Trained
 ) -> dict[str, Any]:
     """Return the content of train.json.
-
-    Args:
-        run: its name.
-        settings: of the run.
-        data: the slices that it learned from.
-        device: where it was trained.
-        trained: its outcome.
 
     Returns:
         A JSON-serialisable dict; ``seconds`` are of all epochs, validation included.

@@ -1,4 +1,4 @@
-"""Curves for TensorBoard, which is installed only by those who want it."""
+"""Curves for TensorBoard, an optional dependency."""
 
 import shutil
 from pathlib import Path

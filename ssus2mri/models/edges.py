@@ -1,4 +1,4 @@
-"""EdgeNet: the strength of an image's edges, imitating Canny's detector; nothing is learned."""
+"""EdgeNet: fixed filters that imitate Canny's detector and return the strength of edges."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Cubes around a head: sampling them from a volume, and scaling their grey values.
+"""Cubes around a head: sample them from a volume and scale their grey values.
 
 A *placement* says how a head lies: ``rotation`` from the image's axes to the upright frame,
 ``centre_mm`` and ``radius_mm`` (of a ball of the head's volume). The cube of a placement is upright

@@ -1,4 +1,4 @@
-"""Estimate how a head lies in a volume from a rough placement, and how certain that is."""
+"""Estimate the pose of a head in a volume from a rough placement, and its certainty."""
 
 from dataclasses import dataclass
 
@@ -52,9 +52,6 @@ def estimate(
         rough: centre and size as the head's mask tells them; its rotation is any.
         coarse: network for all rotations.
         fine: network for small ones.
-
-    Returns:
-        The estimate.
     """
     turns = Rotation.create_group("O").as_matrix()
     starts = _repeat(rough, turns @ rough.rotation)

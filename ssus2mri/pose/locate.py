@@ -33,9 +33,6 @@ def locate(scan: sitk.Image, centre_mm: NDArray[np.float64], radius_mm: float) -
         scan: 3D ultrasound, any direction, any grey values, 0 outside the field of view.
         centre_mm: about the head's centre, world, ``(3,)``.
         radius_mm: about the radius of a ball of the head's volume.
-
-    Returns:
-        Where the head lies.
     """
     reach_mm = 2 * REACH * np.sqrt(3) * 1.1 * radius_mm  # of a cube in any turn, shifted a little
     x, y, z = centre_mm.tolist()

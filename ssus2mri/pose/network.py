@@ -1,4 +1,4 @@
-"""The pose network: from a cube around a head to how the head lies in it."""
+"""The pose network, which predicts how a head lies in the cube around it."""
 
 import torch
 from torch import Tensor, nn

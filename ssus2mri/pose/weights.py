@@ -47,9 +47,6 @@ def evidence(agreement: float, spread_deg: float) -> np.ndarray:
 def load_networks(path: Path = WEIGHTS) -> Networks:
     """Read both networks and the calibration.
 
-    Args:
-        path: safetensors, as `write_networks` writes it.
-
     Returns:
         The networks, ready to infer.
     """

@@ -1,4 +1,4 @@
-"""Bring a cropped image to atlas space, and say how far its pose is to be trusted."""
+"""Stage `align`: bring a cropped image to atlas space, and say how far to trust its pose."""
 
 import json
 import logging

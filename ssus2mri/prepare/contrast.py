@@ -76,9 +76,6 @@ def features(
         modality: ``us`` or ``mr``.
         settings: section ``align`` or ``match``.
 
-    Returns:
-        The features.
-
     Raises:
         InputError: no part of the head is left to compare.
     """

@@ -1,4 +1,4 @@
-"""Cut an image to the head, and say where the head is."""
+"""Stage `crop`: cut an image to the head, and mask the head."""
 
 import logging
 from pathlib import Path

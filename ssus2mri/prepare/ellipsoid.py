@@ -1,4 +1,4 @@
-"""Ellipses and ellipsoids: to and from masks.
+"""Ellipses and ellipsoids, fitted to masks and drawn as masks.
 
 Coordinates are local mm: array index times spacing, in array order (``[y, x]`` or ``[z, y, x]``),
 so the image's direction does not matter.
@@ -46,10 +46,6 @@ def local_spacing(image: sitk.Image) -> Floats:
 
 def draw(ellipsoid: Ellipsoid, like: sitk.Image) -> sitk.Image:
     """Draw an ellipsoid as a mask.
-
-    Args:
-        ellipsoid: what to draw.
-        like: image whose grid is taken.
 
     Returns:
         uint8 image, 1 inside.

@@ -76,9 +76,6 @@ def extract(
         truth: true MR, same grid, 0 outside the brain; None: unknown.
         truth_percentiles: within its brain, mapped to 0 and 1.
 
-    Returns:
-        The slices.
-
     Raises:
         ValueError: the image is constant within the head.
     """
@@ -202,9 +199,6 @@ def read_aligned(
 
 def read_quality(image: Path) -> dict[str, Any]:
     """Read what `align` says of an aligned image: the ``.json`` beside it.
-
-    Args:
-        image: the aligned image.
 
     Returns:
         Its keys, ``method`` at least.

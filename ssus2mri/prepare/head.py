@@ -1,4 +1,4 @@
-"""Where the head is: a mask from an image of either modality."""
+"""Find the head: a mask from an image of either modality."""
 
 import numpy as np
 import SimpleITK as sitk

@@ -64,9 +64,6 @@ def draw(planes: list[Panel], title: str) -> Image.Image:
     Args:
         planes: at least one.
         title: what the picture shows, a colon, and a measure of its quality.
-
-    Returns:
-        The picture, not yet written.
     """
     width = GAP_PX + max(len(planes), 2) * (PANEL_PX + GAP_PX)
     page = Image.new("RGB", (width, TOP_PX + PANEL_PX + BOTTOM_PX), "white")

@@ -1,4 +1,4 @@
-"""Search the similarity transform between an MR and the template, in any pose.
+"""Search for the similarity transform between an MR and the template, from any pose.
 
 Both images become features on grids along the world's axes, and are compared by correlation at
 points inside the template's head. Rotations on a grid are scored first; the best ones are

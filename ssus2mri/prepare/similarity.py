@@ -1,4 +1,4 @@
-"""Similarity transforms from the atlas to an image, as seven numbers that a search can move.
+"""Similarity transforms from the atlas to an image, as seven numbers that a search can vary.
 
 Points are rows (x, y, z) of world mm.
 """

@@ -123,10 +123,6 @@ def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
 def mean_opinions(ratings: pd.DataFrame, settings: ScoreSettings) -> list[dict[str, object]]:
     """Compute mean opinion scores.
 
-    Args:
-        ratings: rows of ``ratings.csv``.
-        settings: section ``score``.
-
     Returns:
         Rows of ``mos.csv``.
     """
@@ -147,9 +143,6 @@ def mean_opinions(ratings: pd.DataFrame, settings: ScoreSettings) -> list[dict[s
 
 def agreements(ratings: pd.DataFrame) -> list[dict[str, object]]:
     """Measure the agreement of observers with themselves and with each other.
-
-    Args:
-        ratings: rows of ``ratings.csv``.
 
     Returns:
         Rows of ``agreement.csv``.

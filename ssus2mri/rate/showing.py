@@ -103,9 +103,6 @@ def choose(places: Sequence[Place], count: int, generator: np.random.Generator) 
         places: candidates.
         count: how many; all that there are if they are fewer.
         generator: draws among equals.
-
-    Returns:
-        The chosen ones.
     """
     left = [places[number] for number in generator.permutation(len(places))]
     chosen: list[Place] = []

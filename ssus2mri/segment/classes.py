@@ -1,4 +1,4 @@
-"""What the segmenter tells apart: the tissues of the label atlases, and a bleed."""
+"""The classes of the segmenter: the tissues of the label atlases, and a bleed."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -17,9 +17,6 @@ WEIGHTS = Path(__file__).with_name("segment.safetensors")
 def load_network(path: Path = WEIGHTS) -> SegmentNetwork:
     """Read the network.
 
-    Args:
-        path: safetensors, as `write_network` writes it.
-
     Returns:
         The network, ready to infer.
     """
@@ -37,13 +34,7 @@ def load_network(path: Path = WEIGHTS) -> SegmentNetwork:
 
 
 def write_network(path: Path, state: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a network as float16, half of its size.
-
-    Args:
-        path: the ``.safetensors`` file.
-        state: of the network.
-        metadata: what the file says of itself.
-    """
+    """Write a network as float16, half of its size."""
     tensors = {
         key: value.half().contiguous()
         for key, value in state.items()

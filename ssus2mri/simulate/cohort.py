@@ -75,9 +75,6 @@ def simulate(
         ga_weeks: gestational age, weeks.
         anatomy: undeformed head.
         settings: all of the simulation.
-
-    Returns:
-        The scan.
     """
     own = settings.mr if modality == "mr" else settings
     size = head_circumference_mm(ga_weeks) / biometry.head_circumference_mm(anatomy)
@@ -143,10 +140,6 @@ def anatomy_of(ga_weeks: float, labels: Path | None, settings: SimulateSettings)
 
 def settings_of(subject: str, settings: SimulateSettings) -> SimulateSettings:
     """Draw what a subject's head is built with: the thickness of its skull.
-
-    Args:
-        subject: name; the seed.
-        settings: of the cohort.
 
     Returns:
         The settings with the subject's own ``skull_mm``.

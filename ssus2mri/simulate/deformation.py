@@ -49,9 +49,6 @@ def random_deformation(
         rng: source of randomness.
         settings: standard deviation and correlation length of each part, spread of sizes.
         size: mean of the subject's size over that of the canonical head.
-
-    Returns:
-        The deformation.
     """
     scale = random_size(rng, settings)
     coarse = [_smooth_noise(rng, settings.smoothness_mm) for _ in range(2)]

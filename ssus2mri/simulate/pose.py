@@ -24,9 +24,6 @@ def generator(seed: int, *names: str) -> np.random.Generator:
     Args:
         seed: of the cohort.
         names: such as ``"anatomy"`` and a subject.
-
-    Returns:
-        The generator.
     """
     text = "/".join([str(seed), *names])
     return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16]))
@@ -55,9 +52,6 @@ def random_pose(rng: np.random.Generator, *, rotation_deg: float, shift_mm: floa
         rng: source of randomness.
         rotation_deg: largest angle, degrees.
         shift_mm: largest shift, mm.
-
-    Returns:
-        The pose.
     """
     axis, direction = (_unit(rng.normal(size=3)) for _ in range(2))
     angle = np.deg2rad(rng.uniform(0, rotation_deg))

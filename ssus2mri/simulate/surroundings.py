@@ -1,4 +1,4 @@
-"""What a fetal head lies in: amniotic fluid, and the wall of the uterus."""
+"""The surroundings of a fetal head: amniotic fluid and the wall of the uterus."""
 
 import numpy as np
 import SimpleITK as sitk

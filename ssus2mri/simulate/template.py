@@ -40,9 +40,6 @@ def template(
         atlas: grid, centred on the head's centre.
         settings: contrast of MR and ultrasound.
         image: MR of the anatomy in the same world; None: simulated without noise or texture.
-
-    Returns:
-        The atlas.
     """
     x, y, z = anatomy.centre_mm.tolist()
     grid = geometry.grid(atlas.size, atlas.spacing_mm, (x, y, z))

@@ -1,4 +1,4 @@
-"""The atlas's ultrasound as a probe on one side of the head shows it: what `match` deforms.
+"""The atlas's ultrasound as seen by a probe on one side of the head, which `match` deforms.
 
 `template` makes an ultrasound that favours no side, to align by. A scan favours one: the skull's
 echo lies where the beam meets bone, and one hemisphere is hidden.

@@ -1,1 +1,1 @@
-"""Training data: slices in memory, batches of them, and their random changes."""
+"""Training data: slices in memory, batches, and augmentation."""

@@ -1,4 +1,4 @@
-"""Random motion and brightness of training slices, against overfitting to few volumes."""
+"""Augmentation of training slices: random motion and brightness, against overfitting."""
 
 import math
 

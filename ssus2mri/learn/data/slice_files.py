@@ -35,9 +35,6 @@ def look(path: Path) -> SliceFile:
 def require_one_size(files: Iterable[SliceFile]) -> None:
     """Refuse slices of more than one size.
 
-    Args:
-        files: to be trained on.
-
     Raises:
         InputError: their sizes differ.
     """

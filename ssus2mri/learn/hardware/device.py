@@ -15,12 +15,6 @@ def prepare(threads: int) -> torch.device:
     Of several processes that `torchrun` started on a computer, each takes its own GPU and its share
     of the threads.
 
-    Args:
-        threads: of the CPU.
-
-    Returns:
-        The device.
-
     Raises:
         InputError: more processes than GPUs.
     """
@@ -46,9 +40,6 @@ def mixed_precision(device: torch.device, *, wanted: bool) -> AbstractContextMan
     Args:
         device: the device; a CPU needs AMX or AVX512-BF16, anything less is slower than float32.
         wanted: False: float32 everywhere.
-
-    Returns:
-        The context.
     """
     if device.type == "cuda":
         supported = torch.cuda.is_bf16_supported()

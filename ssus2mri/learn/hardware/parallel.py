@@ -135,10 +135,6 @@ def synchronise(network: nn.Module, world: World) -> None:
 def join(device: torch.device, batch: int) -> World:
     """Join the other processes that `torchrun` has started, if any.
 
-    Args:
-        device: of this process.
-        batch: slices of a step, over all processes.
-
     Returns:
         The world; call `leave` at the end.
 

@@ -1,4 +1,4 @@
-"""What sound meets: acoustic properties of an anatomy, on its own grid and along the beams.
+"""Acoustic properties of an anatomy, on its own grid and along the beams.
 
 The numbers by tissue stand in ``simulate.ultrasound.tissues``. Where they come from:
 
@@ -73,9 +73,6 @@ def echo_maps(anatomy: Anatomy, settings: UltrasoundSettings, *, blur_mm: float)
         anatomy: the labelled head.
         settings: properties of each tissue.
         blur_mm: standard deviation of the smoothing of borders, mm.
-
-    Returns:
-        The maps.
     """
     labels, sigma = anatomy.array, blur_mm / anatomy.spacing_zyx
     echo = decibel(table(settings, "echogenicity_db"))
@@ -100,9 +97,6 @@ def along_beams(
         fan: the beams, in image coordinates.
         to_canonical: image points ``(3, ...)`` to atlas points.
         settings: properties of each tissue.
-
-    Returns:
-        The maps along the beams.
     """
     to_index = index_of(anatomy.labels)
     indices = lattice(lambda index: to_index(to_canonical(fan.points(index))), fan.shape)

@@ -1,4 +1,4 @@
-"""The path of a pulse: what borders reflect, what is left of the pulse, what comes back late.
+"""The path of a pulse: reflection at borders, attenuation, and late echoes.
 
 Straight rays, as in Wein et al. (MedIA 12, 2008) and Burger et al. (IEEE TMI 32, 2013): reflection
 from the impedances on both sides of a border and from the angle between border and beam, loss from
