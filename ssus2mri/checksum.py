@@ -47,5 +47,5 @@ def seal(attributes: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> s
 
 
 def _plain(value: Any) -> Any:
-    """Give text as it is, and numbers as HDF5 gives them back."""
+    """Return text unchanged, and numbers as HDF5 returns them."""
     return value if isinstance(value, str) else np.asarray(value).tolist()

@@ -1,6 +1,6 @@
 """The table of volumes: rows, splits by subject.
 
-Paths in a row are relative to the manifest's folder, but for workflow outputs (``results/...``),
+Paths in a row are relative to the manifest's folder, except workflow outputs (``results/...``),
 which are relative to the working directory.
 """
 

@@ -46,7 +46,7 @@ def guarded(path: Path) -> Iterator[None]:
 
 
 def fixed(text: str) -> NDArray[Any]:
-    """Give text of fixed length: HDF5 has no checksum for any other, and may never end reading."""
+    """Return text of fixed length: HDF5 has no checksum for other text, and may never end."""
     raw = text.encode()
     return np.array(raw, h5py.string_dtype("utf-8", max(1, len(raw))))
 
@@ -133,7 +133,7 @@ def _stored_less(dataset: h5py.Dataset) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Give an attribute back as it was written."""
+    """Return an attribute as it was written."""
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, np.ndarray):

@@ -37,7 +37,7 @@ class Header:
     """What a slice file says of itself.
 
     ``space`` is ``atlas``; ``low`` and ``high`` are the original intensities shown as 0 and 1;
-    ``run`` is empty but for synthetic slices, ``pathology`` but for subjects that have one;
+    ``run`` is empty except for synthetic slices, ``pathology`` except for subjects that have one;
     ``uncertain`` scans, whose pose may be wrong, are neither trained on nor scored;
     ``certificate`` is the hash of the subjects that the model of synthetic slices has seen, and
     ``seen`` says that this subject is one of them, so that no score of it is a test;

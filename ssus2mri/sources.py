@@ -104,7 +104,7 @@ def _name(path: Path) -> str:
 
 
 def _distinct(scans: list[Source]) -> list[Source]:
-    """Give scans of one name that of their folder as well."""
+    """Add the name of its folder to each scan whose name is not unique."""
     twice = {name for name, count in Counter(s.name for s in scans).items() if count > 1}
     longer = [
         replace(s, name=f"{_name(s.path.parent)}-{s.name}") if s.name in twice else s for s in scans

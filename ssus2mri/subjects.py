@@ -24,7 +24,7 @@ def plain(name: str) -> str:
 
 
 def same_name(path: Path, volumes: Mapping[int, str]) -> list[str]:
-    """Return a message for each group of volumes whose names are alike, but for case."""
+    """Return a message for each group of volumes whose names differ in case only, if at all."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for number, name in volumes.items():
         numbers[plain(name)].append(number)
@@ -52,7 +52,7 @@ def unlike(path: Path, subjects: Mapping[int, str]) -> list[str]:
             InputError(
                 f"{path} rows {_rows(names.values())}, column subject",
                 expected="one spelling for a person",
-                found=f"{', '.join(map(repr, names))}, alike but for case, blanks or letter forms",
+                found=f"{', '.join(map(repr, names))}, differing in case, blanks or letter form",
                 do="Spell them alike, or rename one if they are two persons.",
             )
         )

@@ -14,7 +14,8 @@ from ssus2mri.commands.options import (
     Threads,
     apart,
     listed,
-    words,
+    optional,
+    paths,
 )
 from ssus2mri.config.base import load_section
 
@@ -50,7 +51,7 @@ def probe(
         settings=load_section(ProbeSettings, settings, "probe"),
         synthesis=load_section(SynthesizeSettings, synthesis, "synthesize"),
         threads=threads,
-        matched=Path(matched) if matched else None,
+        matched=optional(matched),
     )
 
 
@@ -67,7 +68,7 @@ def delineate(
     """Segment the real MR that `segment` compares every run with: training MR and true MR."""
     from ssus2mri.evaluate.delineate import run_delineate
 
-    scans, training = listed(extracts), [Path(path) for path in words(references)]
+    scans, training = listed(extracts), paths(references)
     apart({"--out": out}, *scans, *training)
     run_delineate(scans, references=training, out=out)
 
@@ -88,12 +89,12 @@ def segment(
     from ssus2mri.config.evaluate import SegmentSettings
     from ssus2mri.evaluate.segment import run_segment
 
-    synthetic, paths = listed(synthetic), words(extracts)
-    apart({"--out": out}, *synthetic, *paths, delineated)
+    synthetic, scans = listed(synthetic), paths(extracts)
+    apart({"--out": out}, *synthetic, *scans, delineated)
 
     run_segment(
         synthetic,
-        extracts=[Path(path) for path in paths],
+        extracts=scans,
         delineated=delineated,
         out=out,
         settings=load_section(SegmentSettings, settings, "segment"),

@@ -120,7 +120,7 @@ def listed(values: Iterable[Path]) -> list[Path]:
     return [
         path
         for value in values
-        for path in (map(Path, words(str(value))) if str(value).startswith("@") else [value])
+        for path in (paths(str(value)) if str(value).startswith("@") else [value])
     ]
 
 
@@ -131,6 +131,16 @@ def words(text: str) -> list[str]:
         InputError: there is no such file.
     """
     return files.read_list(Path(text[1:])) if text.startswith("@") else text.split()
+
+
+def paths(text: str) -> list[Path]:
+    """Return the paths in a text; see `words`."""
+    return [Path(word) for word in words(text)]
+
+
+def optional(text: str) -> Path | None:
+    """Return the path in a text; None if it is empty."""
+    return Path(text) if text else None
 
 
 def texts(option: str, value: str, *, may_be_empty: bool = False) -> dict[str, str]:

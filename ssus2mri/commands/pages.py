@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Out, Run, Settings, apart, texts, words
+from ssus2mri.commands.options import (
+    DEFAULT,
+    Out,
+    Run,
+    Settings,
+    apart,
+    optional,
+    paths,
+    texts,
+    words,
+)
 from ssus2mri.config.base import load_section
 
 app = typer.Typer()
@@ -72,7 +82,7 @@ def illustrate(
         mr=words(mr),
         out=out,
         settings=load_section(IllustrateSettings, settings, "illustrate"),
-        explained=Path(explained) if explained else None,
+        explained=optional(explained),
     )
 
 
@@ -97,11 +107,11 @@ def browse(
     from ssus2mri.config.evaluate import BrowseSettings
     from ssus2mri.render.browse import run_browse
 
-    apart({"--out": out}, extract, *words(synthetic), *words(mr))
+    apart({"--out": out}, extract, *paths(synthetic), *paths(mr))
     run_browse(
         extract,
-        synthetic=[Path(path) for path in words(synthetic)],
-        mr=[Path(path) for path in words(mr)],
+        synthetic=paths(synthetic),
+        mr=paths(mr),
         labels=texts("--labels", labels),
         methods=texts("--methods", methods),
         out=out,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import Threads, apart, pixel
+from ssus2mri.commands.options import Threads, apart, optional, pixel
 from ssus2mri.errors import InputError
 
 app = typer.Typer()
@@ -41,9 +41,7 @@ def predict(
     scan_list = sources(scans, ga_weeks=ga_weeks, pixel_mm=pixel_mm or None)
     for source in scan_list:
         apart({"--out": out}, source.path)
-    run_predict(
-        scan_list, out=out, model=Path(model) if model else None, force=force, threads=threads
-    )
+    run_predict(scan_list, out=out, model=optional(model), force=force, threads=threads)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Out, Settings, apart, listed, words
+from ssus2mri.commands.options import DEFAULT, Out, Settings, apart, listed, paths
 from ssus2mri.config.base import load_section
 
 app = typer.Typer(no_args_is_help=True, help="Opinion study: its page, and what observers say.")
@@ -24,7 +24,7 @@ def study(
     from ssus2mri.config.rate import RateSettings
     from ssus2mri.rate.study import run_rate
 
-    synthetic_files, real = listed(synthetic), [Path(path) for path in words(references)]
+    synthetic_files, real = listed(synthetic), paths(references)
     apart({"--out": out, "--out key.csv": out.with_name("key.csv")}, *synthetic_files, *real)
 
     run_rate(

@@ -19,9 +19,10 @@ from ssus2mri.commands.options import (
     apart,
     count,
     listed,
+    optional,
+    paths,
     texts,
     watch,
-    words,
 )
 from ssus2mri.config.base import load_section
 
@@ -68,7 +69,7 @@ def train(
         checkpoints=checkpoints,
         settings=load_section(TrainSettings, settings, "train"),
         threads=threads,
-        matched=Path(matched) if matched else None,
+        matched=optional(matched),
     )
 
 
@@ -98,7 +99,7 @@ def synthesize(
         out=out,
         settings=load_section(SynthesizeSettings, settings, "synthesize"),
         threads=threads,
-        matched=Path(matched) if matched else None,
+        matched=optional(matched),
     )
 
 
@@ -122,12 +123,12 @@ def register(
     from ssus2mri.other_slices import files_of
 
     synthetic_files = listed(synthetic or [])
-    real, scans = (list(map(Path, words(text))) for text in (references, extracts))
+    real, scans = paths(references), paths(extracts)
     apart({"--out": out}, *synthetic_files, folder, *real, *scans)
 
-    with files_of(synthetic_files, folder, scans, run) as paths:
+    with files_of(synthetic_files, folder, scans, run) as synthetic_slices:
         run_register(
-            paths,
+            synthetic_slices,
             references=real,
             out=out,
             settings=load_section(RegisterSettings, settings, "register"),
@@ -150,12 +151,12 @@ def compare(
     from ssus2mri.evaluate.compare import run_compare
     from ssus2mri.other_slices import files_of
 
-    synthetic_files, tested = listed(synthetic or []), [Path(path) for path in words(extracts)]
+    synthetic_files, tested = listed(synthetic or []), paths(extracts)
     apart({"--out": out}, *synthetic_files, folder, *tested)
 
-    with files_of(synthetic_files, folder, tested, run) as paths:
+    with files_of(synthetic_files, folder, tested, run) as synthetic_slices:
         run_compare(
-            paths,
+            synthetic_slices,
             extracts=tested,
             out=out,
             settings=load_section(CompareSettings, settings, "compare"),
@@ -183,16 +184,16 @@ def score(
     from ssus2mri.evaluate.score import run_score
 
     rows = (register, compare, probe, segment, mos)
-    for path in (path for paths in rows for path in paths.split()):
-        apart({"--out": out}, path, Path(path).parent)
+    for path in (path for row in rows for path in paths(row)):
+        apart({"--out": out}, path, path.parent)
 
     run_score(
-        register=[Path(path) for path in register.split()],
-        compare=[Path(path) for path in compare.split()],
-        probe=[Path(path) for path in probe.split()],
-        segment=[Path(path) for path in segment.split()],
-        mos=Path(mos) if mos else None,
-        ratings=Path(ratings) if ratings else None,
+        register=paths(register),
+        compare=paths(compare),
+        probe=paths(probe),
+        segment=paths(segment),
+        mos=optional(mos),
+        ratings=optional(ratings),
         labels=texts("--labels", labels),
         methods=texts("--methods", methods),
         out=out,

@@ -12,8 +12,9 @@ from ssus2mri.commands.options import (
     Template,
     apart,
     listed,
+    optional,
+    paths,
     row_option,
-    words,
 )
 from ssus2mri.config.base import load_section
 from ssus2mri.config.rows import (
@@ -48,8 +49,8 @@ def template(
         load_section(AtlasSettings, atlas, "atlas"),
         load_section(SimulateSettings, settings, "simulate"),
         out=out,
-        labels=Path(labels) if labels else None,
-        image=Path(image) if image else None,
+        labels=optional(labels),
+        image=optional(image),
     )
 
 
@@ -72,7 +73,7 @@ def simulate(
 
     run_simulate(
         load_row(SimulateRow, row),
-        labels=Path(labels) if labels else None,
+        labels=optional(labels),
         pathology=load_pathology(pathology) if pathology else None,
         out=out,
         settings=load_section(SimulateSettings, settings, "simulate"),
@@ -97,7 +98,7 @@ def crop(
     run_crop(
         image,
         row=load_row(CropRow, row),
-        mask=Path(mask) if mask else None,
+        mask=optional(mask),
         out=out,
         out_mask=out_mask,
         settings=load_section(CropSettings, settings, "crop"),
@@ -129,7 +130,7 @@ def align(
         template=template,
         template_labels=template_labels,
         row=load_row(AlignRow, row),
-        transform=Path(transform) if transform else None,
+        transform=optional(transform),
         out=out,
         settings=load_section(AlignSettings, settings, "align"),
     )
@@ -157,8 +158,8 @@ def extract(
         mask=mask,
         transform=transform,
         row=load_row(ExtractRow, row),
-        labels=Path(labels) if labels else None,
-        truth=Path(truth) if truth else None,
+        labels=optional(labels),
+        truth=optional(truth),
         out=out,
         settings=load_section(ExtractSettings, settings, "extract"),
     )
@@ -184,7 +185,7 @@ def view(
         side,
         load_section(AtlasSettings, atlas, "atlas"),
         load_section(SimulateSettings, simulate, "simulate"),
-        labels=Path(labels) if labels else None,
+        labels=optional(labels),
         out=out,
         settings=load_section(ViewSettings, settings, "view"),
     )
@@ -204,13 +205,13 @@ def blend(
     from ssus2mri.config.prepare import ExtractSettings, MatchSettings
     from ssus2mri.prepare.blend import run_blend
 
-    images, heads, poses = listed(images), words(masks), words(transforms)
+    images, heads, poses = listed(images), paths(masks), paths(transforms)
     apart({"--out": out}, *images, *heads, *poses, template)
 
     run_blend(
         images,
-        masks=[Path(path) for path in heads],
-        transforms=[Path(path) for path in poses],
+        masks=heads,
+        transforms=poses,
         template=template,
         out=out,
         percentiles=load_section(ExtractSettings, extract, "extract").mr_percentiles,
@@ -238,7 +239,7 @@ def match(
     from ssus2mri.config.prepare import MatchSettings
     from ssus2mri.prepare.match import run_match
 
-    apart({"--out": out}, image, mask, transform, extract, *views.split(), blend)
+    apart({"--out": out}, image, mask, transform, extract, *paths(views), blend)
 
     run_match(
         image,
@@ -246,7 +247,7 @@ def match(
         transform=transform,
         row=load_row(MatchRow, row),
         extract=extract,
-        views=[Path(path) for path in views.split()],
+        views=paths(views),
         template_head=template_head,
         template_labels=template_labels,
         blend=blend,

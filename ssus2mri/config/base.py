@@ -54,7 +54,7 @@ def _kinds(annotation: Any) -> set[Any]:
 
 
 def _spelt(value: Any) -> Any:
-    """Give true and false as words, which no number is made of; pydantic takes them for 1 and 0."""
+    """Return true and false as words, since pydantic would take them for the numbers 1 and 0."""
     if isinstance(value, list | tuple):
         return [_spelt(part) for part in value]
     if isinstance(value, dict):
@@ -66,7 +66,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def file_name(value: str) -> str:
-    """Give back a name that is safe in a path and in a command line.
+    """Return a name if it is safe in a path and in a command line.
 
     Raises:
         ValueError: any other.

@@ -126,7 +126,7 @@ def keys(scan: Entry, pair: Pair) -> dict[str, object]:
 
 
 def synthetic_entries(paths: Sequence[Path]) -> list[Entry]:
-    """Read the entries of the synthetic files of one run, but for scans whose pose is uncertain.
+    """Read the entries of the synthetic files of one run, except scans whose pose is uncertain.
 
     Raises:
         InputError: a file that is not synthetic, or files of different runs.
@@ -145,7 +145,7 @@ def synthetic_entries(paths: Sequence[Path]) -> list[Entry]:
 
 
 def mr_entries(paths: Sequence[Path]) -> list[Entry]:
-    """Read the entries of slice files of real MR, but for scans whose pose is uncertain.
+    """Read the entries of slice files of real MR, except scans whose pose is uncertain.
 
     Args:
         paths: slice files that `extract` wrote, at least one.

@@ -105,7 +105,7 @@ def _padding(path: Path, data: pydicom.Dataset) -> tuple[int, int] | None:
 
 
 def _filled(raw: NDArray[Any], padding: tuple[int, int], photometric: str) -> NDArray[Any]:
-    """Give padding the darkest value of the rest; of a frame that is all padding, 0."""
+    """Set padding to the darkest value of the rest, or to 0 in a frame that is all padding."""
     turn = 2 ** (8 * raw.dtype.itemsize) if raw.dtype.kind == "u" else 0
     low, high = (end + turn if end < 0 else end for end in padding)  # -2000 in unsigned numbers
     outside = (raw >= low) & (raw <= high)

@@ -174,7 +174,7 @@ def grid(size: int, spacing_mm: float, center_mm: tuple[float, float, float]) ->
 
 
 def from_array(array: NDArray, like: sitk.Image) -> sitk.Image:
-    """Give an array ``[z, y, x]`` (or ``[y, x]``) the geometry of an image of the same size."""
+    """Return an array ``[z, y, x]`` (or ``[y, x]``) with the geometry of an image of its size."""
     image = sitk.GetImageFromArray(array)
     image.CopyInformation(like)
     return image

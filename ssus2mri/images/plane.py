@@ -23,7 +23,7 @@ def square(
     *,
     nearest: bool = False,
 ) -> sitk.Image:
-    """Give a plane square pixels of the right size.
+    """Resample a plane to square pixels of the right size.
 
     Args:
         path: for messages.
@@ -33,7 +33,7 @@ def square(
         nearest: whether the values are a mask.
 
     Returns:
-        2D image of origin 0; pixels that are no squares are resampled to their shorter edge.
+        2D image of origin 0; pixels that are not square are resampled to their shorter edge.
 
     Raises:
         InputError: neither says the size, or they contradict each other.

@@ -50,7 +50,7 @@ def read_plane(path: Path, pixel_mm: float | None = None, frame: int | None = No
         frame: of a clip or a TIFF of several pages, from 1.
 
     Returns:
-        2D image, float32, square pixels; origin 0 but for formats that have one.
+        2D image, float32, square pixels; origin 0 unless the format has one.
 
     Raises:
         InputError: as `read`.

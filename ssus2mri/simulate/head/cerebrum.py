@@ -29,7 +29,7 @@ def hemisphere(points: Points, inner: Distance, sizes: Sizes) -> Distance:
         sizes: of the head.
 
     Returns:
-        Distance, negative inside; smooth but for the Sylvian fissure and the sulci of the age.
+        Distance, negative inside; smooth except for the Sylvian fissure and the sulci of the age.
     """
     x, y, z = points
     lobes = union(

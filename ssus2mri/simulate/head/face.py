@@ -31,7 +31,7 @@ def paint_face(canvas: Canvas, outer: Distance, scalp: float) -> None:
     cheek = ellipsoid(points, (14.0, -10.0, -22.0), (9.0, 14.0, 11.0))
     soft = union(union(face, nose, blend=2), neck, cheek, blend=6)
     part[soft < 0] = Tissue.SOFT_TISSUE
-    # Below the vault's rim there is no hairy scalp but the face's and neck's soft tissue.
+    # Below the vault's rim there is no hairy scalp, only the soft tissue of face and neck.
     part[(outer[cut] < scalp) & (z < -9 - 0.12 * y)] = Tissue.SOFT_TISSUE
     # Skin covers whatever lies within.
     deep = soft < -1.3
