@@ -40,8 +40,15 @@ def scan(name: str, modality: str, split: str, rng: np.random.Generator) -> Slic
     y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
     head = np.repeat((((y**2 + x**2) < (0.4 * SIZE) ** 2)[None]), 3, axis=0)
     header = Header(
-        **{"volume": name, "subject": name, "modality": modality, "split": split},
-        **{"ga_weeks": 22.0, "spacing_mm": 96 / SIZE, "size": SIZE, "low": 0.0, "high": 255.0},
+        volume=name,
+        subject=name,
+        modality=modality,
+        ga_weeks=22.0,
+        split=split,
+        spacing_mm=96 / SIZE,
+        size=SIZE,
+        low=0.0,
+        high=255.0,
         origin_mm=(0.0, 0.0, 0.0),
     )
     image = (rng.random(head.shape) * head).astype(np.float16)
@@ -73,8 +80,8 @@ def write_results(root: Path, scans: int) -> list[str]:
         probe=[],
         mos=None,
         ratings=None,
-        labels=json.dumps({run: run for run in METHODS}),
-        methods=json.dumps(METHODS),
+        labels={run: run for run in METHODS},
+        methods=METHODS,
         out=root / "score",
         settings=load_section(ScoreSettings, CONFIG, "score"),
     )

@@ -1,5 +1,6 @@
 """A model is not scored on a subject that it has seen; where that is asked for, all say so."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -170,8 +171,8 @@ def test_a_row_about_several_runs_names_all_their_models(tmp_path: Path) -> None
         segment=[],
         mos=None,
         ratings=None,
-        labels=json.dumps({run: run for run in BOUNDS}),
-        methods=json.dumps(BOUNDS),
+        labels={run: run for run in BOUNDS},
+        methods=BOUNDS,
         out=tmp_path,
         settings=score_settings(),
     )

@@ -16,7 +16,7 @@ from phantom_learn import some_slices
 from ssus2mri import slices
 
 CONFIG = str(ROOT / "config" / "config.yaml")
-ABOUT = ("--ga-weeks=23", "--modality=us", f"--settings={CONFIG}")
+ABOUT = ("--row=modality=us ga_weeks=23", f"--settings={CONFIG}")
 CROP = (*ABOUT, "--out=out/o.nii.gz", "--out-mask=out/m.nii.gz")
 PLANE = ("--plane=axial", "--pixel-mm=0.2")
 GIB = 2**30

@@ -94,7 +94,7 @@ rule delineate:
     benchmark:
         "results/benchmark/delineate/tissues.tsv"
     conda:
-        "../../envs/ssus2mri.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(4000),
