@@ -7,7 +7,10 @@ from controlled import edge_agreement
 from correlate import correlations, spearman
 from runs import wide
 from scipy.stats import spearmanr
+from subjects import EVERY, SIZE, subject
 from trained import by_scan, size_error
+
+from ssus2mri.segment.classes import class_of
 
 INSIDE = np.ones((40, 40), bool)
 
@@ -78,6 +81,19 @@ def test_error_of_sizes_counts_what_is_not_found():
     rows += segmented("copy", "a", atrium=(9.0, 7.0), transcerebellar=(19.0, 20.0))
 
     assert size_error(pd.DataFrame(rows)).to_dict() == {("ours", "a"): 10.5, ("copy", "a"): 1.5}
+
+
+def test_subject_is_simulated_in_atlas_space():
+    ill = subject("s", 23.0, "us")
+
+    assert ill.truth.shape == ill.classes.shape == (SIZE,) * 3
+    assert ill.slices.image.max() <= 1
+    assert (np.diff(ill.slices.index[ill.slices.plane == 0]) == EVERY).all()
+    # Upright and centred: the true labels of a slice are the classes of the volume there.
+    axial = np.flatnonzero(ill.slices.plane == 0)
+    middle = axial[len(axial) // 2]
+    seen = class_of(ill.slices.labels[middle])
+    assert (seen == ill.classes[ill.slices.index[middle]]).all()
 
 
 def test_a_row_per_run_and_scan():
