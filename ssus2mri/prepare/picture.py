@@ -22,6 +22,9 @@ PANEL_PX, GAP_PX, TOP_PX, BOTTOM_PX = 300, 12, 66, 28
 """Longer edge of a panel, space between panels, and space for titles and for the legend."""
 
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
 class Panel(NamedTuple):
     """A plane: ``image`` and ``labels`` are ``(H, W)`` with row 0 at the top of the picture.
 
@@ -75,11 +78,20 @@ def draw(planes: list[Panel], title: str) -> Image.Image:
         ink.text((middle, TOP_PX - 4), panel.name, "black", font, anchor="ms")
         picture = _draw_panel(panel)
         page.paste(picture, (middle - picture.width // 2, TOP_PX))
-    for number, (name, _, colour) in enumerate(OUTLINES):
-        left, height = width * (4 * number + 1) // 16, page.height - BOTTOM_PX / 2
-        ink.line([(left, height), (left + 18, height)], colour, width=2)
-        ink.text((left + 24, height), f"{name} (template)", "black", font, anchor="lm")
+    _legend(ink, font, width, page.height - BOTTOM_PX / 2)
     return page
+
+
+def _legend(ink: ImageDraw.ImageDraw, font: Font, width: int, height: float) -> None:
+    """Write the colour of each outline, as far from each other as from the edges."""
+    words = [f"{name} (template)" for name, _, _ in OUTLINES]
+    lengths = [24 + font.getlength(word) for word in words]
+    gap = (width - sum(lengths)) / (len(words) + 1)
+    left = gap
+    for word, length, (_, _, colour) in zip(words, lengths, OUTLINES, strict=True):
+        ink.line([(left, height), (left + 18, height)], colour, width=2)
+        ink.text((left + 24, height), word, "black", font, anchor="lm")
+        left += length + gap
 
 
 def write(page: Image.Image, path: Path) -> None:

@@ -31,3 +31,13 @@ def test_picture_is_upright():
     rows, columns = np.nonzero(sagittal.labels == Tissue.CEREBELLUM)
     assert rows.mean() > SIZE / 2  # inferior is down
     assert columns.mean() > SIZE / 2  # posterior is right
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_legend_is_within_the_page(count):
+    panel = picture.Panel("plane", np.ones((60, 40)), np.zeros((60, 40), int), "AP")
+    page = np.array(picture.draw([panel] * count, "us-1: good"))
+    written = np.nonzero((page[-picture.BOTTOM_PX :] < 200).any(axis=(0, 2)))[0]
+
+    assert written.min() >= picture.GAP_PX
+    assert written.max() < page.shape[1] - picture.GAP_PX
