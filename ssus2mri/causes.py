@@ -83,7 +83,7 @@ def _sides(text: str) -> tuple[list[Any], list[Any]] | None:
 
 
 def _sorted(values: list[Any]) -> dict[str, Any]:
-    """Tell what each parameter is."""
+    """Sort parameters by what they are."""
     parameters: dict[str, Any] = {}
     for value in map(str, values):
         training = _TRAINING.fullmatch(value)
@@ -145,7 +145,7 @@ def _training(old: str, new: str, before: Meaning, now: Meaning) -> Causes:
 
 
 def differences(old: Any, new: Any, name: str) -> Causes:
-    """Say by which keys two values differ.
+    """List the keys by which two values differ.
 
     Returns:
         A cause for each key, such as ``crop.margin_mm: 6.0 -> 7.0``.

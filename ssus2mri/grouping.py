@@ -15,7 +15,7 @@ from snakemake.exceptions import WorkflowError
 
 
 def install() -> None:
-    """Replace these methods of Snakemake; a version that has others stays as it is."""
+    """Replace these methods of Snakemake; versions without them are left alone."""
     from snakemake.dag import DAG  # which only Snakemake can load first: they import each other
     from snakemake.jobs import GroupJob
 
@@ -75,7 +75,7 @@ def succeeded(outputs: list[str], record: str | None) -> bool:
 
 
 def _keeping(original: Any) -> Any:
-    """Return what ends a group as `original` does, but leaves outputs of jobs that succeeded."""
+    """Return a method that ends a group as `original` does, but keeps outputs of finished jobs."""
 
     async def postprocess(self: Any, error: bool = False, **more: Any) -> None:
         if not error:

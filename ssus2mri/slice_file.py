@@ -35,7 +35,7 @@ def opened(path: Path) -> h5py.File:
 
 @contextmanager
 def guarded(path: Path) -> Iterator[None]:
-    """Say of the file whatever the library raises where its structure is damaged."""
+    """Turn what the library raises on a damaged structure into a message about the file."""
     try:
         yield
     except (InputError, MemoryError):

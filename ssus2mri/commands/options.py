@@ -93,7 +93,7 @@ _watched: list[Callable[[], None]] = []
 
 
 def watch(*paths: Path | str | None) -> None:
-    """Have `require_steady` look whether one of these files changes while the command works.
+    """Remember files that must not change while the command runs; see `require_steady`.
 
     Args:
         paths: inputs; empty ones do not count.

@@ -37,7 +37,7 @@ def bounds(name: str) -> tuple[float, float]:
 
 
 def require_within(name: str, value: Any) -> None:
-    """Refuse a number, or one within lists and mappings, that no setting of its unit can be.
+    """Refuse a number beyond the bounds of its unit, also within lists and mappings.
 
     Args:
         name: of the field.

@@ -88,7 +88,7 @@ class Columns(Section):
 
 
 class SimulateRow(Columns):
-    """What `simulate` is told; the names seed the anatomy and the acquisition."""
+    """The columns for `simulate`; the names seed the anatomy and the acquisition."""
 
     volume: Volume
     subject: Subject
@@ -97,7 +97,7 @@ class SimulateRow(Columns):
 
 
 class AlignRow(Columns):
-    """What `align` is told."""
+    """The columns for `align`."""
 
     modality: Modality
     ga_weeks: GaWeeks
@@ -105,14 +105,14 @@ class AlignRow(Columns):
 
 
 class CropRow(AlignRow):
-    """What `crop` is told."""
+    """The columns for `crop`."""
 
     pixel_mm: PixelMm = None
     frame: Frame = None
 
 
 class ExtractRow(AlignRow):
-    """What `extract` is told."""
+    """The columns for `extract`."""
 
     volume: Volume
     subject: Subject
@@ -121,7 +121,7 @@ class ExtractRow(AlignRow):
 
 
 class MatchRow(Columns):
-    """What `match` is told."""
+    """The columns for `match`."""
 
     plane: Plane = ""
 
@@ -130,7 +130,7 @@ ColumnsT = TypeVar("ColumnsT", bound=Columns)
 
 
 def load_row(model: type[ColumnsT], text: str) -> ColumnsT:
-    """Read what a command is told of its volume.
+    """Read the columns that a command is given.
 
     Args:
         model: the columns that it needs.

@@ -146,7 +146,7 @@ def _advance(state: State, right: Tensor, trial: Tensor, value: Tensor, gradient
 
 
 def _direction(gradient: Tensor, moves: Tensor, changes: Tensor) -> Tensor:
-    """Return minus the gradient times the inverse Hessian that the steps remembered tell of."""
+    """Return minus the gradient times the inverse Hessian, approximated from remembered steps."""
     products = (moves * changes).sum(2)
     inverse = torch.where(products > 0, 1 / products, 0)  # 0: no step remembered there yet
     weights = []

@@ -159,7 +159,7 @@ def _decoded(path: Path, data: pydicom.Dataset, wanted: list[int] | None) -> Ite
 
 
 def _by_gdcm(path: Path, data: pydicom.Dataset, wanted: list[int] | None) -> Iterator[NDArray[Any]]:
-    """Decode with GDCM, and take back what it does to the values beside decoding."""
+    """Decode with GDCM, and undo what it does to the values besides decoding."""
     try:
         image, said = overheard(lambda: sitk.ReadImage(str(path)))
     except RuntimeError as error:

@@ -94,7 +94,7 @@ def read(path: Path, data: pydicom.Dataset) -> Stored:
 
 
 class _Frame:
-    """What a frame says of itself, else what is said of all."""
+    """What the file says about a frame, or else about all frames."""
 
     def __init__(self, path: Path, shared: pydicom.Dataset, own: pydicom.Dataset) -> None:
         self._path, self._places = path, (own, shared)

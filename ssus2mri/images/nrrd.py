@@ -213,7 +213,7 @@ def _words(text: str) -> list[str]:
 
 
 def _require_kinds(path: Path, fields: dict[str, str], steps: list[Any]) -> None:
-    """Refuse an axis that has a direction and is said to be one of time, values or a list."""
+    """Refuse an axis that has a direction but is labelled as one of time, values or a list."""
     kinds = _words(fields.get("kinds", ""))
     if not kinds:
         return

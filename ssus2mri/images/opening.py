@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 def guarded(path: Path, work: Callable[[], T]) -> T:
-    """Do what reads a file; whatever a damaged one makes a library raise is said of the file."""
+    """Call a reader; what a library raises on a damaged file becomes a message about the file."""
     try:
         return work()
     except InputError:

@@ -15,7 +15,7 @@ _OUR_LOG = re.compile(r"\d\d:\d\d:\d\d ")
 
 
 def overheard(work: Callable[[], T]) -> tuple[T, str]:
-    """Do what decodes a file, and catch what its library writes to the error stream.
+    """Call a decoder, and catch what its library writes to the error stream.
 
     One thread at a time, since the stream is the process's; log lines that another thread writes
     meanwhile are passed on.

@@ -121,7 +121,7 @@ def _step(
 
 
 def _groups(rotations: NDArray[np.float64]) -> list[NDArray[np.bool_]]:
-    """Group rotations: which are near the one that most are near, then of the rest, and so on.
+    """Group rotations: those near the one with the most neighbours, then likewise the rest.
 
     Args:
         rotations: ``(N, 3, 3)``.

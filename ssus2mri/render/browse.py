@@ -40,7 +40,7 @@ def scan_of(
     *,
     tolerance: float,
 ) -> Scan:
-    """Put together what the viewer shows of a test scan.
+    """Compose what the viewer shows of a test scan.
 
     Args:
         us: its slices.

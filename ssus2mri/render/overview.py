@@ -33,7 +33,7 @@ class Advice:
 
 
 def facts(results: Results) -> list[tuple[str, str]]:
-    """Say what was run on what: a name and a text each."""
+    """Describe the data and the runs: a name and a text for each fact."""
     roles: list[str] = [run.role for run in results.runs]
     names = (("trained", "trained"), ("reference", "reference"), ("upper_bound", "upper bound"))
     counts = [(roles.count(role), name) for role, name in names]

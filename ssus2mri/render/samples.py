@@ -65,7 +65,7 @@ class PairSample:
 def sample(
     files: Files, volume: str, number: int, runs: Sequence[str]
 ) -> tuple[Sample, Slices, int]:
-    """Put a sample together.
+    """Compose a sample.
 
     Args:
         files: where things are.
@@ -104,7 +104,7 @@ def sample(
 
 
 def pair_sample(files: Files, volume: str, number: int, runs: Sequence[str], mr: str) -> PairSample:
-    """Put a sample of a subject together that has MR too.
+    """Compose a sample of a subject that also has MR.
 
     Returns:
         The sample, and the MR slice nearest to its place.

@@ -109,7 +109,7 @@ def line_of(results: Results, stage: str, kind: str, measure: Measure, plane: st
 
 
 def beside(results: Results, line: Line, column: str = "") -> Line:
-    """Return a line with what the paper reports below it, if it reports any of the runs.
+    """Return a line with the paper's values below it, if it reports any of the runs.
 
     Args:
         results: what the folder holds.

@@ -126,7 +126,7 @@ def _paint(canvas: Canvas, sizes: Sizes, settings: AnatomySettings) -> None:
 
 
 def _seal(labels: NDArray[np.uint8]) -> None:
-    """Line what of the brain's inside touches the fluid around it, as it does at this resolution.
+    """Line inner tissues of the brain where, at this resolution, they touch the fluid around it.
 
     White and germinal matter get cortex, the third ventricle its floor, the cavum its rostrum.
     """

@@ -60,7 +60,7 @@ class World:
         return values
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Average gradients over the processes in one exchange; all lack those of the same ones."""
+        """Average gradients over the processes in one exchange; the same ones are None in all."""
         if self.size == 1:
             return
         gradients = [weight.grad for weight in parameters if weight.grad is not None]

@@ -132,7 +132,7 @@ def spread_along(field: Field, fan: Fan, psf: PointSpread) -> Field:
 
 
 def speckle_gain(fan: Fan, psf: PointSpread) -> NDArray[np.float32]:
-    """Return what gives independent samples a mean square of 1 when blurred, as a factor.
+    """Return the factor that gives independent samples a mean square of 1 when blurred.
 
     Args:
         fan: the beams.
