@@ -5,7 +5,7 @@ which are relative to the working directory.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,14 +89,23 @@ class Manifest:
     """All rows, with no split left at ``auto`` and every path ready to open."""
 
     rows: dict[str, Row]
+    _found: dict[frozenset[tuple[str, str]], list[Row]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def where(self, **values: str) -> list[Row]:
-        """Return rows by values, such as ``modality="us", split="test"``, in file order."""
-        return [
-            row
-            for row in self.rows.values()
-            if all(getattr(row, name) == value for name, value in values.items())
-        ]
+        """Return rows by values, such as ``modality="us", split="test"``, in file order.
+
+        The workflow asks the same of every scan, so answers are kept.
+        """
+        key = frozenset(values.items())
+        if key not in self._found:
+            self._found[key] = [
+                row
+                for row in self.rows.values()
+                if all(getattr(row, name) == value for name, value in values.items())
+            ]
+        return list(self._found[key])
 
 
 def load(path: Path, *, val: float, test: float) -> tuple[Manifest | None, list[str]]:

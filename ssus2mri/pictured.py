@@ -21,9 +21,13 @@ def beside(table: Manifest, row: Row) -> list[Row]:
     if row.simulated:
         return []
     training = table.where(modality="mr", split="train")
-    near = sorted(training, key=lambda mr: (bool(mr.plane), abs(mr.ga_weeks - row.ga_weeks)))
+    near = min(
+        training,
+        key=lambda mr: (bool(mr.plane), abs(mr.ga_weeks - row.ga_weeks)),
+        default=None,
+    )
     same = [mr for mr in table.where(modality="mr", split="test") if mr.subject == row.subject]
-    return same + near[:1]
+    return same if near is None else [*same, near]
 
 
 def explained(values: dict[str, Any]) -> str:
