@@ -22,7 +22,7 @@ class BuildWithLayout(build_py):
             layout = Path(self.build_lib) / "ssus2mri" / "layout"
             shutil.rmtree(layout, ignore_errors=True)
             for part in PARTS:
-                shutil.copytree(part, layout / part)
+                shutil.copytree(part, layout / part, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 setup(cmdclass={"build_py": BuildWithLayout})

@@ -101,10 +101,11 @@ def require_writable(folders: Iterable[Path]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             probe.write_bytes(b"")
         except OSError as error:
+            lost = folder.is_symlink() and not folder.exists()
             raise InputError(
                 str(folder.absolute()),
                 expected="a folder that can be written to",
-                found=error.strerror or str(error),
+                found="a link to what is not there" if lost else error.strerror or str(error),
                 do="Change its permissions, or work in another folder (`snakemake --directory`).",
             ) from error
         finally:

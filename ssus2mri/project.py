@@ -33,7 +33,8 @@ def lay_out(folder: Path) -> None:
     is_new = not folder.exists()
     try:
         for part in PARTS:
-            shutil.copytree(source() / part, folder / part)
+            compiled = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source() / part, folder / part, ignore=compiled)
     except OSError as error:  # shutil.Error among them
         for part in PARTS:
             shutil.rmtree(folder / part, ignore_errors=True)

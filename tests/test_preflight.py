@@ -146,3 +146,9 @@ def test_a_killed_command_says_why_in_its_stead(command: str, said: bool) -> Non
     ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
     assert ended.returncode == (137 if said else 1)
     assert ("memory has run out" in ended.stderr) is said
+
+
+def test_results_that_are_a_link_to_nowhere_are_named(folder: Path) -> None:
+    (folder / "results").symlink_to(folder / "gone")
+    with pytest.raises(InputError, match=r"/results: .*found a link to what is not there"):
+        preflight.begin([])

@@ -55,6 +55,7 @@ def test_a_new_project_has_what_the_clone_has(tmp_path):
     project.lay_out(tmp_path / "mine")
     assert (tmp_path / "mine" / "workflow" / "profiles" / "slurm" / "config.yaml").is_file()
     assert (tmp_path / "mine" / "config" / "config.yaml").is_file()
+    assert not list((tmp_path / "mine").rglob("__pycache__"))
 
 
 def test_a_folder_with_content_is_refused_and_left_alone(tmp_path):

@@ -1,5 +1,6 @@
 """CSV files of rows: keys as text, numbers in one fixed format."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -88,8 +89,11 @@ def _read(path: Path, columns: Sequence[str], text: Sequence[str]) -> pd.DataFra
     expected = f"a CSV with columns {', '.join(columns)}"
     do = f"Run `{path.parent.name}` again."
     try:
-        with path.open(encoding="utf-8") as file:
-            names = file.readline().strip().split(",")
+        with path.open("rb") as file:
+            names = file.readline().decode().strip().split(",")
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                raise ValueError("a last row without an end: it was cut short")
         if len(set(names)) < len(names):
             raise ValueError("a column twice")
         # Keys stay as they are: a volume may be named 007 or NA.

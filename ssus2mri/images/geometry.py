@@ -4,6 +4,7 @@ A transform maps points of the image to points of the atlas ("image -> atlas", L
 wrote it: `ssus2mri simulate` (the true pose), `align`, or the user. `resample` inverts it for ITK.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ LEAST_SCALE, MOST_SCALE = 0.2, 5.0
 MOST_SHIFT_MM = 2000.0
 """What a transform of a fetal head to an atlas can be."""
 LEAST_OVERLAP = 0.05
+MOST_BYTES = 2**20
+"""Of the file of a linear transform."""
+_NUMBERS = re.compile(r"^(Parameters|FixedParameters):(.*)$", re.MULTILINE)
 
 
 def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:
@@ -34,10 +38,14 @@ def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:
     expected = f"an invertible linear {dimensions}D ITK transform (rigid, similarity or affine)"
     do = "Save the transform again as .tfm; it must map image points to atlas points."
     require_file(path)
+    if path.stat().st_size > MOST_BYTES:
+        found = f"a file of {path.stat().st_size} bytes"
+        raise InputError(str(path), expected=expected, found=found, do=do)
     try:
         transform, said = overheard(lambda: _with_warnings(path))
     except RuntimeError as error:
         raise InputError(str(path), expected=expected, found=reason(error), do=do) from error
+    said = said or _cut_short(path, transform)
     if said:  # such as a second transform, which would be left out
         raise InputError(str(path), expected=expected, found=said, do=do)
     if transform.GetDimension() != dimensions or not transform.IsLinear():
@@ -64,6 +72,23 @@ def read_transform(path: Path, dimensions: int = 3) -> sitk.Transform:
         expected += f" that moves by {MOST_SHIFT_MM:g} mm at most"
         raise InputError(str(path), expected=expected, found=found, do=do)
     return transform
+
+
+def _cut_short(path: Path, transform: sitk.Transform) -> str:
+    """Say what is missing in a text file, of which the library takes what is there."""
+    text = path.read_bytes().decode("latin-1")
+    if not text.startswith("#Insight Transform"):
+        return ""
+    counts = {name: len(words.split()) for name, words in _NUMBERS.findall(text)}
+    least = transform.GetNumberOfFixedParameters()
+    least -= transform.GetName() == "Euler3DTransform"  # before ITK 4 these had no flag of order
+    for name, expected in (
+        ("Parameters", transform.GetNumberOfParameters()),
+        ("FixedParameters", least),
+    ):
+        if counts.get(name, -1) < expected:
+            return f"{counts.get(name, 0)} of {expected} numbers in `{name}`"
+    return "" if text.endswith("\n") else "a last line without an end: it was cut short"
 
 
 def _with_warnings(path: Path) -> sitk.Transform:

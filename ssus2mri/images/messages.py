@@ -11,11 +11,14 @@ READABLE = (
 
 def unreadable(path: Path, why: str) -> InputError:
     """Say that a file is not what its ending says."""
+    made = path.parts[:1] == ("results",)
     return InputError(
         str(path),
         expected="a whole file of the kind that its ending says",
         found=f"one that cannot be read ({why})",
-        do="It may be truncated or renamed: copy or export it again.",
+        do="Delete it and start again: it is then made anew."
+        if made
+        else "It may be truncated or renamed: copy or export it again.",
     )
 
 

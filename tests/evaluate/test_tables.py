@@ -38,3 +38,15 @@ def test_column_twice(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("run,ssim,ssim\nours,0.5,0.6\n")
     with pytest.raises(InputError, match="a column twice"):
         tables.read([tmp_path / "rows.csv"], ["run", "ssim"])
+
+
+def test_a_table_cut_within_a_row_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    tables.write([ROW, ROW], COLUMNS, path)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        if whole[:length].endswith(b"\n"):
+            continue
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"rows\.csv: expected a CSV"):
+            tables.read([path], COLUMNS)

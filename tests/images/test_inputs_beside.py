@@ -49,6 +49,26 @@ def test_transform_that_is_not_all_of_its_file(
     assert capfd.readouterr().err == ""
 
 
+def test_a_transform_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
+    """ITK takes the numbers that are there."""
+    path = tmp_path / "t.tfm"
+    pose = sitk.Similarity3DTransform(1.25, (0.5, 0.5, 0.5), 0.3, (4.5, 5.5, 6.5), (7.5, 8.5, 9.5))
+    sitk.WriteTransform(pose, str(path))
+    whole = path.read_bytes()
+    assert geometry.read_transform(path).GetParameters() == pose.GetParameters()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"t\.tfm"):
+            geometry.read_transform(path)
+
+
+def test_a_rotation_as_older_programs_write_it(tmp_path: Path) -> None:
+    text = "#Insight Transform File V1.0\nTransform: Euler3DTransform_double_3_3\n"
+    text += "Parameters: 0.1 0.2 0.3 1 2 3\nFixedParameters: 4 5 6\n"
+    (tmp_path / "t.tfm").write_text(text)
+    assert geometry.read_transform(tmp_path / "t.tfm").GetFixedParameters()[:3] == (4, 5, 6)
+
+
 @pytest.mark.parametrize(
     ("voxels", "message"), [(0, "an empty mask"), (1, "1 voxel"), (3, "3 voxel")]
 )
