@@ -74,6 +74,12 @@ def header_fault(values: Mapping[str, Any]) -> str:
     is_point = isinstance(origin, tuple) and len(origin) in (2, 3) and all(map(_is_place, origin))
     if not is_point:
         return f"attribute origin_mm {origin!r}"
+    percentiles = values.get("percentiles", (0.0, 100.0))
+    is_range = isinstance(percentiles, tuple) and len(percentiles) == 2
+    if not is_range or not all(_is_number(value) for value in percentiles):
+        return f"attribute percentiles {percentiles!r}"
+    if not _is_number(values.get("depth_mm", 0.0)):
+        return f"attribute depth_mm {values['depth_mm']!r}"
     if not isinstance(values.get("uncertain", False), bool):
         return f"attribute uncertain {values['uncertain']!r}"
     if not values["low"] < values["high"]:

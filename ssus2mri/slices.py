@@ -16,7 +16,7 @@ plane are views of the atlas volume ``a[z, y, x]``: axial ``a[k]``, coronal ``a[
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -32,6 +32,13 @@ PLANES = ("axial", "coronal", "sagittal")
 SAGITTAL = PLANES.index("sagittal")
 
 
+class Scaling(NamedTuple):
+    """How intensities were scaled: as `Header` says of ``percentiles`` and ``depth_mm``."""
+
+    percentiles: tuple[float, float]
+    depth_mm: float
+
+
 @dataclass(frozen=True)
 class Header:
     """What a slice file says of itself.
@@ -41,6 +48,8 @@ class Header:
     ``uncertain`` scans, whose pose may be wrong, are neither trained on nor scored;
     ``certificate`` is the hash of the subjects that the model of synthetic slices has seen, and
     ``seen`` says that this subject is one of them, so that no score of it is a test;
+    ``low`` and ``high`` are ``percentiles`` of the head deeper than ``depth_mm`` below its border;
+    synthetic slices have those of the scan that they were made of;
     ``size`` is the edge of the atlas grid in voxels and ``origin_mm`` the world point of its first
     one, as many numbers as the image has dimensions.
     """
@@ -61,7 +70,14 @@ class Header:
     uncertain: bool = False
     certificate: str = ""
     seen: bool = False
+    percentiles: tuple[float, float] = (0.0, 100.0)
+    depth_mm: float = 0.0
     version: str = __version__
+
+    @property
+    def scaling(self) -> "Scaling":
+        """How intensities were scaled."""
+        return Scaling(self.percentiles, self.depth_mm)
 
 
 _NAMES = tuple(field.name for field in fields(Header))

@@ -5,8 +5,21 @@ from typing import Annotated
 from pydantic import Field
 
 from ssus2mri.config.base import Percentiles, Section
+from ssus2mri.config.deform import FfdSettings
 
 Weeks = Annotated[float, Field(ge=10, le=45)]
+
+
+class BlendSettings(Section):
+    """Section ``predict.blend``: the network and the average head of an age."""
+
+    ffd: FfdSettings = Field(description="of the average head to what the network sees")
+    mr_weight: float = Field(ge=0, le=1, description="of the average head's MR")
+    tissue_power: float = Field(ge=0, le=5, description="of the average head's tissues")
+    least_share: float = Field(gt=0, le=1, description="added to the shares of its tissues")
+    kept_share: float = Field(
+        gt=0, le=1, description="least share of ventricles and lesions, of the largest one's"
+    )
 
 
 class PredictSettings(Section):
@@ -20,4 +33,5 @@ class PredictSettings(Section):
     us_percentiles: Percentiles = Field(description="of the brain, mapped to 0 and 1")
     tolerance: float = Field(gt=0, lt=1, description="trust: probability of an error below this")
     interval: float = Field(gt=0, lt=1, description="probability that a size lies in its interval")
+    blend: BlendSettings
     batch_size: int = Field(ge=1, le=1024, description="slices at a time")

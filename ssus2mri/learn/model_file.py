@@ -1,6 +1,7 @@
 """Model files: weights as safetensors, with settings, version and subjects in their metadata."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ssus2mri.config.learn import TrainSettings
 from ssus2mri.errors import InputError
 from ssus2mri.files import unwritable, whole
 from ssus2mri.learn.generators import restore
+from ssus2mri.slices import Scaling
 
 SEAL = "seal"
 LAST = "last.safetensors"
@@ -28,13 +30,18 @@ LAST = "last.safetensors"
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model, and what its file says of it; ``certificate`` is the hash of subjects."""
+    """A trained model, and what its file says of it.
+
+    ``certificate`` is the hash of subjects; ``us_scaling``, how the ultrasound was scaled that it
+    was trained on, None: the file does not say.
+    """
 
     network: nn.Module
     settings: TrainSettings
     run: str
     subjects: tuple[str, ...]
     certificate: str
+    us_scaling: Scaling | None
 
 
 def content_hash(value: Any) -> str:
@@ -76,6 +83,7 @@ def write_model(
     run: str,
     settings: TrainSettings,
     subjects: tuple[str, ...],
+    us_scaling: Scaling | None = None,
 ) -> None:
     """Write ``model.safetensors``: weights, and in the metadata how they were trained.
 
@@ -85,6 +93,7 @@ def write_model(
         run: name of the run.
         settings: of the run.
         subjects: all that were trained or validated on.
+        us_scaling: how the ultrasound was scaled that was trained on; None: not said.
 
     Raises:
         InputError: it cannot be written, as on a full disk.
@@ -96,6 +105,8 @@ def write_model(
         "fingerprint": provenance.fingerprint("ssus2mri.learn.train"),
         **provenance.certificate(subjects),
     }
+    if us_scaling is not None:
+        metadata["us_scaling"] = json.dumps(us_scaling)
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata[SEAL] = content_hash([metadata, plain])
     with writing(path) as partial:
@@ -124,6 +135,8 @@ def read_model(path: Path) -> Model:
         run = file_name(metadata["run"])
         subjects = strict.json_values(metadata["subjects"])
         values = strict.json_values(metadata["settings"])
+        said = strict.json_values(metadata.get("us_scaling", "null"))
+        us_scaling = None if said is None else _scaling(said)
         intact = metadata["subjects_hash"] == provenance.digest(subjects)
     except InputError:
         raise
@@ -148,7 +161,20 @@ def read_model(path: Path) -> Model:
     except (RuntimeError, LookupError, TypeError, ValueError) as error:
         raise _unusable(path, "weights of another version of the networks") from error
     certificate = metadata["subjects_hash"]
-    return Model(network, settings, run=run, subjects=tuple(subjects), certificate=certificate)
+    return Model(
+        network,
+        settings,
+        run=run,
+        subjects=tuple(subjects),
+        certificate=certificate,
+        us_scaling=us_scaling,
+    )
+
+
+def _scaling(said: Any) -> Scaling:
+    """Check what a file says of the scaling of ultrasound; ValueError or TypeError if unfit."""
+    (low, high), depth_mm = said
+    return Scaling((float(low), float(high)), float(depth_mm))
 
 
 def _unusable(path: Path, problem: str) -> InputError:

@@ -101,7 +101,14 @@ def run_train(
     write_text(json.dumps(summary, indent=2) + "\n", out.with_name("train.json"))
     subjects = (*data.subjects, *seen)
     for path, tensors in ((out.with_name(LAST), trained.last), (out, trained.chosen)):
-        write_model(path, tensors, run=run, settings=settings, subjects=subjects)
+        write_model(
+            path,
+            tensors,
+            run=run,
+            settings=settings,
+            subjects=subjects,
+            us_scaling=data.us_scaling,
+        )
     remove_checkpoint(checkpoints)  # else a training on changed images would find it finished
 
 

@@ -14,7 +14,7 @@ from ssus2mri.config.prepare import AlignSettings, CropSettings, ExtractSettings
 from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
 from ssus2mri.infer.optimize import Infer, optimize_for_inference
-from ssus2mri.learn.model_file import read_model
+from ssus2mri.learn.model_file import Model, read_model
 from ssus2mri.prediction.atlas import BUILT_IN, Atlas, load_atlas
 from ssus2mri.weights import PACKAGED, file_digest
 
@@ -32,12 +32,13 @@ _SETTINGS = PACKAGED.with_suffix(".json")
 class Calibration:
     """What was measured on simulated scans that the network never saw.
 
-    ``spread``: factor on the network's expected error, so that intervals of the MR hold what they
-    say; ``sizes``: name -> mean and standard deviation of log (measured / true); ``head``: offset
-    and slopes of a logistic regression on `ssus2mri.prediction.evidence.NAMES`.
+    ``spread``: factor on the network's expected error, of a ``plane`` and of a ``volume``, so that
+    intervals of the MR hold what they say; ``sizes``: name -> mean and standard deviation of log
+    (measured / true); ``head``: offset and slopes of a logistic regression on
+    `ssus2mri.prediction.evidence.NAMES`.
     """
 
-    spread: float
+    spread: dict[str, float]
     sizes: dict[str, tuple[float, float]]
     head: dict[str, dict[str, float]]
 
@@ -47,7 +48,8 @@ class Network:
     """A network ready to predict, and all that it must be used with.
 
     ``whole_field``: whether it reads what lies around the head too, scaled within the brain; else
-    the head alone, scaled within the head, as `extract` gives it. ``sha256`` is of its file;
+    the head alone, scaled within the head, as `extract` gives it. ``blends``: whether volumes are
+    blended with average heads, which lie as in the packaged atlas. ``sha256`` is of its file;
     ``subjects`` are the people that it was trained or validated on.
     """
 
@@ -55,6 +57,7 @@ class Network:
     neighbours: int
     tissues: bool
     whole_field: bool
+    blends: bool
     atlas: Atlas
     sections: dict[str, Any]
     calibration: Calibration
@@ -83,6 +86,11 @@ def load_network(path: Path | None = None) -> Network:
     model = read_model(file)
     torch_device = torch.device("cpu")
     packaged = _read_settings()
+    sections = {
+        name: parse(section, packaged["settings"][name], name) for name, section in SECTIONS.items()
+    }
+    if own:
+        sections["extract"] = _as_trained(file, model, sections["extract"])
     folder = file.resolve().parents[2] / "template" if own else BUILT_IN
     return Network(
         infer=optimize_for_inference(
@@ -91,11 +99,9 @@ def load_network(path: Path | None = None) -> Network:
         neighbours=model.settings.network.neighbours,
         tissues=model.settings.traits.needs_labels,
         whole_field=not own,
+        blends=not own,
         atlas=load_atlas(folder if folder.is_dir() else BUILT_IN),
-        sections={
-            name: parse(section, packaged["settings"][name], name)
-            for name, section in SECTIONS.items()
-        },
+        sections=sections,
         calibration=Calibration(**packaged["calibration"]),
         run=model.run,
         path=file,
@@ -117,6 +123,19 @@ def write_settings(sections: dict[str, Any], calibration: Calibration) -> None:
         "calibration": vars(calibration),
     }
     write_text(json.dumps(values, indent=1) + "\n", _SETTINGS)
+
+
+def _as_trained(file: Path, model: Model, section: Section) -> Section:
+    """Return section ``extract`` with the scaling of the ultrasound that a model learned from."""
+    if model.us_scaling is None:
+        raise InputError(
+            str(file),
+            expected="a model that says how its ultrasound was scaled",
+            found="one of an earlier version, or the packaged one",
+            do="Run `train` again; the packaged network is used without --model.",
+        )
+    percentiles, depth_mm = model.us_scaling
+    return section.model_copy(update={"us_percentiles": list(percentiles), "us_depth_mm": depth_mm})
 
 
 def _read_settings() -> dict[str, Any]:

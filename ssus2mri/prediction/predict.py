@@ -11,8 +11,9 @@ from ssus2mri import __version__
 from ssus2mri.errors import RefusalError
 from ssus2mri.images import geometry
 from ssus2mri.prediction.evidence import evidence, head_probability, reasons
+from ssus2mri.prediction.midline import midline
 from ssus2mri.prediction.network import Network, load_network
-from ssus2mri.prediction.prepare import Floats, Prepared, prepare
+from ssus2mri.prediction.prepare import Floats, Prepared, prepare, turned
 from ssus2mri.prediction.sizes import Size, judged, measure
 from ssus2mri.prediction.synthesise import (
     Maps,
@@ -152,7 +153,7 @@ def predict(
 def placed(
     image: sitk.Image, ga_weeks: float, network: Network, *, mask: sitk.Image | None = None
 ) -> tuple[Prepared, Maps]:
-    """Place a scan and run the network over it, over a plane twice.
+    """Place a scan and run the network over it, over a plane three times.
 
     Args:
         image: as of `predict`.
@@ -193,7 +194,7 @@ def trust_of(maps: Maps, tolerance: float) -> Floats:
 def _again(
     image: sitk.Image, prepared: Prepared, maps: Maps, network: Network, ga_weeks: float
 ) -> tuple[Prepared, Maps]:
-    """Place a plane once more by the outline that the network sees, and read it again."""
+    """Place a plane once more by outline and midline that the network sees, and read it again."""
     seen = sitk.GetImageFromArray((maps.labels[0] != Tissue.BACKGROUND).astype(np.uint8))
     if not sitk.GetArrayViewFromImage(seen).any():
         return prepared, maps
@@ -204,5 +205,10 @@ def _again(
     if not sitk.GetArrayViewFromImage(outline).any():
         return prepared, maps
     again = prepare(image, ga_weeks, network, mask=draw(of_mask(outline), image))
-    kept = replace(again, mask=prepared.mask, hc_mm=prepared.hc_mm)
-    return kept, synthesise(again, network, ga_weeks)
+    maps = synthesise(again, network, ga_weeks)
+    assert maps.tissue is not None
+    line = midline(maps.tissue[:, 0])
+    if line is not None:
+        again = turned(again, image, network, line)
+        maps = synthesise(again, network, ga_weeks)
+    return replace(again, mask=prepared.mask, hc_mm=prepared.hc_mm), maps

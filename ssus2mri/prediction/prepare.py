@@ -1,6 +1,6 @@
 """From a scan to what the network reads: the head in the place and size of the atlas's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,46 @@ def prepare(
     pose |= describe(to_atlas, cut_head, atlas_head)
     us, inside = read(cut, cut_head, like, to_atlas, network)
     return Prepared(us, inside, level, to_atlas, head, pose, circumference_mm(head))
+
+
+def turned(
+    prepared: Prepared, image: sitk.Image, network: Network, line: tuple[float, float]
+) -> Prepared:
+    """Turn and shift a placed plane until its midline is the vertical through the middle.
+
+    Args:
+        prepared: the plane.
+        image: it.
+        network: that will read it.
+        line: its midline, of `ssus2mri.prediction.midline.midline`.
+
+    Returns:
+        The plane, placed anew.
+
+    Raises:
+        RefusalError: nothing to see in its head.
+    """
+    labels, level = network.atlas.labels, prepared.index
+    assert level is not None
+    like = axial_grid(labels)
+    lean_deg, aside_px = line
+    aside_mm = aside_px * like.GetSpacing()[0]
+    edge = [(size - 1) / 2 for size in like.GetSize()]
+    aside = np.array([aside_mm, 0.0])
+    pivot = aside + like.TransformContinuousIndexToPhysicalPoint(edge)
+    before = sitk.Similarity2DTransform(prepared.to_atlas)
+    centre = np.array(before.GetCenter())
+    lean = np.radians(lean_deg)
+    turn = np.array([[np.cos(lean), -np.sin(lean)], [np.sin(lean), np.cos(lean)]])
+    place = turn @ (centre + before.GetTranslation() - pivot) + pivot - aside
+    to_atlas = sitk.Similarity2DTransform(before)
+    to_atlas.SetAngle(before.GetAngle() + lean)
+    to_atlas.SetTranslation((place - centre).tolist())
+    cut, cut_head = crop(image, prepared.mask, _MARGIN_MM)
+    pose = prepared.pose | describe(to_atlas, cut_head, head_of(labels, "us")[:, :, level])
+    pose |= {"turned_deg": lean_deg, "shifted_mm": aside_mm / prepared.scale}
+    us, inside = read(cut, cut_head, like, to_atlas, network)
+    return replace(prepared, us=us, head=inside, to_atlas=to_atlas, pose=pose)
 
 
 def read(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ssus2mri.images import geometry
 from ssus2mri.infer.roi import bounding_roi
+from ssus2mri.prediction.blend import Seen, blend, brain_share
 from ssus2mri.prediction.network import Network
 from ssus2mri.prediction.prepare import Floats, Prepared
 from ssus2mri.prepare.plane import axial_grid
@@ -42,6 +43,8 @@ class Maps:
 def synthesise(prepared: Prepared, network: Network, ga_weeks: float) -> Maps:
     """Run the network over all slices of all planes, and average what the planes say.
 
+    Of a volume the average is blended with an average head of the age.
+
     Args:
         prepared: a scan in atlas space; of a plane its one slice is read.
         network: to run.
@@ -50,23 +53,54 @@ def synthesise(prepared: Prepared, network: Network, ga_weeks: float) -> Maps:
     Returns:
         The maps; MR is 0 outside the brain, or without tissues outside the found head.
     """
+    seen = see(prepared, network, ga_weeks)
+    if not network.tissues:
+        return Maps(seen.mr.numpy() * prepared.head, None, None)
+    spread = network.calibration.spread
+    if prepared.index is not None or not network.blends:
+        return maps_of(seen, spread["plane"])
+    return maps_of(blended(seen, network, ga_weeks), spread["volume"])
+
+
+def blended(seen: Seen, network: Network, ga_weeks: float) -> Seen:
+    """Return what is seen of a volume, blended with an average head of the age."""
+    spacing_mm = network.atlas.labels.GetSpacing()[0]
+    settings = network.sections["predict"].blend
+    return blend(seen, ga_weeks, spacing_mm=spacing_mm, settings=settings)
+
+
+def maps_of(seen: Seen, factor: float) -> Maps:
+    """Return the maps of what a network sees that knows tissues.
+
+    Args:
+        seen: by the network.
+        factor: on its expected error.
+    """
+    share = brain_share(seen.tissue).numpy()
+    brain = share > 0.5
+    mr, error = seen.mr.numpy(), factor * seen.spread.numpy()
+    # What is taken for brain may be none, whose MR is 0, and the other way round.
+    spread = share * np.where(brain, error, mr) + (1 - share) * mr * brain
+    return Maps((mr * brain).astype(np.float32), seen.tissue.half().numpy(), spread)
+
+
+def see(prepared: Prepared, network: Network, ga_weeks: float) -> Seen:
+    """Return the averages of what the network says of all slices.
+
+    Args:
+        prepared: a scan in atlas space.
+        network: to run.
+        ga_weeks: gestational age, weeks.
+    """
     us, head = torch.from_numpy(prepared.us), torch.from_numpy(prepared.head)
     total, count = _all_planes(us, head, prepared.index, network, ga_weeks)
     if network.tissues:  # it was trained on heads and their mirror images alike
         mirrored = _all_planes(us.flip(-1), head.flip(-1), prepared.index, network, ga_weeks)
         total, count = total + mirrored[0].flip(-1), count + mirrored[1].flip(-1)
     mean = total / count.clamp(min=1)
-    mr = mean[0].clamp(0, 1).numpy()
-    if not network.tissues:
-        return Maps(mr * prepared.head, None, None)
     tissue = mean[2:]
-    tissue[0] += (count == 0).float()  # where no slice was read there is background
-    outside = [number for number, name in enumerate(SHOWN) if name.name in ("BACKGROUND", "SKULL")]
-    share = (1 - tissue[outside].sum(0)).clamp(0, 1).numpy()
-    brain = share > 0.5
-    # What is taken for brain may be none, whose MR is 0, and the other way round.
-    spread = share * np.where(brain, mean[1].numpy(), mr) + (1 - share) * mr * brain
-    return Maps((mr * brain).astype(np.float32), tissue.half().numpy(), spread.astype(np.float32))
+    tissue[:1] += (count == 0).float()  # where no slice was read there is background
+    return Seen(mean[0].clamp(0, 1), mean[1], tissue)
 
 
 def _all_planes(
@@ -113,7 +147,7 @@ def _run(
         if network.tissues:
             assert synthesis.log_spread is not None
             assert synthesis.tissue is not None
-            parts.append(network.calibration.spread * synthesis.log_spread.float().exp())
+            parts.append(synthesis.log_spread.float().exp())
             parts.append(synthesis.tissue.float().softmax(1))
         else:
             parts.append(torch.zeros_like(parts[0]))

@@ -68,7 +68,7 @@ def extract(
     Args:
         image: in atlas space; a plane is 2D.
         head: its mask, same grid.
-        header: of the slices; ``low`` and ``high`` are filled in.
+        header: of the slices; how intensities were scaled is filled in.
         pairs: (plane, index) of the slices; a single pair for a 2D plane.
         percentiles: within the head, mapped to 0 and 1.
         depth_mm: below the head's border, from where grey values count.
@@ -93,7 +93,9 @@ def extract(
         true_array = sitk.GetArrayFromImage(truth)
         true_unit = scaled(true_array, true_array > 0, truth_percentiles)[0].astype(np.float16)
     return Slices(
-        header=replace(header, low=low, high=high),
+        header=replace(
+            header, low=low, high=high, percentiles=tuple(percentiles), depth_mm=depth_mm
+        ),
         image=sliced(unit.astype(np.float16)),
         plane=plane,
         index=index,

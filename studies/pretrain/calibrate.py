@@ -22,8 +22,14 @@ from ssus2mri.prediction.evidence import NAMES, head_probability
 from ssus2mri.prediction.network import SECTIONS, Calibration, load_network, write_settings
 from ssus2mri.prediction.sizes import NAMES as SIZES
 
+KINDS = ("plane", "volume")
 PENALTY = 1e-2  # on the squared slopes, of evidence in units of its deviation
-FITTED = ("overlap", "certainty", "landmarks")  # the rest differ between simulated and real planes
+FITTED = (
+    "overlap",
+    "certainty",
+    "landmarks",
+    "roundness",
+)  # the rest differ between simulated and real planes
 EVEN = {"offset": 10.0, **dict.fromkeys(NAMES, 0.0)}  # always a head: other reasons remain
 MOST_SIZE_RATIO = 1.33  # beyond it, size alone refuses
 LEAST_SUBJECTS = 3  # that a size was measured in
@@ -37,7 +43,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load_settings()
     sections = {name: getattr(settings, name) for name in SECTIONS}
-    calibration = Calibration(1.0, {}, {"plane": EVEN, "volume": EVEN})
+    calibration = Calibration(dict.fromkeys(KINDS, 1.0), {}, dict.fromkeys(KINDS, EVEN))
     if arguments.rows and arguments.made:
         rows = [
             row
@@ -47,7 +53,7 @@ def main() -> None:
         pictures = json.loads(arguments.made.read_text(encoding="utf-8"))
         before = load_network().calibration.spread
         calibration = Calibration(
-            before * spread_of(rows),
+            {kind: before[kind] * spread_of(rows, kind) for kind in KINDS},
             sizes_of(rows),
             heads_of(pictures, settings.align.min_confidence),
         )
@@ -55,9 +61,9 @@ def main() -> None:
     write_settings(sections, calibration)
 
 
-def spread_of(rows: list[dict[str, Any]]) -> float:
+def spread_of(rows: list[dict[str, Any]], kind: str) -> float:
     """Return the factor by which 90 % intervals hold 90 % of the errors, the mean of the scans."""
-    return float(np.mean([row["spread_needed"] for row in rows if row["set"] == "calibrate"]))
+    return float(np.mean([row["spread_needed"][kind] for row in rows if row["set"] == "calibrate"]))
 
 
 def sizes_of(rows: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:

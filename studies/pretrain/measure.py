@@ -26,7 +26,7 @@ from ssus2mri.prediction.network import Network, load_network
 from ssus2mri.prediction.predict import trust_of
 from ssus2mri.prediction.prepare import prepare
 from ssus2mri.prediction.sizes import measure
-from ssus2mri.prediction.synthesise import Maps, fine_labels, synthesise
+from ssus2mri.prediction.synthesise import Maps, blended, fine_labels, maps_of, see
 from ssus2mri.prepare.extract import choose
 from ssus2mri.prepare.intensity import scaled
 from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
@@ -49,6 +49,7 @@ def main() -> None:
         if arguments.sets and subject.set_name not in arguments.sets:
             continue
         if arguments.verb == "simulate":
+            arguments.work.mkdir(parents=True, exist_ok=True)
             simulate_subject(subject, arguments.work)
             print(subject.name, flush=True)
         elif (arguments.work / f"{subject.name}.nii.gz").exists():
@@ -62,7 +63,9 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
     network = load_network()
     image = volume.read(work / f"{subject.name}.nii.gz")
     prepared = prepare(image, subject.ga_weeks, network)
-    maps = synthesise(prepared, network, subject.ga_weeks)
+    seen = see(prepared, network, subject.ga_weeks)
+    maps = maps_of(blended(seen, network, subject.ga_weeks), network.calibration.spread["volume"])
+    alone = maps_of(seen, network.calibration.spread["plane"])  # as of a plane
     like = network.atlas.labels
 
     def carried(ending: str, *, nearest: bool) -> NDArray[np.float32]:
@@ -84,7 +87,9 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
         "pathology": subject.pathology.kind if subject.pathology else "none",
         "ga_weeks": subject.ga_weeks,
         "ssim": similarity(maps.mr, truth, head, network),
+        "ssim_network": similarity(alone.mr, truth, head, network),
         "mae": float(error.mean()),
+        "dice_network": {t.name.lower(): dice(alone.labels == t, labels == t) for t in EIGHT},
         "dice": {t.name.lower(): dice(maps.labels == t, labels == t) for t in EIGHT},
         "volume_ratio": {
             t.name.lower(): float((maps.labels == t).sum() / max((labels == t).sum(), 1))
@@ -94,8 +99,10 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
             t.name.lower(): float((labels == t).sum() / prepared.scale**3 / 1000)
             for t in (Tissue.VENTRICLES, Tissue.CYST, Tissue.BLEED)
         },
-        # 90 % of the errors under the spread's Laplace distribution lie within log(10) of it.
-        "spread_needed": float(np.quantile(error / (maps.spread[brain] + 1e-6), 0.9) / np.log(10)),
+        "spread_needed": {
+            "volume": spread_needed(maps, truth, brain),
+            "plane": spread_needed(alone, truth, brain),
+        },
         "covered": float((error <= maps.spread[brain] * np.log(10)).mean()),
         "rank": rank(maps, truth, head),
         "rank_brain": rank(maps, truth, brain),
@@ -105,6 +112,14 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
         "pose_confidence": prepared.pose["confidence"],
         "head_dice": dice(maps.labels > 0, head),
     }
+
+
+def spread_needed(maps: Maps, truth: NDArray[np.float32], brain: NDArray[np.bool_]) -> float:
+    """Return the factor on the expected error by which nine tenths of the errors lie within it."""
+    assert maps.spread is not None
+    ratio = np.abs(maps.mr - truth)[brain] / (maps.spread[brain] + 1e-6)
+    # 90 % under a Laplace distribution lie within log(10) times its scale.
+    return float(np.quantile(ratio, 0.9) / np.log(10))
 
 
 def rank(maps: Maps, truth: NDArray[np.float32], region: NDArray[np.bool_]) -> float:

@@ -4,7 +4,9 @@
     python studies/pretrain/refuse.py planes DATA --out planes.json
 
 Of real planes (``us_planes.csv`` of DATA) it also compares the circumference with the
-sonographer's, and the midline of the predicted tissues with that of `align`.
+sonographer's, and the midline of the predicted tissues (in which they mirror each other, and the
+line through those of the middle) with that of the plane as placed; ``pose`` says how far this was
+turned from where `align` put it.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from ssus2mri.errors import RefusalError
 from ssus2mri.growth import head_circumference_mm
 from ssus2mri.images import volume
 from ssus2mri.prediction.evidence import evidence
+from ssus2mri.prediction.midline import midline
 from ssus2mri.prediction.network import load_network
 from ssus2mri.prediction.predict import placed
 from ssus2mri.prediction.sizes import measure
@@ -121,14 +124,20 @@ def judge(image: sitk.Image, ga_weeks: float) -> dict[str, Any]:
     if prepared.index is not None:
         fine = fine_labels(maps, prepared, network)
         judgement["sizes"] = measure(fine, prepared.scale)
-        judgement["midline"] = midline(maps, network.atlas.labels.GetSpacing()[0] / prepared.scale)
+        spacing_mm = network.atlas.labels.GetSpacing()[0] / prepared.scale
+        assert maps.tissue is not None
+        line = midline(maps.tissue[:, 0])
+        judgement["midline"] = {
+            "mirror": line and {"angle_deg": line[0], "offset_mm": line[1] * spacing_mm},
+            "axis": axis(maps, spacing_mm),
+        }
     return judgement
 
 
-def midline(maps: Maps, spacing_mm: float) -> dict[str, float] | None:
-    """Return angle (degrees) and offset (mm) of the tissues' midline against that of `align`.
+def axis(maps: Maps, spacing_mm: float) -> dict[str, float] | None:
+    """Return angle (degrees) and offset (mm) of the line through midline, cavum and callosum.
 
-    That of `align` is the vertical through the middle of the upright plane.
+    They are against the vertical through the middle of the plane as it was placed.
     """
     labels = maps.labels[0]
     middle = np.isin(labels, (Tissue.MIDLINE, Tissue.CAVUM, Tissue.CORPUS_CALLOSUM))

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from ssus2mri.errors import InputError
 from ssus2mri.learn.generators import make_generator
 from ssus2mri.learn.model_file import SEAL, content_hash, read_model, write_model
+from ssus2mri.slices import Scaling
 
 Parts = tuple[dict[str, torch.Tensor], dict[str, str]]
 
@@ -53,6 +54,17 @@ def another_type(tensors: dict, metadata: dict) -> None:
 
 def another_tensor(tensors: dict, metadata: dict) -> None:
     tensors["more"] = torch.zeros(3)
+
+
+def test_the_scaling_of_the_ultrasound_is_kept(tmp_path):
+    settings = phantom_learn.settings("ours")
+    tensors, scaling = make_generator(settings).state_dict(), Scaling((1.0, 99.0), 6.0)
+    path = tmp_path / "model.safetensors"
+    write_model(path, tensors, run="a", settings=settings, subjects=(), us_scaling=scaling)
+    assert read_model(path).us_scaling == scaling
+    changed(path, as_metadata("us_scaling", "[[1.0], 6.0]"))
+    with pytest.raises(InputError, match="damage"):
+        read_model(path)
 
 
 def as_metadata(name: str, value: str) -> Callable[[dict, dict], None]:

@@ -57,6 +57,7 @@ def test_outputs(tmp_path):
     model = read_model(tmp_path / "model.safetensors")
     assert model.run == "ours"
     assert model.settings == settings()
+    assert model.us_scaling == slices.Scaling((2.0, 98.0), 3.0)
     assert model.subjects == ("person-mr-a", "person-us-a", "person-us-b", "person-us-v")
     with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
         metadata = file.metadata()

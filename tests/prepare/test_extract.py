@@ -225,6 +225,7 @@ def test_grey_values_count_from_a_depth_below_the_skull(tmp_path: Path) -> None:
     result = run(prepare(tmp_path, bright, HEAD, shift(0, 0, 0)), settings=settings)
     low, high = np.percentile(array[deep(HEAD, 2.0, 3.0)], SETTINGS.us_percentiles)
     assert (result.header.low, result.header.high) == pytest.approx((low, high))
+    assert result.header.scaling == (tuple(SETTINGS.us_percentiles), 3.0)
     assert result.image.max() == 1
     everything = run(prepare(tmp_path, bright, HEAD, shift(0, 0, 0)))
     assert everything.header.high > high

@@ -78,7 +78,10 @@ def some_slices(
     rng = np.random.default_rng(sum(volume.encode()))
     y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
     head = np.repeat(((y**2 + x**2) < 24**2)[None], count, axis=0)
-    defaults = {"subject": f"person-{volume}", "ga_weeks": 23.0, "origin_mm": (-5.0, -6.0, -7.0)}
+    defaults = {
+        **{"subject": f"person-{volume}", "ga_weeks": 23.0, "origin_mm": (-5.0, -6.0, -7.0)},
+        **{"percentiles": (2.0, 98.0), "depth_mm": 3.0},
+    }
     return Slices(
         header=Header(
             volume=volume,

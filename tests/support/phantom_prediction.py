@@ -21,6 +21,7 @@ from ssus2mri.tissues import SHOWN, Tissue
 
 CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 SIZE, SPACING_MM = 32, 2.0
+SPREAD = {"plane": 2.0, "volume": 3.0}
 
 
 def sections() -> dict:
@@ -45,9 +46,12 @@ def network(infer: Callable, *, tissues: bool = True, neighbours: int = 0) -> Ne
         neighbours=neighbours,
         tissues=tissues,
         whole_field=True,
+        blends=False,
         atlas=atlas(),
         sections=sections(),
-        calibration=Calibration(2.0, {"cavum": (0.0, 0.1)}, {"plane": weights, "volume": weights}),
+        calibration=Calibration(
+            SPREAD, {"cavum": (0.0, 0.1)}, {"plane": weights, "volume": weights}
+        ),
         run="tiny",
         path=Path("tiny"),
         sha256="0" * 64,

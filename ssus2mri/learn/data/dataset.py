@@ -14,7 +14,7 @@ from ssus2mri import slices
 from ssus2mri.errors import InputError
 from ssus2mri.learn.data.slice_files import SliceFile, look, require_one_size
 from ssus2mri.models.learned_atlas import Place
-from ssus2mri.slices import Slices
+from ssus2mri.slices import Scaling, Slices
 
 logger = logging.getLogger(__name__)
 
@@ -84,13 +84,17 @@ class Pool:
 
 @dataclass(frozen=True)
 class Data:
-    """All slices of a run; ``val_us`` and ``val_mr`` may be empty."""
+    """All slices of a run; ``val_us`` and ``val_mr`` may be empty.
+
+    ``us_scaling``: how intensities of the ultrasound were scaled; None: not known.
+    """
 
     us: Pool
     mr: Pool
     val_us: Pool
     val_mr: Pool
     subjects: tuple[str, ...]
+    us_scaling: Scaling | None = None
 
 
 def pool(
@@ -240,6 +244,7 @@ def load(
         val_us=pools["us", "val"],
         val_mr=pools["mr", "val"],
         subjects=tuple(sorted({file.header.subject for file in certain})),
+        us_scaling=groups["us", "train"][0].header.scaling,
     )
 
 
