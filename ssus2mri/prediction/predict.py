@@ -102,8 +102,8 @@ def predict(
     prepared, maps = placed(image, ga_weeks, network, mask=mask)
     probability = None
     calibration, settings = network.calibration, network.sections["predict"]
+    kind = "plane" if prepared.index is not None else "volume"
     if maps.tissue is not None:
-        kind = "plane" if prepared.index is not None else "volume"
         probability = head_probability(evidence(maps, prepared), calibration.head[kind])
     refused = reasons(
         prepared,
@@ -125,6 +125,7 @@ def predict(
         sizes = judged(
             measure(fine, prepared.scale),
             calibration,
+            kind=kind,
             ga_weeks=ga_weeks,
             interval=settings.interval,
         )

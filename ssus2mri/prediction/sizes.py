@@ -70,13 +70,19 @@ def measure(labels: sitk.Image, scale: float) -> dict[str, float]:
 
 
 def judged(
-    sizes: dict[str, float], calibration: Calibration, *, ga_weeks: float, interval: float
+    sizes: dict[str, float],
+    calibration: Calibration,
+    *,
+    kind: str,
+    ga_weeks: float,
+    interval: float,
 ) -> dict[str, Size]:
     """Correct sizes for the known bias, and give interval and place in the charts.
 
     Args:
         sizes: mm, of `measure`.
         calibration: of the network.
+        kind: ``plane`` or ``volume``.
         ga_weeks: gestational age, weeks.
         interval: probability that the true size lies in the interval.
 
@@ -86,9 +92,9 @@ def judged(
     reach = float(special.ndtri((1 + interval) / 2))
     calibrated = {}
     for name, seen_mm in sizes.items():
-        if name not in calibration.sizes:  # never measured well enough to have an interval
+        if name not in calibration.sizes[kind]:  # never measured well enough for an interval
             continue
-        bias, deviation = calibration.sizes[name]
+        bias, deviation = calibration.sizes[kind][name]
         mm = seen_mm * math.exp(-bias)
         chart = CHARTS[name]
         if name == "transcerebellar" and mm < _LEAST_CEREBELLUM * chart.mean(ga_weeks):

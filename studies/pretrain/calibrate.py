@@ -43,7 +43,9 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load_settings()
     sections = {name: getattr(settings, name) for name in SECTIONS}
-    calibration = Calibration(dict.fromkeys(KINDS, 1.0), {}, dict.fromkeys(KINDS, EVEN))
+    calibration = Calibration(
+        dict.fromkeys(KINDS, 1.0), {key: {} for key in KINDS}, dict.fromkeys(KINDS, EVEN)
+    )
     if arguments.rows and arguments.made:
         rows = [
             row
@@ -54,7 +56,7 @@ def main() -> None:
         before = load_network().calibration.spread
         calibration = Calibration(
             {kind: before[kind] * spread_of(rows, kind) for kind in KINDS},
-            sizes_of(rows),
+            {kind: sizes_of(rows, kind) for kind in KINDS},
             heads_of(pictures, settings.align.min_confidence),
         )
         print(json.dumps(vars(calibration), indent=1))
@@ -66,15 +68,19 @@ def spread_of(rows: list[dict[str, Any]], kind: str) -> float:
     return float(np.mean([row["spread_needed"][kind] for row in rows if row["set"] == "calibrate"]))
 
 
-def sizes_of(rows: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
-    """Return mean and deviation of the log error of each size, the latter as of a normal one."""
+def sizes_of(rows: list[dict[str, Any]], kind: str) -> dict[str, tuple[float, float]]:
+    """Return mean and deviation of the log error of each size, the latter as of a normal one.
+
+    What is measured of a plane is as the network alone draws it, here in volumes.
+    """
     sizes = {}
     for name in SIZES:
-        errors = [
-            np.log(row["sizes"][name] / row["true_sizes"][name])
+        pairs = [
+            (row["sizes"][kind].get(name), row["true_sizes"].get(name))
             for row in rows
-            if row["set"] == "calibrate" and name in row["sizes"] and name in row["true_sizes"]
+            if row["set"] == "calibrate"
         ]
+        errors = [np.log(seen / true) for seen, true in pairs if seen and true]
         if len(errors) >= LEAST_SUBJECTS:
             count = len(errors)
             bias = float(np.mean(errors))

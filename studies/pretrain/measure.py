@@ -106,7 +106,10 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
         "covered": float((error <= maps.spread[brain] * np.log(10)).mean()),
         "rank": rank(maps, truth, head),
         "rank_brain": rank(maps, truth, brain),
-        "sizes": measure(fine, prepared.scale),
+        "sizes": {
+            "volume": measure(fine, prepared.scale),
+            "plane": measure(fine_labels(alone, prepared, network), prepared.scale),
+        },
         "true_sizes": measure(true_labels, prepared.scale),
         "evidence": evidence(maps, prepared),
         "pose_confidence": prepared.pose["confidence"],

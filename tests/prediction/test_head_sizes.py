@@ -12,7 +12,9 @@ from ssus2mri.prediction.sizes import judged, measure
 from ssus2mri.simulate.growth_charts import CHARTS
 from ssus2mri.tissues import Tissue
 
-CALIBRATION = Calibration(1.0, {"cavum": (0.0, 0.1), "biparietal": (math.log(1.1), 0.05)}, {})
+CALIBRATION = Calibration(
+    {}, {"volume": {"cavum": (0.0, 0.1), "biparietal": (math.log(1.1), 0.05)}, "plane": {}}, {}
+)
 
 
 def plane(scale: float = 1.0) -> sitk.Image:
@@ -53,7 +55,7 @@ def test_nothing_has_no_sizes():
 
 def test_the_known_bias_is_taken_out_and_the_interval_is_around_what_is_left():
     seen = {"biparietal": 66.0, "cavum": 5.0}
-    sizes = judged(seen, CALIBRATION, ga_weeks=24.0, interval=0.9)
+    sizes = judged(seen, CALIBRATION, kind="volume", ga_weeks=24.0, interval=0.9)
     assert sizes["biparietal"].mm == pytest.approx(60.0)
     assert sizes["cavum"].low_mm == pytest.approx(5 * math.exp(-1.645 * 0.1), rel=1e-3)
     assert sizes["cavum"].high_mm == pytest.approx(5 * math.exp(1.645 * 0.1), rel=1e-3)
@@ -62,18 +64,19 @@ def test_the_known_bias_is_taken_out_and_the_interval_is_around_what_is_left():
 def test_place_in_the_charts():
     chart = CHARTS["cavum"]
     mm = chart.mean(24.0) + 1.2816 * chart.sd(24.0)
-    size = judged({"cavum": mm}, CALIBRATION, ga_weeks=24.0, interval=0.9)["cavum"]
+    size = judged({"cavum": mm}, CALIBRATION, kind="volume", ga_weeks=24.0, interval=0.9)["cavum"]
     assert size.z == pytest.approx(1.2816)
     assert size.percentile == pytest.approx(90, abs=0.1)
 
 
 def test_a_size_without_a_measured_error_is_not_given():
-    assert judged({"atrium": 7.0}, CALIBRATION, ga_weeks=24.0, interval=0.9) == {}
+    assert judged({"atrium": 7.0}, CALIBRATION, kind="volume", ga_weeks=24.0, interval=0.9) == {}
+    assert judged({"cavum": 5.0}, CALIBRATION, kind="plane", ga_weeks=24.0, interval=0.9) == {}
 
 
 def test_a_cerebellum_that_was_not_found_has_no_diameter():
-    calibration = Calibration(1.0, {"transcerebellar": (0.0, 0.1)}, {})
+    calibration = Calibration({}, {"volume": {"transcerebellar": (0.0, 0.1)}}, {})
     mean_mm = CHARTS["transcerebellar"].mean(24.0)
     for share, names in ((0.3, set()), (0.8, {"transcerebellar"})):
         sizes = {"transcerebellar": share * mean_mm}
-        assert set(judged(sizes, calibration, ga_weeks=24.0, interval=0.9)) == names
+        assert set(judged(sizes, calibration, kind="volume", ga_weeks=24.0, interval=0.9)) == names

@@ -50,7 +50,7 @@ def network(infer: Callable, *, tissues: bool = True, neighbours: int = 0) -> Ne
         atlas=atlas(),
         sections=sections(),
         calibration=Calibration(
-            SPREAD, {"cavum": (0.0, 0.1)}, {"plane": weights, "volume": weights}
+            SPREAD, {key: {"cavum": (0.0, 0.1)} for key in SPREAD}, dict.fromkeys(SPREAD, weights)
         ),
         run="tiny",
         path=Path("tiny"),
