@@ -94,7 +94,11 @@ def extract(
         true_unit = scaled(true_array, true_array > 0, truth_percentiles)[0].astype(np.float16)
     return Slices(
         header=replace(
-            header, low=low, high=high, percentiles=tuple(percentiles), depth_mm=depth_mm
+            header,
+            low=low,
+            high=high,
+            percentiles=(percentiles[0], percentiles[1]),
+            depth_mm=depth_mm,
         ),
         image=sliced(unit.astype(np.float16)),
         plane=plane,

@@ -9,12 +9,11 @@ from pretrain import load_settings
 
 from ssus2mri.files import whole
 from ssus2mri.images import geometry
-from ssus2mri.pose.placement import transform_between
+from ssus2mri.pose.placement import placement_of, transform_between
 from ssus2mri.prediction.atlas import load_atlas, placement
 from ssus2mri.prediction.average import AVERAGES, SIZE, SPACING_MM
 from ssus2mri.prepare.align import head_of
 from ssus2mri.prepare.intensity import scaled
-from ssus2mri.prepare.similarity import placement_of
 from ssus2mri.prepare.upright import upright_rotation
 from ssus2mri.simulate import mri
 from ssus2mri.simulate.cohort import anatomy_of
@@ -28,7 +27,7 @@ def main() -> None:
     middle = [(edge - 1) / 2 for edge in like.GetSize()]
     x, y, z = like.TransformContinuousIndexToPhysicalPoint(middle)
     grid = geometry.grid(SIZE, SPACING_MM, (x, y, z))
-    heads: dict[str, list[np.ndarray]] = {"mr": [], "labels": []}
+    mr_rows, label_rows = [], []
     for ga_weeks in AGES.tolist():
         anatomy = anatomy_of(ga_weeks, None, settings.simulate)
         own = placement_of(head_of(anatomy.labels, "us"), upright_rotation(anatomy.labels))
@@ -40,11 +39,11 @@ def main() -> None:
         )
         array = sitk.GetArrayFromImage(geometry.resample(image, grid, to_atlas))
         mr = scaled(array, mri.intracranial(labels), settings.extract.mr_percentiles)[0]
-        heads["mr"].append(np.rint(255 * mr).astype(np.uint8))
-        heads["labels"].append(labels)
+        mr_rows.append(np.rint(255 * mr).astype(np.uint8))
+        label_rows.append(labels)
     with whole(AVERAGES) as partial:
         np.savez_compressed(
-            partial, ages_weeks=AGES, **{name: np.stack(rows) for name, rows in heads.items()}
+            partial, ages_weeks=AGES, mr=np.stack(mr_rows), labels=np.stack(label_rows)
         )
 
 
