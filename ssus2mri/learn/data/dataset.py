@@ -84,10 +84,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Data:
-    """All slices of a run; ``val_us`` and ``val_mr`` may be empty.
-
-    ``us_scaling``: how intensities of the ultrasound were scaled; None: not known.
-    """
+    """All slices of a run; ``val_us`` and ``val_mr`` may be empty, ``us_scaling`` unknown."""
 
     us: Pool
     mr: Pool
