@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssus2mri.config.base import file_name
+from ssus2mri.config.base import FORMULAS, file_name
 from ssus2mri.images.grid import MOST_PLACE_MM
 from ssus2mri.images.raw import LEAST_SUSPECT, MOST_SAVING
 from ssus2mri.tissues import Tissue
@@ -59,7 +59,8 @@ def header_fault(values: Mapping[str, Any]) -> str:
         except ValueError as error:
             return f"attribute {name} {value!r}, not {error}"
     subject = values["subject"]
-    if not subject.strip() or not subject.isprintable() or len(subject) > MOST_SUBJECT:
+    is_name = subject.strip() and subject.isprintable() and len(subject) <= MOST_SUBJECT
+    if not is_name or subject.startswith(FORMULAS):
         return f"attribute subject {subject[:MOST_SUBJECT]!r}"
     if values["modality"] not in ("us", "mr") or values["split"] not in ("train", "val", "test"):
         return f"modality {values['modality']!r} and split {values['split']!r}"

@@ -58,6 +58,8 @@ def test_simulated_image_is_a_workflow_output(tmp_path: Path) -> None:
         ("x,d,us,d.nii.gz,23", "6 fields"),
         ("x,d,us,d.nii.gz,23,train,more", "6 fields"),
         ("x,d,us,results/simulate/y.nii.gz,23,train", "results/simulate/x.nii.gz"),
+        ('x,"=HYPERLINK(""a"")",us,d.nii.gz,23,train', "row 5, column subject: expected a name"),
+        ("x,@SUM(A1),us,d.nii.gz,23,train", "as formulas do"),
     ],
 )
 def test_bad_row(tmp_path: Path, row: str, expected: str) -> None:

@@ -151,6 +151,8 @@ def spoil(file: h5py.File, how: str) -> None:
         head = file["head"][:-1]
         del file["head"]
         file["head"] = head
+    elif how == "formula":
+        file.attrs["subject"] = np.bytes_("=cmd()")
     elif how in ("subject", "low", "uncertain"):
         file.attrs[how] = {"subject": "x" * 300, "low": 1e9, "uncertain": 7}[how]
     elif how == "place":
@@ -179,6 +181,7 @@ def claim(file: h5py.File, count: int, *, written: bool) -> None:
 
 SPOILT = {
     "subject": "attribute subject",
+    "formula": "attribute subject '=cmd",
     "low": "greys from 1e",
     "uncertain": "attribute uncertain 7",
     "place": "attribute origin_mm",

@@ -79,6 +79,27 @@ def file_name(value: str) -> str:
     return value
 
 
+FORMULAS = ("=", "+", "-", "@")
+"""First letters of what a spreadsheet executes."""
+
+
+def no_formula(value: str) -> str:
+    """Give back a text that a spreadsheet does not execute: tables carry it.
+
+    Args:
+        value: such as the name of a person.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: it begins as a formula does.
+    """
+    if value.startswith(FORMULAS):
+        raise ValueError("a name that does not begin with =, +, - or @, as formulas do")
+    return value
+
+
 FileName = Annotated[str, AfterValidator(file_name)]
 """Name that becomes part of a path."""
 

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from ssus2mri.config import strict
-from ssus2mri.config.base import Section, file_name, problems
+from ssus2mri.config.base import Section, file_name, no_formula, problems
 from ssus2mri.errors import InputError
 
 RESERVED = ("_labels", "_mask", "_truth", "_pose")
@@ -49,7 +49,7 @@ def _empty_is_none(value: object) -> object:
 Volume = Annotated[
     str, AfterValidator(_volume_name), Field(description="unique, safe as a file name")
 ]
-Subject = Annotated[str, Field(min_length=1, description="the person")]
+Subject = Annotated[str, AfterValidator(no_formula), Field(min_length=1, description="the person")]
 Modality = Annotated[Literal["us", "mr"], Field(description="`us` or `mr`")]
 GaWeeks = Annotated[float, Field(ge=10, le=45, description="gestational age, weeks")]
 Plane = Annotated[
