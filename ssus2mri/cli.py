@@ -13,7 +13,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -161,10 +161,10 @@ def steps(arguments: Sequence[str]) -> list[list[str]]:
     return commands
 
 
-def _run(arguments: list[str]) -> None:
+def _run(command: Callable[[list[str]], object], arguments: list[str]) -> None:
     """Run one command; ends the process where it fails."""
     try:
-        app(arguments)
+        command(arguments)
     except SystemExit as end:  # with 0 after each command
         if end.code:
             raise
@@ -179,8 +179,9 @@ def main() -> None:
     if len(commands) > 1:  # short ones: looking for garbage among libraries would take longer
         gc.disable()
     try:
+        command = typer.main.get_command(app)  # `app(arguments)` would make it for each
         for arguments in commands:
-            _run(arguments)
+            _run(command, arguments)
         sys.exit(0)
     except RefusalError as error:
         if debug:

@@ -25,7 +25,7 @@ def test_a_file_that_changes_is_named(tmp_path: Path, change: str) -> None:
     require_steady = steady([path, tmp_path / "never there", tmp_path])
     require_steady()
     CHANGES[change](path)
-    with pytest.raises(InputError, match=rf"us\.nii\.gz: .*found {change}\. Do not use"):
+    with pytest.raises(InputError, match=rf"us\.nii\.gz: .*found {change}\. Discard"):
         require_steady()
 
 
