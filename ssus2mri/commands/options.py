@@ -81,9 +81,10 @@ def row_option(columns: type[Columns]) -> Any:
     Args:
         columns: of the manifest that it needs.
     """
-    names = ", ".join(
-        name if field.is_required() else f"[{name}]" for name, field in columns.model_fields.items()
-    )
+    fields = columns.model_fields.items()
+    needed = ", ".join(name for name, field in fields if field.is_required())
+    optional = ", ".join(name for name, field in fields if not field.is_required())
+    names = "; ".join(filter(None, (needed, f"optional: {optional}" if optional else "")))
     return typer.Option(
         help=f"Columns of the manifest ({names}): JSON, or by hand 'modality=us ga_weeks=23'."
     )

@@ -18,7 +18,7 @@ from ssus2mri import slices
 CONFIG = str(ROOT / "config" / "config.yaml")
 ABOUT = ("--row=modality=us ga_weeks=23", f"--settings={CONFIG}")
 CROP = (*ABOUT, "--out=out/o.nii.gz", "--out-mask=out/m.nii.gz")
-PLANE = ("--plane=axial", "--pixel-mm=0.2")
+PLANE = ("--row=modality=us ga_weeks=23 plane=axial pixel_mm=0.2",)  # in place of the row of ABOUT
 GIB = 2**30
 
 
