@@ -51,9 +51,9 @@ def test_every_file_is_read_under_its_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("value", "is_text"), [('{"a":1}', True), ('{"a":"{b}"}', False)])
 def test_a_text_is_a_parameter_as_it_is(value: str, is_text: bool) -> None:
-    given = verbatim.text(value)
-    assert isinstance(given, str) is is_text
-    assert (given if isinstance(given, str) else given(None)) == value
+    parameter = verbatim.text(value)
+    assert isinstance(parameter, str) is is_text
+    assert (parameter if isinstance(parameter, str) else parameter(None)) == value
 
 
 def test_braces_of_the_workflows_folder_are_doubled() -> None:

@@ -11,13 +11,13 @@ READABLE = (
 
 def unreadable(path: Path, why: str) -> InputError:
     """Say that a file is not what its ending says."""
-    made = path.parts[:1] == ("results",)
+    is_result = path.parts[:1] == ("results",)
     return InputError(
         str(path),
         expected="a whole file of the kind that its ending says",
         found=f"one that cannot be read ({why})",
-        do="Delete it and start again: it is then made anew."
-        if made
+        do="Delete it and start again, which makes it anew."
+        if is_result
         else "It may be truncated or renamed: copy or export it again.",
     )
 

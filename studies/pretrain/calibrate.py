@@ -2,8 +2,8 @@
 
     python studies/pretrain/calibrate.py                                        (to measure with)
     python studies/pretrain/measure.py predict WORK --out rows.json
-    python studies/pretrain/refuse.py made WORK --out made.json
-    python studies/pretrain/calibrate.py --rows rows.json --made made.json
+    python studies/pretrain/refuse.py pictures WORK --out pictures.json
+    python studies/pretrain/calibrate.py --rows rows.json --pictures pictures.json
 
 Of the rows those of set `calibrate` count; of the pictures every other one, the rest are judged.
 """
@@ -39,20 +39,20 @@ def main() -> None:
     """Fit, write, and print how it does."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=Path)
-    parser.add_argument("--made", type=Path)
+    parser.add_argument("--pictures", type=Path)
     arguments = parser.parse_args()
     settings = load_settings()
     sections = {name: getattr(settings, name) for name in SECTIONS}
     calibration = Calibration(
         dict.fromkeys(KINDS, 1.0), {key: {} for key in KINDS}, dict.fromkeys(KINDS, EVEN)
     )
-    if arguments.rows and arguments.made:
+    if arguments.rows and arguments.pictures:
         rows = [
             row
             for row in json.loads(arguments.rows.read_text(encoding="utf-8"))
             if row["pose_confidence"] >= settings.align.min_confidence  # the rest is refused
         ]
-        pictures = json.loads(arguments.made.read_text(encoding="utf-8"))
+        pictures = json.loads(arguments.pictures.read_text(encoding="utf-8"))
         before = load_network().calibration.spread
         calibration = Calibration(
             {kind: before[kind] * spread_of(rows, kind) for kind in KINDS},

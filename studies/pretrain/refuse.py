@@ -1,6 +1,6 @@
 """Measure what speaks for a head on simulated heads and on other pictures, and on real planes.
 
-    python studies/pretrain/refuse.py made WORK --out made.json      (after measure.py simulate)
+    python studies/pretrain/refuse.py pictures WORK --out pictures.json  (after measure.py simulate)
     python studies/pretrain/refuse.py planes DATA --out planes.json
 
 Of real planes (``us_planes.csv`` of DATA) it also compares the circumference with the
@@ -43,7 +43,7 @@ WEEKS = 23.0  # said of pictures that have no age
 def main() -> None:
     """Write a row for each picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("verb", choices=["made", "planes"])
+    parser.add_argument("verb", choices=["pictures", "planes"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=2, help="planes of each kind")
     parser.add_argument("--levels", type=int, default=len(LEVELS_MM), help="of a simulated scan")
@@ -54,14 +54,14 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     pictures = (
-        made(
+        simulated_pictures(
             arguments.folder,
             seeds=arguments.seeds,
             levels=arguments.levels,
             photographs=arguments.photographs,
             most_dimensions=arguments.dimensions,
         )
-        if arguments.verb == "made"
+        if arguments.verb == "pictures"
         else planes(arguments.folder, arguments.every)
     )
     rows = []
@@ -71,7 +71,7 @@ def main() -> None:
         arguments.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
-def made(
+def simulated_pictures(
     work: Path, *, seeds: int, levels: int, photographs: int, most_dimensions: int
 ) -> Iterator[tuple[str, sitk.Image, float, dict[str, Any]]]:
     """Return pictures of anything but heads, and planes of simulated heads."""
