@@ -1,5 +1,6 @@
 """Files made to hurt: each is refused by one message, quickly, in little memory, with no trace."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from conftest import ROOT
 from phantom_hostile import CASES
 
 MOST_S, MOST_MB = 5.0, 500.0
+MEASURED = ROOT / "tests" / "support" / "measured.py"
 
 
 class Ended(NamedTuple):
@@ -24,31 +26,15 @@ class Ended(NamedTuple):
 
 def command(folder: Path, *words: str) -> Ended:
     """Run a command in a folder, no longer than ten times what is allowed."""
-    with (folder / "said").open("w+") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ssus2mri", *words],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            preexec_fn=limit,
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        text = said.read()
-    (folder / "said").unlink()
-    return Ended(process.returncode, text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-
-
-def limit() -> None:
-    """End a process that hangs or computes without end."""
-    import resource
-    import signal
-
-    resource.setrlimit(resource.RLIMIT_CPU, (int(10 * MOST_S),) * 2)
-    signal.alarm(120)
+    limit = str(int(10 * MOST_S))
+    measured = subprocess.run(
+        [sys.executable, MEASURED, limit, sys.executable, "-m", "ssus2mri", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        check=True,
+    )
+    return Ended(*json.loads(measured.stdout))
 
 
 @pytest.mark.slow
