@@ -24,6 +24,7 @@ def training(copied: Smallest):
 
 def test_a_second_run_is_refused_and_a_killed_job_says_why(copied: Smallest, training) -> None:
     run, job = training
+    os.kill(job, signal.SIGSTOP)  # on a busy machine it would end before it is killed
     with pytest.raises(pytest.fail.Exception) as refused:
         copied.snakemake()
     assert f"one that is running there (process {run.pid} on " in str(refused.value)
