@@ -77,7 +77,7 @@ def judged(
     ga_weeks: float,
     interval: float,
 ) -> dict[str, Size]:
-    """Correct sizes for the known bias, and give interval and place in the charts.
+    """Correct sizes for their bias, and return them with intervals and places in the charts.
 
     Args:
         sizes: mm, of `measure`.
@@ -94,8 +94,8 @@ def judged(
     for name, seen_mm in sizes.items():
         if name not in calibration.sizes[kind]:  # never measured well enough for an interval
             continue
-        bias, deviation = calibration.sizes[kind][name]
-        mm = seen_mm * math.exp(-bias)
+        offset, slope, deviation = calibration.sizes[kind][name]
+        mm = math.exp(offset + slope * math.log(seen_mm))
         chart = CHARTS[name]
         if name == "transcerebellar" and mm < _LEAST_CEREBELLUM * chart.mean(ga_weeks):
             continue

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssus2mri.learn.data.batches import Batch
-from ssus2mri.tissues import HEAD, INTRACRANIAL
+from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
 
 BRAIN_MM = 4.0  # from the skull's inside: its echo is thick
 PERCENTILES = (1.0, 99.5)
@@ -21,6 +21,7 @@ REACH_MM = 36.0  # of slices from the middle of the head
 PLANE_MM = (-14.0, 20.0)  # levels of 2D planes
 LEVEL_MM, AGE_WEEKS = 4.0, 0.7  # standard deviations of what is said of level and age
 PLANE_SHARE = 0.3  # of slices without neighbours, as 2D planes are
+LESION_SHARE = 0.5  # of the slices of a scan with a lesion that are laid through it
 # Standard deviations of what is left after alignment: degrees, mm, log of size; each for a share.
 OFF = ((0.5, 4.0, 1.5, 0.03), (0.35, 9.0, 3.0, 0.06), (0.15, 16.0, 4.0, 0.09))
 
@@ -30,7 +31,8 @@ class Scan:
     """A scan as training needs it.
 
     ``us``, ``mr``, ``head`` (255 inside) and ``labels`` uint8 ``[z, y, x]``; ``to_index (3, 4)``;
-    ``ga_weeks``; ``low`` and ``high``, grey values of the US that become 0 and 1.
+    ``ga_weeks``; ``low`` and ``high``, grey values of the US that become 0 and 1; ``lesion
+    (N, 3)``, atlas points x, y, z (mm) in a cyst or bleed, none without.
     """
 
     us: NDArray[np.uint8]
@@ -41,6 +43,7 @@ class Scan:
     ga_weeks: float
     low: float
     high: float
+    lesion: NDArray[np.float64]
 
 
 def read_scan(path: Path) -> Scan:
@@ -62,7 +65,13 @@ def read_scan(path: Path) -> Scan:
         ga_weeks,
         float(low),
         max(float(high), float(low) + 1),
+        _lesion_points(labels, to_index),
     )
+
+
+def _lesion_points(labels: NDArray[np.uint8], to_index: NDArray[np.float64]) -> NDArray[np.float64]:
+    indices = np.argwhere(np.isin(labels, (Tissue.CYST, Tissue.BLEED)))[:, ::-1]  # x, y, z
+    return (indices - to_index[:, 3]) @ np.linalg.inv(to_index[:, :3]).T
 
 
 def draw_batch(
@@ -118,8 +127,14 @@ def draw_slice(scan: Scan, *, size: int, spacing_mm: float, rng: np.random.Gener
     """Draw a slice of a random plane and place."""
     flat = rng.random() < PLANE_SHARE
     plane = 0 if flat else int(rng.integers(3))
+    # The two hemispheres are much alike.
+    side = -1 if rng.random() < 0.5 else 1
     low_mm, high_mm = PLANE_MM if flat else (-REACH_MM, REACH_MM)
-    index = round(rng.uniform(low_mm, high_mm) / spacing_mm + (size - 1) / 2)
+    wanted_mm = rng.uniform(low_mm, high_mm)
+    if len(scan.lesion) and rng.random() < LESION_SHARE:
+        point = scan.lesion[rng.integers(len(scan.lesion))] * (side, 1, 1)
+        wanted_mm = np.clip(point[2 - plane], low_mm, high_mm)
+    index = round(wanted_mm / spacing_mm + (size - 1) / 2)
     depth_mm = (index - (size - 1) / 2) * spacing_mm
     if flat:  # the level of a plane is a guess
         index = int(np.clip(index + round(LEVEL_MM / spacing_mm * rng.normal()), 0, size - 1))
@@ -132,8 +147,7 @@ def draw_slice(scan: Scan, *, size: int, spacing_mm: float, rng: np.random.Gener
     points[..., down], points[..., along] = rows, columns
     for number, offset in enumerate(offsets):
         points[number, ..., across] = depth_mm + offset
-    if rng.random() < 0.5:
-        points[..., 0] *= -1  # the two hemispheres are much alike
+    points[..., 0] *= side
     shares = np.array([share for share, *_ in OFF])
     _, degrees, shift_mm, log_size = OFF[int(rng.choice(len(OFF), p=shares / shares.sum()))]
     turn = Rotation.from_rotvec(np.radians(degrees) * rng.normal(size=3)).as_matrix()

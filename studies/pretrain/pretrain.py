@@ -1,6 +1,7 @@
 """Train the network of `predict` on simulated scans, and write it into the package.
 
     python studies/pretrain/pretrain.py WORK [--scans 400] [--minutes 150] [--workers 2]
+        [--start MODEL --learning-rate 0.001]
 
 Scans are simulated beside the training, which draws slices from those that are there. All that is
 needed to go on is in WORK: the same command resumes.
@@ -25,8 +26,9 @@ from ssus2mri.config.project import Project
 from ssus2mri.files import whole
 from ssus2mri.images import volume
 from ssus2mri.learn.ema import update_ema
+from ssus2mri.learn.hardware.device import mixed_precision
 from ssus2mri.learn.losses import require_finite, weighted_sum
-from ssus2mri.learn.model_file import write_model
+from ssus2mri.learn.model_file import read_model, write_model
 from ssus2mri.learn.objectives.base import Objective
 from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.prediction.atlas import BUILT_IN, load_atlas, placement
@@ -50,10 +52,15 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=150.0, help="of training in all")
     parser.add_argument("--workers", type=int, default=1, help="processes that simulate; 0: none")
     parser.add_argument("--threads", type=int, default=1, help="of the training")
+    parser.add_argument("--start", type=Path, help="model to start from; default: random weights")
+    parser.add_argument("--learning-rate", type=float, help="the first; default: pretrain.yaml")
     parser.add_argument("--out", type=Path, default=PACKAGED)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     settings = load_settings()
+    if arguments.learning_rate:
+        train = settings.train.model_copy(update={"learning_rate": arguments.learning_rate})
+        settings = settings.model_copy(update={"train": train})
     folder = arguments.work / "scans"
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(max(arguments.workers, 1)) as pool:
@@ -63,7 +70,7 @@ def main() -> None:
             atlas = placement(load_atlas())
             make = partial(make_scan, folder=folder, settings=settings, atlas=atlas)
             futures = [pool.submit(make, number) for number in range(arguments.scans)]
-        training = Training(settings, arguments.work / "state.pt")
+        training = Training(settings, arguments.work / "state.pt", arguments.start)
         training.run(folder, futures, minutes=arguments.minutes)
         for future in futures:
             future.cancel()
@@ -95,12 +102,15 @@ class Training:
     Args:
         settings: config.yaml with pretrain.yaml over it.
         state_file: of the state that it resumes from.
+        start: model whose weights it starts with; None: random ones.
     """
 
-    def __init__(self, settings: Project, state_file: Path) -> None:
+    def __init__(self, settings: Project, state_file: Path, start: Path | None = None) -> None:
         self.settings, self.state_file = settings, state_file
         self.objective: Objective = make_objective(settings.train)
         generator = self.objective.generator
+        if start is not None:
+            generator.load_state_dict(read_model(start).network.state_dict())
         self.network = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network)
         self.optimizer = torch.optim.AdamW(
@@ -159,7 +169,7 @@ class Training:
             # A NumPy number in the state could not be read again.
             group["lr"] = float(train.learning_rate * warm * rate)
         batch = self._batch(list(self.scans.values()), np.random.default_rng([2, self.step]))
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(torch.device("cpu"), wanted=train.mixed_precision):
             terms, _ = self.objective.generator_terms(batch)
         loss = weighted_sum(terms, self.objective.weights)
         self.optimizer.zero_grad(set_to_none=True)

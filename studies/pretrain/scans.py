@@ -34,9 +34,11 @@ from ssus2mri.simulate.pathology import add_pathology
 from ssus2mri.simulate.pose import generator
 
 AGES = (17.5, 31.0)  # weeks
-PATHOLOGY_SHARE = 1 / 3
+PATHOLOGY_SHARE = 1 / 2
+KINDS = ("ventricles", "cavum", "callosum", "cisterna", "cyst", "bleed")
+# Cysts and bleeds fill few slices, and how wide a ventricle is has to be learned well.
+KIND_SHARES = (0.25, 0.05, 0.1, 0.1, 0.25, 0.25)
 _TRIES = 6  # a lesion may lie outside the head, a ventricle be as wide already
-_KINDS = ("ventricles", "cavum", "callosum", "cisterna", "cyst", "bleed")
 
 
 def make_scan(
@@ -68,7 +70,7 @@ def make_scan(
     upright = upright_rotation(anatomy.labels)
     kind = "none"
     if rng.random() < PATHOLOGY_SHARE:
-        anatomy, kind = with_pathology(anatomy, size, rng)
+        anatomy, kind = with_pathology(anatomy, size, rng, KIND_SHARES)
     scan = simulate(
         name, subject=name, modality="us", ga_weeks=ga_weeks, anatomy=anatomy, settings=own
     )
@@ -88,19 +90,25 @@ def make_scan(
     return out
 
 
-def with_pathology(anatomy: Anatomy, size: float, rng: np.random.Generator) -> tuple[Anatomy, str]:
+def with_pathology(
+    anatomy: Anatomy,
+    size: float,
+    rng: np.random.Generator,
+    kind_shares: tuple[float, ...] | None = None,
+) -> tuple[Anatomy, str]:
     """Add a pathology of random kind and size where the anatomy can have it.
 
     Args:
         anatomy: healthy.
         size: of its head against that of 23 weeks.
         rng: source of randomness.
+        kind_shares: probability of each of `KINDS`; None: all alike.
 
     Returns:
         The anatomy and the kind; ``none`` if no drawn one suits it.
     """
     for _ in range(_TRIES):
-        kind = _KINDS[int(rng.integers(len(_KINDS)))]
+        kind = str(rng.choice(KINDS, p=kind_shares))
         try:
             return add_pathology(anatomy, draw_pathology(kind, size, rng)), kind
         except InputError:
@@ -113,7 +121,7 @@ def draw_pathology(kind: str, size: float, rng: np.random.Generator) -> Patholog
     reach_mm = float(rng.uniform(4, 9))
     match kind:
         case "ventricles":
-            atrium_mm = float(rng.uniform(9.5, 19)) * min(size, 1.2)
+            atrium_mm = float(rng.uniform(9.5, 22)) * min(size, 1.2)
             return Ventriculomegaly(kind="ventriculomegaly", atrium_mm=atrium_mm, reach_mm=reach_mm)
         case "cavum":
             return AbsentCavum(kind="absent_cavum")
