@@ -23,12 +23,7 @@ def of_slices(stack: NDArray[Any]) -> NDArray[np.uint32]:
     Returns:
         CRC32, ``(S,)``.
     """
-    return np.array([of_slice(image) for image in stack], np.uint32)
-
-
-def of_slice(image: NDArray[Any]) -> int:
-    """Return the CRC32 of a slice, ``(H, W)``, as it is stored."""
-    return zlib.crc32(np.ascontiguousarray(image).data)
+    return np.array([zlib.crc32(np.ascontiguousarray(image).data) for image in stack], np.uint32)
 
 
 def seal(attributes: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssus2mri import __version__, checksum, slice_file, slice_rules
-from ssus2mri.errors import InputError
 from ssus2mri.files import whole
 from ssus2mri.slice_file import CHECKSUM, SEAL
 from ssus2mri.slice_rules import SMALL, STACKS
@@ -170,79 +169,19 @@ def read(path: Path) -> Slices:
 
 def read_header(path: Path) -> Header:
     """Read only what a slice file says of itself; see `read`."""
-    with slice_file.opened(path) as file, slice_file.guarded(path):
-        header = _header(path, file)
-        slice_file.require_sealed(path, file, _NAMES, slice_file.datasets(path, file))
-        return header
+    return examine(path)[0]
 
 
-class Reader:
-    """A slice file kept open, for random reads of single slices.
+def examine(path: Path) -> tuple[Header, tuple[int, int, int]]:
+    """Return what a slice file says of itself, and the shape ``(S, H, W)`` of its stacks.
 
-    One process must not share it with another: open it again there. Use as a context manager, or
-    call `close`.
+    Raises:
+        InputError: as `read`, except for what only the images can reveal.
     """
-
-    def __init__(self, path: Path) -> None:
-        """Open a slice file.
-
-        Args:
-            path: the ``.h5`` file.
-
-        Raises:
-            InputError: as `read`.
-        """
-        self._file = slice_file.opened(path)
-        try:
-            with slice_file.guarded(path):
-                self.header = _header(path, self._file)
-                datasets = slice_file.datasets(path, self._file)
-                self._images = datasets["image"]
-                self._checksums = slice_file.require_sealed(path, self._file, _NAMES, datasets)
-        except InputError:
-            self._file.close()
-            raise
-        self._path = path
-        self._shape = self._images.shape[1:]
-
-    def __len__(self) -> int:
-        return int(self._images.shape[0])
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the slices, pixels."""
-        height, width = self._shape
-        return int(height), int(width)
-
-    def slice(self, number: int) -> NDArray[np.float16]:
-        """Read the image of one slice, ``(H, W)``.
-
-        Args:
-            number: 0 to ``len(self) - 1``.
-
-        Raises:
-            IndexError: no such slice.
-            InputError: it is damaged, or not finite.
-        """
-        if not 0 <= number < len(self):
-            raise IndexError(f"slice {number} of {len(self)}")
-        array = np.empty(self._shape, np.float16)
-        with slice_file.guarded(self._path):
-            self._images.read_direct(array, np.s_[number])
-        slice_file.require(self._path, slice_rules.content_fault("image", array, self.header.size))
-        if checksum.of_slice(array) != self._checksums[number, 0]:
-            raise slice_file.damaged(self._path, f"slice {number} of dataset image")
-        return array
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> "Reader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    with slice_file.opened(path) as file, slice_file.guarded(path):
+        header, datasets = _header(path, file), slice_file.datasets(path, file)
+        slice_file.require_sealed(path, file, _NAMES, datasets)
+        return header, datasets["image"].shape
 
 
 def _header(path: Path, file: h5py.File) -> Header:

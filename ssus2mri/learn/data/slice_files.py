@@ -22,14 +22,11 @@ class SliceFile:
 def look(path: Path) -> SliceFile:
     """Open a slice file and close it again.
 
-    Args:
-        path: the ``.h5`` file.
-
     Raises:
         InputError: as `slices.read`.
     """
-    with slices.Reader(path) as reader:
-        return SliceFile(path, reader.header, len(reader), reader.size)
+    header, (count, *size) = slices.examine(path)
+    return SliceFile(path, header, count, (size[0], size[1]))
 
 
 def require_one_size(files: Iterable[SliceFile]) -> None:
