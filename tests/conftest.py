@@ -85,6 +85,14 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """The template of an atlas with a round head; see `phantom_stages`."""
+    from phantom_stages import write_template
+
+    return write_template(tmp_path / "template")
+
+
 @pytest.fixture(autouse=True)
 def _process_as_before() -> Iterator[None]:
     """Undo what the command line does: to logging, whose stream ends with the test, and garbage."""

@@ -31,37 +31,6 @@ def test_everything_wrong_at_once(project: Path, command_line: CommandLine) -> N
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        (b"us1,d,us,us1.nii.gz,23,train,,", "column volume"),
-        (b"a/b,d,us,us1.nii.gz,23,train,,", "column volume"),
-        (b"..,d,us,us1.nii.gz,23,train,,", "column volume"),
-        (b"x,d,ct,us1.nii.gz,23,train,,", "column modality"),
-        (b"x,d,us,us1.nii.gz,23,later,,", "column split"),
-        (b"x,c,us,us1.nii.gz,23,train,,", "one split for subject 'c'"),
-        (b"x,Andr\xe9,us,us1.nii.gz,23,train,,", "not UTF-8"),
-    ],
-)
-def test_bad_manifest(project: Path, command_line: CommandLine, row: bytes, expected: str) -> None:
-    with (project / "manifest.csv").open("ab") as file:
-        file.write(row + b"\n")
-    code, said = command_line("check", str(project / "config.yaml"))
-    assert (code, expected in said, "Traceback" in said) == (1, True, False), said
-
-
-def test_manifest_in_utf_16_or_without_mr(project: Path, command_line: CommandLine) -> None:
-    path = project / "manifest.csv"
-    raw = path.read_bytes()
-    for bad, expected in (
-        (raw.decode().encode("utf-16"), "byte-order mark"),
-        (raw.replace(b"mr1,b,mr", b"mr1,b,us"), "at least one mr image in split train"),
-    ):
-        path.write_bytes(bad)
-        code, said = command_line("check", str(project / "config.yaml"))
-        assert (code, expected in said, "Traceback" in said) == (1, True, False), said
-
-
 def test_unknown_pathology(project: Path, command_line: CommandLine) -> None:
     lines = (project / "manifest.csv").read_text().splitlines()
     rows = [f"{line}," for line in lines[1:]]

@@ -9,24 +9,12 @@ import phantom_inputs as phantom
 import pytest
 import SimpleITK as sitk
 from phantom_project import NAME, PATIENT
+from phantom_stages import through_the_stages
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from test_landmark import CONFIG, template  # noqa: F401, a fixture
 
 from ssus2mri import slices
-from ssus2mri.config.base import load_section
-from ssus2mri.config.prepare import AlignSettings, CropSettings, ExtractSettings
-from ssus2mri.config.rows import AlignRow, CropRow, ExtractRow
-from ssus2mri.images import geometry, volume
-from ssus2mri.prepare.align import run_align
-from ssus2mri.prepare.crop import run_crop
-from ssus2mri.prepare.extract import run_extract
-
-SETTINGS = {
-    "crop": load_section(CropSettings, CONFIG, "crop"),
-    "align": load_section(AlignSettings, CONFIG, "align"),
-    "extract": load_section(ExtractSettings, CONFIG, "extract"),
-}
+from ssus2mri.images import volume
 
 
 def still(path: Path) -> tuple[Path, sitk.Image]:
@@ -91,7 +79,7 @@ PIXEL_MM = {picture: 1.0, tiff: 1.0}
 """Of planes whose files do not say it."""
 
 
-def through_the_stages(
+def placed(
     path: Path,
     head: sitk.Image,
     atlas: Path,
@@ -99,58 +87,22 @@ def through_the_stages(
     plane: str,
     pixel_mm: float | None = None,
 ) -> None:
-    """Write all that crop, align and extract write."""
-    modality = "us" if plane else "mr"
-    volume.write(sitk.Cast(head, sitk.sitkUInt8), out.parent / "mask.nii.gz")
-    dimension = 2 if plane else 3
+    """Bring a scan through the stages, its head to the middle of the atlas."""
     points = np.argwhere(sitk.GetArrayFromImage(head)).mean(axis=0)[::-1]
     centre = head.TransformContinuousIndexToPhysicalPoint(points.tolist())
-    to_atlas = sitk.TranslationTransform(dimension, [-c for c in centre])
-    geometry.write_transform(to_atlas, out.parent / "given.tfm")
-    run_crop(
-        path,
-        row=CropRow(modality=modality, ga_weeks=17.0, plane=plane, pixel_mm=pixel_mm),
-        mask=out.parent / "mask.nii.gz",
-        out=out / "crop.nii.gz",
-        out_mask=out / "mask.nii.gz",
-        settings=SETTINGS["crop"],
-    )
-    run_align(
-        out / "crop.nii.gz",
-        mask=out / "mask.nii.gz",
-        template=atlas / f"{modality}.nii.gz",
-        template_labels=atlas / "labels.nii.gz",
-        row=AlignRow(modality=modality, ga_weeks=17.0, plane=plane),
-        transform=out.parent / "given.tfm",
-        out=out / "v.nii.gz",
-        settings=SETTINGS["align"],
-    )
-    run_extract(
-        out / "v.nii.gz",
-        mask=out / "mask.nii.gz",
-        transform=out / "v.tfm",
-        row=ExtractRow(
-            volume="v",
-            subject="s",
-            modality=modality,
-            ga_weeks=17.0,
-            split="train",
-            plane=plane,
-        ),
-        labels=None,
-        truth=None,
-        out=out / "v.h5",
-        settings=SETTINGS["extract"],
-    )
+    to_atlas = sitk.TranslationTransform(head.GetDimension(), [-c for c in centre])
+    modality = "us" if plane else "mr"
+    about = {"modality": modality, "ga_weeks": 17.0, "plane": plane, "pixel_mm": pixel_mm}
+    through_the_stages(path, head, to_atlas, atlas, out, **about)
 
 
 @pytest.mark.parametrize("make", [scan, nifti, nrrd, meta, *PLANES])
-def test_no_name_reaches_an_output(tmp_path: Path, template: Path, make) -> None:  # noqa: F811
+def test_no_name_reaches_an_output(tmp_path: Path, template: Path, make) -> None:
     source = tmp_path / "MUSTERFRAU ERIKA"
     source.mkdir()
     path, head = make(source / ("MUSTERFRAU.dcm" if make is still else "MUSTERFRAU"))
     plane = "axial" if make in PLANES else ""
-    through_the_stages(path, head, template, tmp_path / "out", plane, PIXEL_MM.get(make))
+    placed(path, head, template, tmp_path / "out", plane, PIXEL_MM.get(make))
     written = sorted((tmp_path / "out").iterdir())
     assert len(written) == 7
     for file in written:
@@ -159,10 +111,10 @@ def test_no_name_reaches_an_output(tmp_path: Path, template: Path, make) -> None
         assert NAME not in plain.upper(), file
 
 
-def test_text_burnt_into_a_plane_is_removed(tmp_path: Path, template: Path) -> None:  # noqa: F811
+def test_text_burnt_into_a_plane_is_removed(tmp_path: Path, template: Path) -> None:
     path, head = still(tmp_path / "p.dcm")
     out = tmp_path / "out"
-    through_the_stages(path, head, template, out, "axial")
+    placed(path, head, template, out, "axial")
     for name in ("crop.nii.gz", "v.nii.gz"):
         values = sitk.GetArrayFromImage(volume.read_plane(out / name))
         assert values.max() <= 250, name

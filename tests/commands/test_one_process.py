@@ -5,8 +5,8 @@ from pathlib import Path
 import planes
 import pytest
 from conftest import CommandLine
+from phantom_stages import CONFIG
 from PIL import Image
-from test_landmark import CONFIG, template  # noqa: F401, a fixture
 
 from ssus2mri import cli
 
@@ -54,7 +54,7 @@ def test_a_line_is_cut_at_the_word_between_its_commands() -> None:
 def test_one_process_leaves_the_bytes_of_three(
     tmp_path: Path,
     scan: Path,
-    template: Path,  # noqa: F811
+    template: Path,
     command_line: CommandLine,
 ) -> None:
     for step in commands(scan, template, tmp_path / "three"):
@@ -70,7 +70,7 @@ def test_one_process_leaves_the_bytes_of_three(
 def test_a_step_that_fails_is_the_last(
     tmp_path: Path,
     scan: Path,
-    template: Path,  # noqa: F811
+    template: Path,
     command_line: CommandLine,
 ) -> None:
     (template / "us.nii.gz").write_bytes(b"not an image")

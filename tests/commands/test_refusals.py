@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import SimpleITK as sitk
 from conftest import ROOT, CommandLine, blob_volume
-from phantom_images import BAD, break_image
+from phantom_images import BAD
 
 from ssus2mri import __version__, cli
 from ssus2mri.images import volume
@@ -27,7 +27,8 @@ def refused(tmp_path: Path, command_line: CommandLine, *arguments: str) -> str:
 def test_bad_image_stops_a_stage_and_harms_nothing(
     tmp_path: Path, command_line: CommandLine, how: str
 ) -> None:
-    bad = break_image(tmp_path, how)
+    name, write, _ = BAD[how]
+    bad = write(tmp_path / name)
     out, out_mask = tmp_path / "crop" / "v.nii.gz", tmp_path / "crop" / "v_mask.nii.gz"
     out.parent.mkdir()
     out.write_text("an earlier result")

@@ -1,7 +1,6 @@
 """A run that is killed in every stage ends, by the same command, like one that was left alone."""
 
 import random
-import subprocess
 import time
 from pathlib import Path
 
@@ -73,15 +72,7 @@ def test_a_plane_killed_on_its_way_to_slices_gives_the_same_files(tmp_path: Path
     seconds = pd.read_csv(tmp_path / "results/benchmark/prepare/p.tsv", sep="\t")["s"][0]
     rng = random.Random(SEED)
     for _ in range(3):
-        run = subprocess.Popen(
-            project.line(target, "--forcerun", "prepare"),
-            cwd=tmp_path,
-            env=project.variables(),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        run = project.start(target, "--forcerun", "prepare")
         while not jobs(run.pid) and run.poll() is None:
             time.sleep(0.02)
         time.sleep(rng.uniform(0, 0.9) * seconds)

@@ -1,7 +1,6 @@
 """Where two statements of a file exclude each other, or one cannot be true, it is refused."""
 
 import logging
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,33 +10,13 @@ import phantom_inputs as phantom
 import pydicom
 import pytest
 import SimpleITK as sitk
+from conftest import brightest_point
+from phantom_inputs import meta_of, nrrd_of, patched
 
 from ssus2mri.errors import InputError
 from ssus2mri.images import volume
 
 BYTES = phantom.values().astype("<i2").tobytes()
-
-
-def patched(at: int, *numbers: float, kind: str = "f") -> Callable[[Path], Path]:
-    """A NIfTI file with other numbers in its header."""
-
-    def write(path: Path) -> Path:
-        data = bytearray(phantom.nifti(path).read_bytes())
-        raw = struct.pack(f"<{len(numbers)}{kind}", *numbers)
-        data[at : at + len(raw)] = raw
-        path.write_bytes(data)
-        return path
-
-    return write
-
-
-def nrrd(data: bytes = b"", **lines: str) -> Callable[[Path], Path]:
-    changes = {name.replace("_", " "): value for name, value in lines.items()}
-    return lambda path: phantom.nrrd(path, lines=dict(changes), data=data)
-
-
-def meta(data: bytes = b"", **lines: str) -> Callable[[Path], Path]:
-    return lambda path: phantom.meta(path, lines=dict(lines), data=data)
 
 
 def series(**elements: Any) -> Callable[[Path], Path]:
@@ -109,16 +88,16 @@ REFUSED: dict[str, tuple[str, Callable[[Path], Path], str]] = {
         lambda p: p.write_bytes(phantom.nifti(p).read_bytes() + b"0") and p,
         "more data",
     ),
-    "nrrd: spacings": ("v.nrrd", nrrd(spacings="1 1 1"), "`spacings` 1 1 1"),
-    "nrrd: two spacings": ("v.nrrd", nrrd(spacings="2 2"), "number of axes"),
-    "nrrd: units beside the space": ("v.nrrd", nrrd(units='"cm" "cm" "cm"'), "`units`"),
-    "nrrd: units without quotes": ("v.nrrd", nrrd(space_units="um um um"), "0.002"),
-    "nrrd: an axis of time": ("v.nrrd", nrrd(kinds="space space time"), "meaning of the axes"),
-    "nrrd: kinds of two axes": ("v.nrrd", nrrd(kinds="space space"), "meaning of the axes"),
-    "nrrd: space of two dimensions": ("v.nrrd", nrrd(space_dimension="2"), "one space"),
-    "nrrd: letters of another format": ("v.nrrd", nrrd(space="RAI"), "Found 'RAI'"),
-    "nrrd: a byte more": ("v.nrrd", nrrd(data=BYTES + b"0"), "more data"),
-    "mha: ElementSize": ("v.mha", meta(ElementSize="1 1 1"), "`ElementSize` 1 1 1"),
+    "nrrd: spacings": ("v.nrrd", nrrd_of(spacings="1 1 1"), "`spacings` 1 1 1"),
+    "nrrd: two spacings": ("v.nrrd", nrrd_of(spacings="2 2"), "number of axes"),
+    "nrrd: units beside the space": ("v.nrrd", nrrd_of(units='"cm" "cm" "cm"'), "`units`"),
+    "nrrd: units without quotes": ("v.nrrd", nrrd_of(space_units="um um um"), "0.002"),
+    "nrrd: an axis of time": ("v.nrrd", nrrd_of(kinds="space space time"), "meaning of the axes"),
+    "nrrd: kinds of two axes": ("v.nrrd", nrrd_of(kinds="space space"), "meaning of the axes"),
+    "nrrd: space of two dimensions": ("v.nrrd", nrrd_of(space_dimension="2"), "one space"),
+    "nrrd: letters of another format": ("v.nrrd", nrrd_of(space="RAI"), "Found 'RAI'"),
+    "nrrd: a byte more": ("v.nrrd", nrrd_of(data=BYTES + b"0"), "more data"),
+    "mha: ElementSize": ("v.mha", meta_of(ElementSize="1 1 1"), "`ElementSize` 1 1 1"),
     "dicom: directions of length 2 and a half": (
         "v",
         series(ImageOrientationPatient=[2, 0, 0, 0, 0.5, 0]),
@@ -176,12 +155,6 @@ def test_refused_with_a_reason(tmp_path: Path, what: str) -> None:
     assert "DOE" not in str(error.value)
 
 
-def brightest(image: sitk.Image) -> np.ndarray:
-    array = sitk.GetArrayFromImage(image)
-    index = np.unravel_index(array.argmax(), array.shape)[::-1]
-    return np.array(image.TransformIndexToPhysicalPoint([int(k) for k in index]))
-
-
 @pytest.mark.parametrize(("padding", "kind"), [(65535, np.uint16), (-2000, np.int16)])
 def test_padding_is_dark(tmp_path: Path, padding: int, kind: type) -> None:
     def change(k: int, elements: dict[str, Any]) -> None:
@@ -190,7 +163,7 @@ def test_padding_is_dark(tmp_path: Path, padding: int, kind: type) -> None:
                      .astype(kind)}  # fmt: skip
 
     image = volume.read(phantom.series(tmp_path / "v", change=change))
-    np.testing.assert_allclose(brightest(image), phantom.LANDMARK)
+    np.testing.assert_allclose(brightest_point(image), phantom.LANDMARK)
     assert sitk.GetArrayFromImage(image).min() >= 0
 
 
@@ -213,10 +186,10 @@ def test_an_acquisition_that_is_not_whole_is_told(
 
 def test_equal_numbers_in_other_words_are_no_contradiction(tmp_path: Path) -> None:
     for path in (
-        meta(Position="-20.0 -30.0 10.00")(tmp_path / "v.mha"),
-        nrrd(spacings="2.0 2 2.5", kinds="domain domain domain")(tmp_path / "v.nrrd"),
+        meta_of(Position="-20.0 -30.0 10.00")(tmp_path / "v.mha"),
+        nrrd_of(spacings="2.0 2 2.5", kinds="domain domain domain")(tmp_path / "v.nrrd"),
     ):
-        np.testing.assert_allclose(brightest(volume.read(path)), phantom.LANDMARK)
+        np.testing.assert_allclose(brightest_point(volume.read(path)), phantom.LANDMARK)
 
 
 def test_a_folder_of_thousands_of_files_is_not_looked_at(tmp_path: Path) -> None:

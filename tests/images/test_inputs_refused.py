@@ -1,6 +1,5 @@
 """What would be read wrongly in silence is refused, in one message that says why."""
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,26 +9,10 @@ import numpy as np
 import phantom_inputs as phantom
 import pytest
 import SimpleITK as sitk
+from phantom_inputs import meta_of, nrrd_of, overwritten, patched
 
 from ssus2mri.errors import InputError
 from ssus2mri.images import volume
-
-
-def patched(path: Path, at: int, raw: bytes) -> Path:
-    """Overwrite bytes of a NIfTI header."""
-    phantom.nifti(path)
-    data = bytearray(path.read_bytes())
-    data[at : at + len(raw)] = raw
-    path.write_bytes(data)
-    return path
-
-
-def unit_pixdim(path: Path) -> Path:
-    return patched(path, 80, struct.pack("<3f", 1, 1, 1))
-
-
-def no_form(path: Path) -> Path:
-    return patched(path, 252, struct.pack("<2h", 0, 0))
 
 
 def complex_voxels(path: Path) -> Path:
@@ -87,34 +70,18 @@ def repeated(path: Path) -> Path:
 ALL = range(22)
 NIFTI = "v.nii"
 REFUSED: dict[str, tuple[str, Callable[[Path], Path], str]] = {
-    "nifti: pixdim against sform": (NIFTI, unit_pixdim, "pixdim .* and sform"),
-    "nifti: neither sform nor qform": (NIFTI, no_form, "sform or qform"),
+    "nifti: pixdim against sform": (NIFTI, patched(80, 1, 1, 1), "pixdim .* and sform"),
+    "nifti: neither sform nor qform": (NIFTI, patched(252, 0, 0, kind="h"), "sform or qform"),
     "nifti: complex": (NIFTI, complex_voxels, "complex voxels.*magnitude"),
     "nifti: 100 bytes": (NIFTI, lambda p: cut(p, 100), "100 bytes"),
     "nifti: cut off": (NIFTI, lambda p: cut(p, 9000), "before its last voxel"),
     "nifti: no byte": (NIFTI, lambda p: cut(p, 0), "an empty file"),
-    "nifti: voxels begin nowhere": (
-        NIFTI,
-        lambda p: patched(p, 108, struct.pack("<f", np.nan)),
-        "begin at byte nan",
-    ),
-    "nifti: bits against type": (
-        NIFTI,
-        lambda p: patched(p, 72, struct.pack("<h", 8)),
-        "datatype 4 and 8 bits",
-    ),
-    "nifti: slope without intercept": (
-        NIFTI,
-        lambda p: patched(p, 112, struct.pack("<2f", 2.0, np.nan)),
-        "slope 2",
-    ),
-    "nifti: pair": (NIFTI, lambda p: patched(p, 344, b"ni1\0"), "pair of .hdr and .img"),
-    "nifti: more voxels than it says": (
-        NIFTI,
-        lambda p: patched(p, 46, struct.pack("<h", 11)),
-        "more data",
-    ),
-    "nifti: an axis of 0": (NIFTI, lambda p: patched(p, 44, struct.pack("<h", 0)), "axes of size"),
+    "nifti: voxels begin nowhere": (NIFTI, patched(108, np.nan), "begin at byte nan"),
+    "nifti: bits against type": (NIFTI, patched(72, 8, kind="h"), "datatype 4 and 8 bits"),
+    "nifti: slope without intercept": (NIFTI, patched(112, 2.0, np.nan), "slope 2"),
+    "nifti: pair": (NIFTI, overwritten(344, b"ni1\0"), "pair of .hdr and .img"),
+    "nifti: more voxels than it says": (NIFTI, patched(46, 11, kind="h"), "more data"),
+    "nifti: an axis of 0": (NIFTI, patched(44, 0, kind="h"), "axes of size"),
     "nifti: sheared": (NIFTI, sheared, "sheared"),
     "nifti: metres without unit": (
         NIFTI,
@@ -136,79 +103,38 @@ REFUSED: dict[str, tuple[str, Callable[[Path], Path], str]] = {
     "nifti: text": (NIFTI, lambda p: p.write_text("x" * 900) and p, "no NIfTI header"),
     "nrrd: no directions": (
         "v.nrrd",
-        lambda p: phantom.nrrd(p, lines={"space directions": None, "spacings": "2 2 2.5"}),
+        nrrd_of(space_directions=None, spacings="2 2 2.5"),
         "space directions",
     ),
-    "nrrd: no origin": (
-        "v.nrrd",
-        lambda p: phantom.nrrd(p, lines={"space origin": None}),
-        "space origin",
-    ),
-    "nrrd: no space": ("v.nrrd", lambda p: phantom.nrrd(p, lines={"space": None}), "`space`"),
+    "nrrd: no origin": ("v.nrrd", nrrd_of(space_origin=None), "space origin"),
+    "nrrd: no space": ("v.nrrd", nrrd_of(space=None), "`space`"),
     "nrrd: unknown unit": (
         "v.nrrd",
-        lambda p: phantom.nrrd(p, lines={"space units": '"furlong" "furlong" "furlong"'}),
+        nrrd_of(space_units='"furlong" "furlong" "furlong"'),
         "furlong",
     ),
-    "nrrd: two units": (
-        "v.nrrd",
-        lambda p: phantom.nrrd(p, lines={"space units": '"mm" "mm" "cm"'}),
-        "one unit of length",
-    ),
+    "nrrd: two units": ("v.nrrd", nrrd_of(space_units='"mm" "mm" "cm"'), "one unit of length"),
     "nrrd: sequence": (
         "v.nrrd",
-        lambda p: phantom.nrrd(
-            p,
-            lines={
-                "dimension": "4",
-                "sizes": "2 24 28 22",
-                "space directions": "none (2,0,0) (0,2,0) (0,0,2.5)",
-            },
+        nrrd_of(
+            dimension="4", sizes="2 24 28 22", space_directions="none (2,0,0) (0,2,0) (0,0,2.5)"
         ),
         "time points",
     ),
-    "nrrd: no data file": (
-        "v.nhdr",
-        lambda p: phantom.nrrd(p, lines={"data file": "gone.raw"}),
-        "gone.raw",
-    ),
-    "nrrd: bad numbers": (
-        "v.nrrd",
-        lambda p: phantom.nrrd(p, lines={"space origin": "(1e400,0,0)"}),
-        "finite numbers",
-    ),
-    "nrrd: short data": ("v.nrrd", lambda p: phantom.nrrd(p, data=b"12"), "before its last voxel"),
-    "mha: no spacing": (
-        "v.mha",
-        lambda p: phantom.meta(p, lines={"ElementSpacing": None}),
-        "`ElementSpacing`",
-    ),
-    "mha: no orientation": (
-        "v.mha",
-        lambda p: phantom.meta(p, lines={"TransformMatrix": None}),
-        "`TransformMatrix`",
-    ),
-    "mha: no position": ("v.mha", lambda p: phantom.meta(p, lines={"Offset": None}), "`Offset`"),
-    "mha: two positions": (
-        "v.mha",
-        lambda p: phantom.meta(p, lines={"Position": "0 0 0"}),
-        "one field `offset`",
-    ),
+    "nrrd: no data file": ("v.nhdr", nrrd_of(data_file="gone.raw"), "gone.raw"),
+    "nrrd: bad numbers": ("v.nrrd", nrrd_of(space_origin="(1e400,0,0)"), "finite numbers"),
+    "nrrd: short data": ("v.nrrd", nrrd_of(b"12"), "before its last voxel"),
+    "mha: no spacing": ("v.mha", meta_of(ElementSpacing=None), "`ElementSpacing`"),
+    "mha: no orientation": ("v.mha", meta_of(TransformMatrix=None), "`TransformMatrix`"),
+    "mha: no position": ("v.mha", meta_of(Offset=None), "`Offset`"),
+    "mha: two positions": ("v.mha", meta_of(Position="0 0 0"), "one field `offset`"),
     "mha: axes of length 2": (
         "v.mha",
-        lambda p: phantom.meta(p, lines={"TransformMatrix": "2 0 0 0 2 0 0 0 2"}),
+        meta_of(TransformMatrix="2 0 0 0 2 0 0 0 2"),
         "axes of length",
     ),
-    "mha: colour": (
-        "v.mha",
-        lambda p: phantom.meta(p, lines={"ElementNumberOfChannels": "3"}),
-        "3 components",
-    ),
-    "mha: list of files": (
-        "v.mhd",
-        lambda p: phantom.meta(p, lines={"ElementDataFile": "LIST"}),
-        "several",
-    ),
+    "mha: colour": ("v.mha", meta_of(ElementNumberOfChannels="3"), "3 components"),
+    "mha: list of files": ("v.mhd", meta_of(ElementDataFile="LIST"), "several"),
     "mha: zlib cut off": (
         "v.mha",
         lambda p: phantom.meta(p, lines={"CompressedData": "True"}, data=b"\x78\x9c12"),

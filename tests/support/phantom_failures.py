@@ -67,18 +67,6 @@ class Smallest(Project):
         """Return the environment without the variables that are unset."""
         return {k: v for k, v in super().variables().items() if k not in self.unset}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start Snakemake as the head of a group of processes."""
-        return subprocess.Popen(
-            self.line(*arguments),
-            cwd=self.folder,
-            env=self.variables(),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
     def csvs(self) -> dict[str, bytes]:
         """Return the content of all CSVs among the results."""
         results = self.folder / "results"

@@ -1,6 +1,5 @@
 """One head, written as scanners and colleagues write it; and files with one thing wrong."""
 
-import gzip
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,6 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from pydicom.uid import (
-    EnhancedMRImageStorage,
     EnhancedUSVolumeStorage,
     ExplicitVRLittleEndian,
     MRImageStorage,
@@ -106,6 +104,37 @@ def meta(path: Path, *, lines: dict[str, str | None] | None = None, data: bytes 
     return path
 
 
+Maker = Callable[[Path], Path]
+
+
+def patched(at: int, *numbers: float, kind: str = "f") -> Maker:
+    """Make a NIfTI file with other numbers, from a byte of its header on."""
+    return overwritten(at, struct.pack(f"<{len(numbers)}{kind}", *numbers))
+
+
+def overwritten(at: int, raw: bytes) -> Maker:
+    """Make a NIfTI file with other bytes in its header."""
+
+    def write(path: Path) -> Path:
+        data = bytearray(nifti(path).read_bytes())
+        data[at : at + len(raw)] = raw
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+def nrrd_of(data: bytes = b"", **lines: str | None) -> Maker:
+    """Make a NRRD file with other fields, whose names have ``_`` for a space."""
+    changes = {name.replace("_", " "): value for name, value in lines.items()}
+    return lambda path: nrrd(path, lines=dict(changes), data=data)
+
+
+def meta_of(data: bytes = b"", **lines: str | None) -> Maker:
+    """Make a MetaImage with other fields."""
+    return lambda path: meta(path, lines=dict(lines), data=data)
+
+
 def dataset(
     path: Path, pixels: np.ndarray, *, sop: str = MRImageStorage, number: int = 1, **changes: Any
 ) -> Path:
@@ -143,16 +172,21 @@ def dataset(
 
 
 def series(
-    folder: Path, *, change: Callable[[int, dict[str, Any]], None] = lambda k, e: None
+    folder: Path,
+    image: sitk.Image | None = None,
+    *,
+    change: Callable[[int, dict[str, Any]], None] = lambda k, e: None,
 ) -> Path:
-    """Write the head as a folder of slices; ``change`` alters the elements of slice k."""
+    """Write the head, or another volume, as slices; ``change`` alters the elements of slice k."""
+    image = scan() if image is None else image
+    (width, height, thickness), orientation = image.GetSpacing(), _orientation(image)
     folder.mkdir(exist_ok=True)
-    for k, plane in enumerate(values()):
+    for k, plane in enumerate(sitk.GetArrayFromImage(image)):
         elements: dict[str, Any] = {
-            "PixelSpacing": [2.0, 2.0],
-            "SliceThickness": 2.5,
-            "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
-            "ImagePositionPatient": [-20.0, -30.0, 10 + 2.5 * k],
+            "PixelSpacing": [height, width],
+            "SliceThickness": thickness,
+            "ImageOrientationPatient": orientation,
+            "ImagePositionPatient": _position(image, k),
         }
         change(k, elements)
         pixels = elements.pop("pixels", plane.astype(np.uint16))
@@ -160,6 +194,15 @@ def series(
         if name:
             dataset(folder / name, pixels, number=k + 1, **elements)
     return folder
+
+
+def _orientation(image: sitk.Image) -> list[float]:
+    axes = np.array(image.GetDirection()).reshape(3, 3)
+    return [round(value, 8) for value in axes[:, :2].T.ravel().tolist()]
+
+
+def _position(image: sitk.Image, k: int) -> list[float]:
+    return [round(value, 6) for value in image.TransformIndexToPhysicalPoint((0, 0, k))]
 
 
 def item(**elements: Any) -> pydicom.Dataset:
@@ -170,48 +213,35 @@ def item(**elements: Any) -> pydicom.Dataset:
     return inner
 
 
-def multiframe(path: Path, image: sitk.Image, **changes: Any) -> Path:
-    """Write a volume as one Enhanced MR file."""
-    width, height, spacing = image.GetSpacing()
-    axes = np.array(image.GetDirection()).reshape(3, 3)
-    places = [image.TransformIndexToPhysicalPoint([0, 0, k]) for k in range(image.GetSize()[2])]
-    measures = item(PixelSpacing=[height, width], SpacingBetweenSlices=spacing)
-    orientation = item(ImageOrientationPatient=[round(v, 9) for v in axes[:, :2].T.ravel()])
-    shared = item(PixelMeasuresSequence=[measures], PlaneOrientationSequence=[orientation])
-    frames = [item(PlanePositionSequence=[item(ImagePositionPatient=list(p))]) for p in places]
-    return dataset(
-        path,
-        sitk.GetArrayFromImage(image).astype(np.uint16),
-        sop=EnhancedMRImageStorage,
-        **{"Modality": "MR", "NumberOfFrames": len(frames), **changes},
-        SharedFunctionalGroupsSequence=[shared],
-        PerFrameFunctionalGroupsSequence=frames,
-    )
-
-
-def enhanced(path: Path, *, order: list[int] | None = None, patient: bool = False) -> Path:
-    """Write the head as one multi-frame file: Enhanced US Volume, or in patient space."""
-    order = order or list(range(SIZE[2]))
-    kind = "" if patient else "Volume"
-    suffix = "Patient" if patient else "Volume"
-
-    measures = item(PixelSpacing=[2.0, 2.0], SpacingBetweenSlices=2.5)
-    orientation = item(**{f"ImageOrientation{suffix}": [1.0, 0, 0, 0, 1, 0]})
+def enhanced(
+    path: Path,
+    image: sitk.Image | None = None,
+    *,
+    order: list[int] | None = None,
+    patient: bool = False,
+    sop: str = EnhancedUSVolumeStorage,
+    **changes: Any,
+) -> Path:
+    """Write the head, or another volume, as one multi-frame file, of a space of its own or not."""
+    image = scan() if image is None else image
+    order = order or list(range(image.GetSize()[2]))
+    kind, suffix = ("", "Patient") if patient else ("Volume", "Volume")
+    width, height, step = image.GetSpacing()
+    measures = item(PixelSpacing=[height, width], SpacingBetweenSlices=step)
+    orientation = item(**{f"ImageOrientation{suffix}": _orientation(image)})
     shared = item(
-        PixelMeasuresSequence=[measures],
-        **{f"PlaneOrientation{kind}Sequence": [orientation]},
+        PixelMeasuresSequence=[measures], **{f"PlaneOrientation{kind}Sequence": [orientation]}
     )
-    frames = []
-    for k in order:
-        place = item(**{f"ImagePosition{suffix}": [-20.0, -30.0, 10 + 2.5 * k]})
-        frames.append(item(**{f"PlanePosition{kind}Sequence": [place]}))
+    places = [item(**{f"ImagePosition{suffix}": _position(image, k)}) for k in order]
     return dataset(
         path,
-        values()[order].astype(np.uint16),
-        sop=EnhancedUSVolumeStorage,
-        NumberOfFrames=len(order),
+        sitk.GetArrayFromImage(image)[order].astype(np.uint16),
+        sop=sop,
+        **{"NumberOfFrames": len(order), **changes},
         SharedFunctionalGroupsSequence=[shared],
-        PerFrameFunctionalGroupsSequence=frames,
+        PerFrameFunctionalGroupsSequence=[
+            item(**{f"PlanePosition{kind}Sequence": [place]}) for place in places
+        ],
     )
 
 
@@ -232,13 +262,9 @@ def us_still(path: Path, pixels: np.ndarray | None = None, **changes: Any) -> Pa
 
 def region(edge_cm: tuple[float, float] = (0.03, 0.03), **changes: Any) -> pydicom.Dataset:
     """A calibrated ultrasound region."""
-    item = pydicom.Dataset()
-    item.RegionSpatialFormat = item.RegionDataType = 1
-    item.PhysicalUnitsXDirection = item.PhysicalUnitsYDirection = 3
-    item.PhysicalDeltaX, item.PhysicalDeltaY = edge_cm
-    for name, value in changes.items():
-        setattr(item, name, value)
-    return item
+    usual = dict.fromkeys(("RegionSpatialFormat", "RegionDataType"), 1)
+    usual |= dict.fromkeys(("PhysicalUnitsXDirection", "PhysicalUnitsYDirection"), 3)
+    return item(**{**usual, **changes}, PhysicalDeltaX=edge_cm[0], PhysicalDeltaY=edge_cm[1])
 
 
 def kretz(
@@ -250,7 +276,6 @@ def kretz(
     theta: np.ndarray,
     phi: np.ndarray,
     leave_out: tuple[int, ...] = (),
-    extra: bytes = b"",
 ) -> bytes:
     """Write beams ``[frame, beam, sample]`` as a GE Voluson file; angles from the middle, rad."""
     frames, lines, samples = beams.shape
@@ -271,13 +296,7 @@ def kretz(
         for tag, data in items.items()
         if tag not in leave_out
     )
-    return b"KRETZFILE 1.0   " + body + extra
-
-
-def gzipped(path: Path) -> Path:
-    """Compress a file in place."""
-    path.write_bytes(gzip.compress(path.read_bytes()))
-    return path
+    return b"KRETZFILE 1.0   " + body
 
 
 RLE = RLELossless

@@ -63,6 +63,18 @@ class Project:
             pytest.fail(run.stdout[-6000:])
         return run.stdout
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start Snakemake as the head of a group of processes."""
+        return subprocess.Popen(
+            self.line(*arguments),
+            cwd=self.folder,
+            env=self.variables(),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
     def line(self, *arguments: str, manifest: str = "data_manifest.csv") -> list[str]:
         """Return the command line of Snakemake."""
         config = ("--configfile", "tiny.yaml", "edit.yaml", "--config", f"manifest={manifest}")

@@ -37,7 +37,7 @@ def project(tmp_path_factory) -> Project:
     project.snakemake("results/simulate/mr-4.nii.gz", manifest="once.csv")
     simulated = project.folder / "results" / "simulate"
     scan = sitk.ReadImage(str(simulated / "mr-4.nii.gz"))
-    phantom.multiframe(project.folder / IMAGE, scan, **PATIENT)
+    phantom.enhanced(project.folder / IMAGE, scan, patient=True, Modality="MR", **PATIENT)
     for left in simulated.glob("mr-4*"):
         left.unlink()
     project.snakemake()

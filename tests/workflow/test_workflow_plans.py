@@ -39,8 +39,6 @@ def test_failed_job_says_why_and_leaves_no_output(project):
             "corp: {margin_mm: 7.0}",
             "corp: expected a key that config/config.yaml",
         ),
-        ("edit.yaml", "{}", "crop: {margin_mm: wide}", 'found "wide"'),
-        ("edit.yaml", "{}", "enabled_runs: [theirs]", "found 'theirs'"),
         ("edit.yaml", "{}", "atlas: {volume: us-1}", "atlas.volume: expected"),
         (
             "data_manifest.csv",
@@ -48,7 +46,6 @@ def test_failed_job_says_why_and_leaves_no_output(project):
             "us-2,s2,ct",
             "data_manifest.csv row 3, column modality",
         ),
-        ("data_manifest.csv", "us-2,s2", "us-2,s1", "one split for subject 's1'"),
     ],
 )
 def test_bad_configuration_stops_before_the_first_job(project, name, old, new, message):
