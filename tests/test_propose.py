@@ -8,6 +8,7 @@ import numpy as np
 import phantom_inputs as phantom
 import pytest
 import SimpleITK as sitk
+from phantom_kretz import kretz_file
 
 from ssus2mri.errors import InputError
 from ssus2mri.propose import run_init
@@ -29,7 +30,7 @@ def test_a_row_for_each_image(tmp_path: Path) -> None:
     phantom.enhanced(images / "volume.dcm")
     sitk.WriteImage(sitk.GetImageFromArray(phantom.still()), str(images / "a b.png"))
     angles = np.linspace(-0.5, 0.5, 9)
-    fan = phantom.kretz(
+    fan = kretz_file(
         np.zeros((9, 9, 9)), step_mm=1.0, first_mm=40.0, axis_mm=10.0, theta=angles, phi=angles
     )
     (images / "x.vol").write_bytes(fan)

@@ -10,6 +10,7 @@ import phantom_inputs as phantom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from phantom_kretz import kretz_file
 
 from ssus2mri import manifest
 from ssus2mri.config import strict
@@ -93,7 +94,7 @@ def test_dicom_file_of_any_bytes(tmp_path: Path, at: int, raw: bytes) -> None:
 def test_kretz_file_of_any_bytes(tmp_path: Path, at: int, raw: bytes, end: int) -> None:
     angles = np.linspace(-0.5, 0.5, 12)
     data = bytearray(
-        phantom.kretz(
+        kretz_file(
             np.arange(12 * 12 * 12).reshape(12, 12, 12) % 200,
             step_mm=3.0,
             first_mm=30.0,

@@ -9,6 +9,7 @@ import phantom_inputs as phantom
 import pydicom
 import pytest
 import SimpleITK as sitk
+from phantom_kretz import kretz_file
 
 from ssus2mri.errors import InputError
 from ssus2mri.images import kretz, volume
@@ -33,7 +34,7 @@ def as_kretz(beams: np.ndarray, **changes: object) -> bytes:
         (np.arange(n) - (n - 1) / 2) * step
         for n, step in zip(FAN.shape[1:], (FAN.lateral_rad, FAN.elevation_rad), strict=True)
     ]
-    return phantom.kretz(
+    return kretz_file(
         beams.transpose(2, 1, 0),
         step_mm=STEP,
         first_mm=RADIUS,
@@ -99,9 +100,7 @@ def test_uneven_angles_are_interpolated(tmp_path: Path) -> None:
     away = np.linalg.norm(points - np.array([8.0, -6.0, 62.0]), axis=-1)
     beams = 250 * np.exp(-0.5 * (away / 1.5) ** 2)
     path = tmp_path / "a.v00"
-    path.write_bytes(
-        phantom.kretz(beams, step_mm=0.5, first_mm=40, axis_mm=15, theta=bent, phi=phi)
-    )
+    path.write_bytes(kretz_file(beams, step_mm=0.5, first_mm=40, axis_mm=15, theta=bent, phi=phi))
     assert np.linalg.norm(center_of(path) - [8.0, -6.0, 62.0]) < 0.3
 
 
@@ -159,7 +158,7 @@ def test_usual_volume_is_read_in_seconds(tmp_path: Path) -> None:
     angles = np.linspace(-0.6, 0.6, 200), np.linspace(-0.55, 0.55, 150)
     path = tmp_path / "a.vol"
     path.write_bytes(
-        phantom.kretz(beams, step_mm=0.6, first_mm=40, axis_mm=15, theta=angles[0], phi=angles[1])
+        kretz_file(beams, step_mm=0.6, first_mm=40, axis_mm=15, theta=angles[0], phi=angles[1])
     )
     begun = time.process_time()
     volume.read(path)
