@@ -1,7 +1,7 @@
 """Compare the runs of the ablation study: the table of docs/results/ablations.csv.
 
     snakemake --cores 2 --until train \
-        --configfile config/small.yaml studies/cohort/cohort.yaml studies/ablations/ablations.yaml
+        --configfile config/small.yaml studies/ablations/ablations.yaml
     python studies/ablations/table.py [results [ablations.csv]]
 
 A row per run, best first, of what its training says about the validation slices: likeness to the

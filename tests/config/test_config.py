@@ -18,8 +18,8 @@ from ssus2mri.methods import METHODS
 
 CONFIG = ROOT / "config" / "config.yaml"
 SMALL, DEMO, PLANES = (ROOT / "config" / f"{name}.yaml" for name in ("small", "demo", "planes"))
-COHORT, CPU, GPU, LONG = (
-    ROOT / "studies" / "cohort" / f"{name}.yaml" for name in ("cohort", "cpu", "gpu", "long")
+COHORT, CPU, GPU = (
+    ROOT / "studies" / "cohort" / f"{name}.yaml" for name in ("cohort", "cpu", "gpu")
 )
 ABLATIONS = ROOT / "studies" / "ablations" / "ablations.yaml"
 SMOKE = ROOT / "tests" / "config" / "smoke.yaml"
@@ -30,8 +30,7 @@ CHAINS = [
     [CONFIG, COHORT],
     [CONFIG, SMALL, COHORT, CPU],
     [CONFIG, COHORT, GPU],
-    [CONFIG, COHORT, GPU, LONG],
-    [CONFIG, SMALL, COHORT, ABLATIONS],
+    [CONFIG, SMALL, ABLATIONS],
 ]
 """Every shipped configuration, each laid over those before it."""
 

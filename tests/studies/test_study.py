@@ -14,9 +14,7 @@ from ssus2mri.manifest import read
 
 CONFIG = ROOT / "config" / "config.yaml"
 SMALL = ROOT / "config" / "small.yaml"
-COHORT, CPU, GPU, LONG = (
-    ROOT / "studies" / "cohort" / f"{name}.yaml" for name in ("cohort", "cpu", "gpu", "long")
-)
+COHORT, CPU = (ROOT / "studies" / "cohort" / f"{name}.yaml" for name in ("cohort", "cpu"))
 ABLATIONS = ROOT / "studies" / "ablations" / "ablations.yaml"
 ON_CPU = [CONFIG, SMALL, COHORT, CPU]
 OF_PREDICT = {"ours_adapted", "simulated"}  # studies/pretrain measures their network
@@ -43,30 +41,17 @@ def test_the_study_names_its_own_manifest():
 
 
 def test_each_ablation_changes_one_setting():
-    values, messages = load_files([CONFIG, SMALL, COHORT, ABLATIONS])
+    values, messages = load_files([CONFIG, SMALL, ABLATIONS])
     assert messages == []
     project = Project.model_validate(values)
     settings = {
         run: run_settings(values, run).model_dump(exclude={"label", "seed"})
         for run in project.enabled_runs
     }
-    for run in set(settings) - {"default", "default_seed_1", "longer", "match_seed_1"}:
-        variants = [base for base in ("longer", "match") if run.startswith(f"{base}_")]
-        base = settings[next(iter(variants), "default")]
+    for run in set(settings) - {"default", "default_seed_1", "match_seed_1", "paired"}:
+        base = settings["match" if run.startswith("match_") else "default"]
         differing = [name for name in base if settings[run][name] != base[name]]
         assert len(differing) == 1, run
-
-
-def test_the_long_training_is_three_times_the_short_one():
-    long, messages = load_files([CONFIG, COHORT, GPU, LONG])
-    assert messages == []
-    short = load_files([CONFIG, COHORT, GPU])[0]
-    project = Project.model_validate(long)
-    for run in set(project.enabled_runs) & set(project.runs):
-        longer, shorter = run_settings(long, run), run_settings(short, run)
-        assert longer.epochs == 3 * shorter.epochs, run
-        schedule = {"epochs", "halve_every"}
-        assert longer.model_dump(exclude=schedule) == shorter.model_dump(exclude=schedule), run
 
 
 def test_three_seeds_differ_in_nothing_else():

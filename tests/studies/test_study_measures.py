@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from controlled import edge_agreement
 from correlate import correlations, spearman
-from runs import wide
 from scipy.stats import spearmanr
 from subjects import EVERY, SIZE, subject
 from trained import by_scan, size_error
@@ -43,20 +42,6 @@ def test_spearman_is_that_of_scipy_with_ties_too():
     a, b = np.random.default_rng(0).integers(5, size=(2, 30)).astype(float)
 
     assert spearman(a, b) == pytest.approx(spearmanr(a, b).statistic)
-
-
-def test_summary_of_a_cohort_becomes_a_row_per_run():
-    rows = [
-        ("ours", "ssim", "truth", 0.5),
-        ("ours", "mae_cortex", "truth", 0.2),
-        ("ours", "mae_ventricles", "truth", 0.4),
-        ("ours", "deformation", np.nan, 0.3),
-    ]
-    table = wide(pd.DataFrame(rows, columns=["run", "measure", "kind", "mean"]))
-
-    assert table[["true SSIM", "tissue error", "deformation"]].iloc[0].tolist() == pytest.approx(
-        [0.5, 0.3, 0.3]
-    )
 
 
 def test_borders_along_those_of_the_scan():
