@@ -18,6 +18,7 @@ from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.compare import COLUMNS, run_compare
+from ssus2mri.evaluate.paper_tables import PAPER_TABLES
 from ssus2mri.evaluate.register import run_register
 from ssus2mri.evaluate.score import run_score
 from ssus2mri.evaluate.tables import SEEN
@@ -124,6 +125,9 @@ def test_the_certificate_travels_from_slices_to_tables(
         table = pd.read_csv(tmp_path / "score" / f"{name}.csv", dtype=str)
         assert set(table["certificate"]) == {model.certificate}, name
         assert set(table["n_seen"]) == {str(int(seen))}, name
+    for name in PAPER_TABLES:
+        table = pd.read_csv(tmp_path / "score" / f"{name}.csv", dtype=str)
+        assert list(table["Copy"][:2]) == [model.certificate, str(int(seen))], name
 
 
 def test_a_model_has_seen_all_that_the_one_it_starts_from_has(tmp_path: Path) -> None:

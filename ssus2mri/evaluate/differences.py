@@ -59,8 +59,8 @@ def rated(ratings: Path | None) -> dict[Comparison, pd.DataFrame]:
     """Return the first ratings of every group, without real MR, which is of other scans."""
     if ratings is None:
         return {}
-    text = tuple(name for name in _RATED if name not in ("index", "rating"))
-    frame = where(tables.read([ratings], _RATED, text=(*text, "observer", "image")), repeat_of="")
+    text = (*tables.KEYS, "group", "repeat_of", "observer", "image")
+    frame = where(tables.read([ratings], _RATED, text=text), repeat_of="")
     return {
         ("rate", "mos", str(group)): rows.rename(columns={"rating": "mos"})
         for group, rows in frame.groupby("group")

@@ -2,7 +2,7 @@
 
 Of every measure there are rows of ours (mean ± standard deviation, interval, how many) and the
 paper's value, which is of its own data: no difference to it says which method is better. A cell
-without a number says why.
+without a number says why. The first rows say what the model of each run has seen.
 """
 
 from collections import Counter
@@ -18,6 +18,7 @@ REAL = "real"
 _NONE, _NO_COUNT, _NOT_STATED = "no data", "0 (0)", "not in the paper"
 _OURS, _INTERVAL, _COUNT = "mean ± std", "interval", "n slices (volumes)"
 _PAPER = "the paper, other data: mean ± std"
+_SEEN, _NO_MODEL = "Subjects that the model has seen", "no model"
 _BY_DEFINITION = "no data: real MR deforms to itself by 0"
 
 Key = tuple[str, str, str, str]  # stage, measure, kind, run
@@ -74,7 +75,7 @@ _MEASURES = {
 
 def paper_tables(
     summary: Mapping[Key, Numbers],
-    labels: Mapping[str, str],
+    runs: Mapping[str, Mapping[str, str]],
     groups: Sequence[str],
     settings: ScoreSettings,
 ) -> dict[str, list[dict[str, object]]]:
@@ -84,7 +85,7 @@ def paper_tables(
 
     Args:
         summary: statistics over all planes.
-        labels: run -> its name in tables, in their order.
+        runs: run -> its ``label`` in tables, ``certificate`` and ``n_seen``, in their order.
         groups: groups of observers.
         settings: section ``score``; the paper's values.
 
@@ -95,21 +96,15 @@ def paper_tables(
         Measure(f"MOS ↑, {group}", "rate", "mos", group, 2, f"mos_{group}", "no ratings yet")
         for group in groups
     )
-    heads = _heads(labels)
     measures = {"table2": (*opinions, _DEFORMATION), **_MEASURES}
-    return {
-        name: [
-            row
-            for measure in measures[name]
-            for row in _rows(
-                measure,
-                summary,
-                {**heads, **({REAL: "Real"} if name == "table2" else {})},
-                settings,
-            )
-        ]
-        for name in PAPER_TABLES
-    }
+    tables: dict[str, list[dict[str, object]]] = {}
+    for name in PAPER_TABLES:
+        heads = _heads({run: about["label"] for run, about in runs.items()})
+        if name == "table2":
+            heads[REAL] = "Real"
+        rows = [row for m in measures[name] for row in _rows(m, summary, heads, settings)]
+        tables[name] = [*_marks(runs, heads), *rows]
+    return tables
 
 
 def _heads(labels: Mapping[str, str]) -> dict[str, str]:
@@ -119,6 +114,23 @@ def _heads(labels: Mapping[str, str]) -> dict[str, str]:
         run: label if counts[label] == 1 and label != "Real" else f"{label} ({run})"
         for run, label in labels.items()
     }
+
+
+def _marks(
+    runs: Mapping[str, Mapping[str, str]], heads: Mapping[str, str]
+) -> list[dict[str, object]]:
+    """Say of each run which subjects its model has seen (their hash), and how many test scans."""
+    values = {"certificate": "certificate", "test scans among them": "n_seen"}
+    return [
+        {
+            **{"Settings": _SEEN, "Value": value},
+            **{
+                head: (runs[run][key] or _NONE) if run in runs else _NO_MODEL
+                for run, head in heads.items()
+            },
+        }
+        for value, key in values.items()
+    ]
 
 
 def _rows(

@@ -149,7 +149,7 @@ def run_score(
     _require_labels(segmented, list(heads), segment)
     pathology = _pathology(frames["compare"], heads, settings)
     frames = {stage: where(frame, pathology="") for stage, frame in frames.items()}
-    likeness, opinion_text = frames["compare"], ("run", "group")
+    likeness, opinion_text = frames["compare"], ("run", "group", "certificate")
     means = tables.read([mos] if mos else [], tables.MOS, text=opinion_text)
     deformation = [
         {**head, **wide(where(frames["register"], run=run), DEFORMATION, settings)}
@@ -195,7 +195,7 @@ def run_score(
     for name, columns in TABLES.items():
         tables.write(rows[name], columns, out / f"{name}.csv")
     groups = list(dict.fromkeys([*settings.groups_of_the_paper, *means["group"]]))
-    laid_out = paper_tables(over_all_planes(every), labels, groups, settings)
+    laid_out = paper_tables(over_all_planes(every), heads, groups, settings)
     for name, content in laid_out.items():
         tables.write(content, list(content[0]), out / f"{name}.csv")
 

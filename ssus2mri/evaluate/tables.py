@@ -43,7 +43,7 @@ SCAN_KEYS = tuple(key for key in KEYS if key not in ("plane", "index", "referenc
 """Keys of rows that are of a scan, not of a slice."""
 SEGMENT = (*SCAN_KEYS, "measure", "unit", "value", "truth", "true_mr")
 MOS = (
-    *("group", "run", "n_observers", "n_images", "n_volumes"),
+    *("group", "run", "certificate", "n_seen", "n_observers", "n_images", "n_volumes"),
     *("mean", "std", "ci_low", "ci_high"),
 )
 _CORRELATIONS = ("ssim", "ssim_brain", "ssim_registered", "similarity_before", "similarity_after")

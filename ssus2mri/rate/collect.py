@@ -3,7 +3,8 @@
 ``ratings.csv``: a row per observer and image, columns `RATINGS`; ``repeat_of`` as in the key.
 
 ``mos.csv``: a row per group and run, and per group of real MR (run ``real``), columns `MOS`.
-Repeats do not count there.
+Repeats do not count there. As in the tables of `score`, ``certificate`` is what its model has seen,
+and ``n_seen`` says how many of the scans; in ``agreement.csv`` these are of all models.
 
 ``agreement.csv``: a row per group, and one of ``all``, of kind ``within`` (the two showings of an
 image to one observer) and ``between`` (observers, by the first showings), columns `AGREEMENT`: the
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 RATINGS = ("observer", "group", "position", "image", *KEY[2:], "rating")
 MOS = tables.MOS
 AGREEMENT = (
-    *("group", "kind", "n_observers", "n_images", "icc", "icc_of_mean"),
+    *("group", "kind", "certificate", "n_seen", "n_observers", "n_images", "icc", "icc_of_mean"),
     *("equal", "within_one", "mean_difference"),
 )
 EVERYONE = "all"
@@ -136,7 +137,10 @@ def mean_opinions(ratings: pd.DataFrame, settings: ScoreSettings) -> list[dict[s
         )
         counts = {"n_observers": len(table), "n_images": len(volumes)}
         rows.append(
-            {"group": group, "run": run, **counts, "n_volumes": volumes.nunique(), **scores}
+            {
+                **{"group": group, "run": run, **_marks(part), **counts},
+                **{"n_volumes": volumes.nunique(), **scores},
+            }
         )
     return rows
 
@@ -160,9 +164,19 @@ def agreements(ratings: pd.DataFrame) -> list[dict[str, object]]:
         first = part[part["repeat_of"] == ""]
         between = first.pivot(index="image", columns="observer", values="rating")
         for kind, table in (("within", repeats[["rating_first", "rating"]]), ("between", between)):
-            head = {"group": group, "kind": kind, "n_observers": between.shape[1]}
-            rows.append({**head, "n_images": len(table), **_agreement(table, kind)})
+            head = {"group": group, "kind": kind, **_marks(part)}
+            counts = {"n_observers": between.shape[1], "n_images": len(table)}
+            rows.append({**head, **counts, **_agreement(table, kind)})
     return rows
+
+
+def _marks(ratings: pd.DataFrame) -> dict[str, object]:
+    """Say what the models of rated images have seen, and of how many scans the subject."""
+    seen = ratings[ratings["seen"] == tables.SEEN]
+    return {
+        "certificate": " ".join(sorted(set(ratings["certificate"]) - {""})),
+        "n_seen": seen["volume"].nunique(),
+    }
 
 
 def _agreement(table: pd.DataFrame, kind: str) -> dict[str, float | None]:

@@ -24,7 +24,11 @@ from ssus2mri.slices import PLANES, Slices, read, read_header
 
 logger = logging.getLogger(__name__)
 
-KEY = ("study", "image", "run", "volume", "plane", "index", "repeat_of")
+KEY = (
+    *("study", "image", "run", "volume", "plane", "index", "repeat_of"),
+    *("certificate", "seen"),
+)
+"""The last two are what `ssus2mri.evaluate.tables.KEYS` says of them; empty for real MR."""
 WORDS = ("bad", "poor", "fair", "good", "excellent")
 """What the ratings 1 to 5 are called (ITU-R BT.500); the source says "inferior" and "superior"."""
 
@@ -62,16 +66,30 @@ def run_rate(
     sources = _sources(circle, files, {mr.header.volume: mr.path for mr in mrs})
     study = _study(circle, sources, settings)
     write_text(_page(circle, sources, study, settings), out)
-    rows = [
-        {
-            **{"study": study, "image": shown.image, "run": shown.run},
-            **{"volume": shown.volume, "plane": shown.place.plane},
-            **{"index": shown.index, "repeat_of": shown.repeat_of},
-        }
-        for shown in circle
-    ]
-    tables.write(rows, KEY, out.with_name("key.csv"))
+    tables.write(_key(circle, files, study), KEY, out.with_name("key.csv"))
     logger.info("%s: study %s, %d images of %d runs", out, study, len(circle), len(files))
+
+
+def _key(circle: Sequence[Showing], files: Files, study: str) -> list[dict[str, object]]:
+    """Say what each image is, and what the model that made it has seen."""
+    headers = {
+        (run, volume): read_header(path)
+        for run, own in files.items()
+        for volume, path in own.items()
+    }
+    rows: list[dict[str, object]] = []
+    for shown in circle:
+        header = headers.get((shown.run, shown.volume))
+        rows.append(
+            {
+                **{"study": study, "image": shown.image, "run": shown.run},
+                **{"volume": shown.volume, "plane": shown.place.plane},
+                **{"index": shown.index, "repeat_of": shown.repeat_of},
+                "certificate": header.certificate if header else "",
+                "seen": tables.SEEN if header and header.seen else "",
+            }
+        )
+    return rows
 
 
 def _by_run(paths: Sequence[Path]) -> dict[str, dict[str, Path]]:

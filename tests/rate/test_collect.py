@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from phantom_evaluate import score_settings
-from phantom_rate import key_of, rate_settings, sent, signed, written_study
+from phantom_rate import CERTIFICATES, key_of, rate_settings, sent, signed, written_study
 
 from ssus2mri.errors import InputError
 from ssus2mri.rate.agreement import differences, icc
@@ -102,6 +102,21 @@ def test_a_whole_study_by_hand(page, tmp_path):
     # Of the three pairs of all observers two differ by one.
     assert agreement.loc[("all", "between"), "mean_difference"] == pytest.approx(2 / 3, abs=1e-6)
     assert len(tables["ratings"]) == 240
+
+
+def test_opinions_say_what_the_models_have_seen(page, tmp_path):
+    tables = collected(page, [sent(page, "E1", "expert", lambda row: 3, tmp_path)], tmp_path)
+    ratings = tables["ratings"].fillna("")
+    for run, certificate in {**CERTIFICATES, "real": ""}.items():
+        own = ratings[ratings["run"] == run]
+        assert set(own["certificate"]) == {certificate}
+        assert set(own[own["seen"] == "yes"]["volume"]) == ({"us-8"} if run == "beta" else set())
+    mos = tables["mos"].set_index("run")
+    assert mos["certificate"].fillna("").to_dict() == {**CERTIFICATES, "real": ""}
+    assert mos["n_seen"].to_dict() == {"alpha": 0, "beta": 1, "real": 0}
+    both = " ".join(CERTIFICATES.values())
+    assert set(tables["agreement"]["certificate"]) == {both}
+    assert set(tables["agreement"]["n_seen"]) == {1}
 
 
 def test_no_file_gives_headers_only(page, tmp_path):

@@ -21,12 +21,18 @@ def rate_settings(**changes) -> RateSettings:
     return load_section(RateSettings, CONFIG, "rate").model_copy(update=changes)
 
 
+CERTIFICATES = {"alpha": "a" * 12, "beta": "b" * 12}
+"""What the models of the runs have seen; that of ``beta`` has seen ``us-8``."""
+
+
 def written_study(folder: Path, settings: RateSettings | None = None, **changes) -> Path:
     """Write slices, the page and its key; give the page."""
     synthetic = []
     for seed, run in enumerate(RUNS, start=1):
         for volume in ("us-7", "us-8"):
             own = slices(volume, PLACES, seed=seed, modality="us", split="test", run=run, **changes)
+            seen = {"certificate": CERTIFICATES[run], "seen": (run, volume) == ("beta", "us-8")}
+            own = replace(own, header=replace(own.header, **seen))
             synthetic.append(store(folder / run, own))
     real = slices("mr-1", PLACES)
     real = replace(real, image=(real.image * 0.9).astype(real.image.dtype))

@@ -14,6 +14,8 @@ from phantom_project import IMAGE, MANIFEST, NAME, PATIENT, Project
 from PIL import Image
 from reruns import ALIGN, CODE, CROP, DELINEATE, PREPARE_ONE, REPORT, ROWS, SETTINGS, TRAIN
 
+from ssus2mri.learn.model_file import read_model
+
 pytestmark = pytest.mark.slow
 
 
@@ -76,6 +78,28 @@ def test_whole_run_leaves_what_the_design_promises(project):
     ):
         assert (results / path).stat().st_size > 0, path
     assert not list(results.rglob(".partial-*"))
+
+
+def test_every_table_says_what_the_models_of_its_runs_have_seen(project):
+    """But the paper's own values, and losses: they lie beside the model, and score no scan."""
+    results = project.folder / "results"
+    certificates = {
+        path.parent.name: read_model(path).certificate
+        for path in results.glob("train/*/model.safetensors")
+    }
+    assert len(certificates) == 4
+    paths = set(results.rglob("*.csv")) - set(results.glob("train/*/losses.csv"))
+    for path in paths - {results / "score" / "paper.csv"}:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if "Settings" in table:  # as the paper lays it out: a column per run
+            cells = table[table["Value"] == "certificate"].iloc[0, 2:]
+            assert set(cells) == {*certificates.values(), *["no model"][: "Real" in table]}, path
+            continue
+        assert "certificate" in table, path
+        assert {"seen", "n_seen"} & set(table.columns), path
+        for row in table.to_dict("records"):
+            own = {certificates[row[name]] for name in ("run", "other") if name in row}
+            assert own <= set(row["certificate"].split()), path
 
 
 def test_whole_run_measures_the_subject_with_pathology(project):
