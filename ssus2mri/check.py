@@ -67,10 +67,6 @@ def run_check(config: list[Path], manifest_path: str = "") -> tuple[list[str], s
 def check_images(table: Manifest, path: Path) -> list[str]:
     """Read every image, mask, transform and label volume of a manifest.
 
-    Args:
-        table: the manifest.
-        path: its file, for messages.
-
     Returns:
         A message for each that is wrong; what the workflow makes is not read.
     """

@@ -69,11 +69,14 @@ def _root(
 @app.command()
 def check(
     config: Annotated[
-        list[Path] | None, typer.Argument(help="Configuration files, later over earlier.")
+        list[Path] | None,
+        typer.Argument(help="Configuration files; later ones override earlier ones."),
     ] = None,
-    manifest: Annotated[str, typer.Option(help="Manifest instead of the configured one.")] = "",
+    manifest: Annotated[
+        str, typer.Option(help="Manifest to use instead of the configured one.")
+    ] = "",
 ) -> None:
-    """Report everything wrong with configuration, manifest and images, before days are spent."""
+    """Report every problem in configuration, manifest and images before a long run starts."""
     from ssus2mri.check import run_check
 
     messages, checked = run_check(config or [Path(DEFAULT)], manifest)
@@ -86,12 +89,14 @@ def check(
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder with images, in it or in its folders.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder that holds the images, directly or in subfolders.")
+    ],
     out: Annotated[
         str, typer.Option(help="Manifest to write; empty: manifest.csv in the folder.")
     ] = "",
 ) -> None:
-    """Propose a manifest: a row for each image, empty where a person must say."""
+    """Propose a manifest: a row for each image, with blanks for you to fill in."""
     from ssus2mri.propose import run_init
 
     path, rows = run_init(folder, Path(out) if out else folder / "manifest.csv")
@@ -103,11 +108,11 @@ def init(
 
 @app.command()
 def resources(
-    results: Annotated[Path, typer.Argument(help="Results of a run of the workflow.")] = Path(
+    results: Annotated[Path, typer.Argument(help="Results folder of the workflow.")] = Path(
         "results"
     ),
 ) -> None:
-    """Propose memory, time and threads of every stage from the records of finished jobs."""
+    """Propose memory, time and threads for every stage from the records of finished jobs."""
     from ssus2mri.resources import profile, propose
 
     typer.echo(profile(propose(results / "benchmark")), nl=False)
@@ -115,7 +120,9 @@ def resources(
 
 @app.command()
 def new(
-    folder: Annotated[Path, typer.Argument(help="Folder to make; it must not exist or be empty.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to create; an existing one must be empty.")
+    ],
 ) -> None:
     """Lay out a new project: workflow, profiles and configuration of this version."""
     from ssus2mri.project import lay_out

@@ -93,9 +93,6 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 def read_list(path: Path) -> list[str]:
     """Read names or paths, one a line, as the workflow passes them to commands.
 
-    Args:
-        path: the text file, UTF-8.
-
     Raises:
         InputError: it cannot be read.
     """

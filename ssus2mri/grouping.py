@@ -29,9 +29,6 @@ def install() -> None:
 def check(dag: Any) -> None:
     """Refuse groups of which one waits for itself.
 
-    Args:
-        dag: Snakemake's graph, with a group for each grouped job.
-
     Raises:
         WorkflowError: a path leaves a group and comes back to it.
     """

@@ -41,10 +41,6 @@ def axial_axes_mm(hc_mm: float, aspect: float) -> tuple[float, float]:
 def ellipse_circumference(long: float, short: float) -> float:
     """Return the circumference of an ellipse, by Ramanujan's second approximation.
 
-    Args:
-        long: long diameter.
-        short: short diameter, same unit.
-
     Returns:
         Circumference, same unit.
     """

@@ -100,33 +100,21 @@ def converted(folder: Path, extracts: Sequence[Path], run: str) -> Iterator[list
     us = [read for read in map(slices.read, extracts) if read.header.modality == "us"]
     with TemporaryDirectory() as name:
         paths = []
-        for synthetic in synthetic_slices(folder, us, run):
+        for synthetic in _synthetic(folder, us, run):
             paths.append(Path(name) / f"{synthetic.header.volume}.h5")
             slices.write(synthetic, paths[-1])
         yield paths
 
 
-def synthetic_slices(folder: Path, us: Sequence[Slices], run: str) -> Iterator[Slices]:
-    """Read another tool's images of some scans.
-
-    Args:
-        folder: see the module's docstring.
-        us: ultrasound slices of the test scans.
-        run: a name for the images in tables.
-
-    Yields:
-        The same slices of synthetic MR, 0 outside the head, scan by scan.
-
-    Raises:
-        InputError: as `converted`.
-    """
+def _synthetic(folder: Path, us: Sequence[Slices], run: str) -> Iterator[Slices]:
+    """Yield the slices of synthetic MR of each scan, 0 outside the head."""
     by_name = {scan.header.volume: scan for scan in us}
     listed = _listed(folder, {name: scan.header for name, scan in by_name.items()})
     files = {} if listed else _files(folder, by_name)
     for name, scan in by_name.items():
         where = str(folder / LIST) if listed else str(files.get(name, folder))
         if name not in listed and name not in files:
-            raise InputError(where, expected=f"images of {name}", found="none", do=_DO)
+            raise _wrong(where, f"images of {name}", "none")
         images = listed[name] if listed else _read(files[name], scan)
         missing = [place for place in _places(scan) if place not in images]
         if missing:
@@ -157,16 +145,12 @@ def _files(folder: Path, scans: Mapping[str, Slices]) -> dict[str, Path]:
             continue
         if name not in scans:
             expected = f"a name out of {', '.join(scans)}"
-            raise InputError(str(path), expected=expected, found=name, do=_DO)
+            raise _wrong(path, expected, name)
         if name in files:
-            raise InputError(
-                str(path), expected="one file a scan", found=f"{files[name].name} too", do=_DO
-            )
+            raise _wrong(path, "one file a scan", f"{files[name].name} too")
         files[name] = path
     if not files:
-        raise InputError(
-            str(folder), expected=f"{LIST}, .nii.gz or .h5 files", found="none", do=_DO
-        )
+        raise _wrong(folder, f"{LIST}, .nii.gz or .h5 files", "none")
     return files
 
 
@@ -213,7 +197,7 @@ def _stack(path: Path, header: Header) -> Images:
     if image.ndim != 3 or plane.shape != image.shape[:1] or index.shape != image.shape[:1]:
         found = f"{image.shape}, {plane.shape}, {index.shape}"
         expected = "image (S, H, W), plane (S,), index (S,)"
-        raise InputError(str(path), expected=expected, found=found, do=_DO)
+        raise _wrong(path, expected, found)
     images: Images = {}
     for picture, *place in zip(image, plane.tolist(), index.tolist(), strict=True):
         _add(images, str(path), picture, (place[0], place[1]), header)
@@ -230,15 +214,15 @@ def _listed(folder: Path, headers: Mapping[str, Header]) -> dict[str, Images]:
         where = f"{path} row {line}"
         if row["volume"] not in headers:
             expected = f"a volume out of {', '.join(headers)}"
-            raise InputError(where, expected=expected, found=row["volume"], do=_DO)
+            raise _wrong(where, expected, row["volume"])
         if row["plane"] not in PLANES or not row["index"].isdecimal():
             found = f"{row['plane']!r} and {row['index']!r}"
             expected = f"a plane out of {', '.join(PLANES)} and an index"
-            raise InputError(where, expected=expected, found=found, do=_DO)
+            raise _wrong(where, expected, found)
         picture = folder / row["file"]
         if not picture.is_file() or folder.resolve() not in picture.resolve().parents:
             found = f"{row['file']!r}, no such file in the folder"
-            raise InputError(where, expected="a PNG beside the list", found=found, do=_DO)
+            raise _wrong(where, "a PNG beside the list", found)
         values = read_picture(picture)
         place = (PLANES.index(row["plane"]), int(row["index"]))
         own = images.setdefault(row["volume"], {})
@@ -251,21 +235,21 @@ def _listed(folder: Path, headers: Mapping[str, Header]) -> dict[str, Images]:
 def _scaled(path: Path, values: NDArray) -> Image:
     if values.dtype.kind != "u":
         found = f"numbers of type {values.dtype}"
-        raise InputError(str(path), expected="grey of 8 or 16 bits", found=found, do=_DO)
+        raise _wrong(path, "grey of 8 or 16 bits", found)
     return values.astype(np.float64) / np.iinfo(values.dtype).max
 
 
 def _add(images: Images, where: str, image: NDArray, place: Place, header: Header) -> None:
     size = (header.size, header.size)
     if image.shape != size:
-        raise InputError(where, expected=f"{size} pixels", found=str(image.shape), do=_DO)
+        raise _wrong(where, f"{size} pixels", str(image.shape))
     if place[0] not in range(len(PLANES)) or place[1] not in range(header.size):
         found = f"plane {place[0]}, index {place[1]}"
         expected = f"planes 0 to {len(PLANES) - 1} and indices below {header.size}"
-        raise InputError(where, expected=expected, found=found, do=_DO)
+        raise _wrong(where, expected, found)
     if place in images:
         found = f"{PLANES[place[0]]} slice {place[1]} again"
-        raise InputError(where, expected="every slice once", found=found, do=_DO)
+        raise _wrong(where, "every slice once", found)
     _require_range(where, image)
     images[place] = image
 
@@ -281,6 +265,10 @@ def _require_range(where: str, values: NDArray) -> None:
             found=found,
             do="Scale them as the tool's training images were scaled.",
         )
+
+
+def _wrong(where: Path | str, expected: str, found: str) -> InputError:
+    return InputError(str(where), expected=expected, found=found, do=_DO)
 
 
 def _rounded(values: Sequence[float]) -> tuple[float, ...]:

@@ -10,10 +10,6 @@ from ssus2mri.manifest import Manifest, Row
 def beside(table: Manifest, row: Row) -> list[Row]:
     """Return the real MR to show beside a test scan whose true MR is unknown.
 
-    Args:
-        table: all volumes.
-        row: ultrasound of split test.
-
     Returns:
         MR of the same subject, and the training MR of nearest age (the first of equals in the
         manifest), volumes rather than 2D planes; none for a simulated scan, whose true MR is known.
@@ -42,10 +38,6 @@ def explained(values: dict[str, Any]) -> str:
 
 def pictured(table: Manifest, count: int) -> tuple[list[Row], list[Row]]:
     """Return the scans that the figures show.
-
-    Args:
-        table: all volumes.
-        count: of ultrasound.
 
     Returns:
         The first ultrasound of split test, and real MR: of the same subjects, then the training MR

@@ -42,12 +42,7 @@ _held: list[int] = []  # the descriptor: closed, and so unlocked, with the proce
 
 
 def executes(arguments: Sequence[str], dry_run: bool = False) -> bool:
-    """Return whether a command line of Snakemake runs jobs.
-
-    Args:
-        arguments: of Snakemake.
-        dry_run: whether it says so itself.
-    """
+    """Return whether a command line of Snakemake runs jobs."""
     return not dry_run and _NO_RUN.isdisjoint(arguments)
 
 

@@ -38,9 +38,6 @@ def fingerprint(*modules: str) -> str:
 def sources(module: str) -> dict[str, str]:
     """Hash each file that counts in a `fingerprint`.
 
-    Args:
-        module: dotted name.
-
     Returns:
         Path within the package -> 12 hexadecimal digits.
     """

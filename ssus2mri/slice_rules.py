@@ -41,9 +41,6 @@ _TEXT = (
 def header_fault(values: Mapping[str, Any]) -> str:
     """Find what is wrong with the attributes of a slice file.
 
-    Args:
-        values: by the names of `ssus2mri.slices.Header`.
-
     Returns:
         In words; empty: nothing.
     """
@@ -91,9 +88,6 @@ def header_fault(values: Mapping[str, Any]) -> str:
 def layout_fault(shapes: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) -> str:
     """Find what is wrong with the shapes and types of datasets, before they are read.
 
-    Args:
-        shapes: shape and type of each dataset.
-
     Returns:
         In words; empty: nothing.
     """
@@ -115,10 +109,6 @@ def layout_fault(shapes: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) ->
 
 def storage_fault(claimed: int, stored: int) -> str:
     """Find images that claim more than their file can hold.
-
-    Args:
-        claimed: bytes in memory.
-        stored: bytes in the file.
 
     Returns:
         In words; empty: nothing.

@@ -25,9 +25,6 @@ def install() -> None:
 def path(name: str) -> str:
     """Return a file as an input of a rule.
 
-    Args:
-        name: its path, with any letters.
-
     Returns:
         The path, with a flag if it needs one.
     """
@@ -38,9 +35,6 @@ def path(name: str) -> str:
 
 def text(value: str) -> str | Callable[[Any], str]:
     """Return a text as a parameter of a rule.
-
-    Args:
-        value: any text.
 
     Returns:
         The text, or, if Snakemake would take parts of it for wildcards, a function that returns it.

@@ -7,7 +7,9 @@ import typer
 
 from ssus2mri.commands.options import (
     DEFAULT,
+    Extracts,
     Matched,
+    Model,
     Out,
     Run,
     Settings,
@@ -16,6 +18,7 @@ from ssus2mri.commands.options import (
     listed,
     optional,
     paths,
+    section_option,
 )
 from ssus2mri.config.base import load_section
 
@@ -24,18 +27,16 @@ app = typer.Typer()
 
 @app.command()
 def probe(
-    model: Annotated[Path, typer.Argument(help="model.safetensors of the run.")],
-    extracts: Annotated[list[Path], typer.Argument(help="US slice files, or @FILE.")],
+    model: Model,
+    extracts: Extracts,
     run: Run,
     out: Out,
     settings: Settings = DEFAULT,
-    synthesis: Annotated[
-        str, typer.Option(help="Section `synthesize` as JSON, or a whole configuration file.")
-    ] = DEFAULT,
+    synthesis: Annotated[str, section_option("synthesize")] = DEFAULT,
     threads: Threads = 1,
     matched: Matched = "",
 ) -> None:
-    """Stamp squares into ultrasound and look for them in the synthesis: a row per slice."""
+    """Stamp squares into ultrasound and look for them in the synthesis: one row per slice."""
     from ssus2mri.config.evaluate import ProbeSettings
     from ssus2mri.config.learn import SynthesizeSettings
     from ssus2mri.infer.probe import run_probe
@@ -62,7 +63,10 @@ def delineate(
     ],
     out: Annotated[Path, typer.Option(help="Folder: {volume}.npz.")],
     references: Annotated[
-        str, typer.Option(help="Slice files of training MR, by spaces; empty: no `agreement`.")
+        str,
+        typer.Option(
+            help="Slice files of training MR, separated by spaces; empty: no `agreement`."
+        ),
     ] = "",
 ) -> None:
     """Segment the real MR that `segment` compares every run with: training MR and true MR."""
@@ -85,7 +89,7 @@ def segment(
     out: Out,
     settings: Settings = DEFAULT,
 ) -> None:
-    """Compare tissues and sizes of segmented synthetic MR with the truth: a row per measure."""
+    """Compare tissues and sizes of synthetic MR with the truth: one row per measure."""
     from ssus2mri.config.evaluate import SegmentSettings
     from ssus2mri.evaluate.segment import run_segment
 

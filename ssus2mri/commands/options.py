@@ -46,6 +46,10 @@ pixel = _checked("--pixel-mm", "0.02 to 5 mm, or 0", lambda v: v == 0 or _range(
 Settings = Annotated[
     str, typer.Option(help="The stage's section as JSON, or a whole configuration file (YAML).")
 ]
+Labels = Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")]
+Methods = Annotated[str, typer.Option(help="JSON: run -> its method (`train.method`).")]
+Model = Annotated[Path, typer.Argument(help="model.safetensors of the run.")]
+Extracts = Annotated[list[Path], typer.Argument(help="US slice files, or @FILE.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 Run = Annotated[
     str, typer.Option(help="Name of the run.", callback=_checked("--run", NAME, _is_name))
@@ -53,7 +57,7 @@ Run = Annotated[
 Threads = Annotated[int, typer.Option(help="CPU threads.", callback=count)]
 Template = Annotated[Path, typer.Option(help="Template of the modality, written by `template`.")]
 Matched = Annotated[
-    str, typer.Option(help="Folder of matched MR, for runs that need it; empty: none.")
+    str, typer.Option(help="Folder of matched MR, for runs that use it; empty: none.")
 ]
 Synthetic = Annotated[
     list[Path] | None, typer.Argument(help="Synthetic slice files of one run, or @FILE.")
@@ -68,19 +72,20 @@ OtherRun = Annotated[
     str,
     typer.Option(
         "--run",
-        help="A name for that MR in tables.",
+        help="Name of that MR in tables.",
         callback=_checked("--run", f"{NAME}, or nothing", lambda v: not v or _is_name(v)),
     ),
 ]
 DEFAULT = "config/config.yaml"
 
 
-def row_option(columns: type[Columns]) -> Any:
-    """Return the option ``--row`` of a command.
+def section_option(name: str) -> Any:
+    """Return an option for the settings of another stage."""
+    return typer.Option(help=f"Section `{name}` as JSON, or a whole configuration file (YAML).")
 
-    Args:
-        columns: of the manifest that it needs.
-    """
+
+def row_option(columns: type[Columns]) -> Any:
+    """Return the option ``--row`` of a command."""
     fields = columns.model_fields.items()
     needed = ", ".join(name for name, field in fields if field.is_required())
     optional = ", ".join(name for name, field in fields if not field.is_required())
@@ -94,11 +99,7 @@ _watched: list[Callable[[], None]] = []
 
 
 def watch(*paths: Path | str | None) -> None:
-    """Remember files that must not change while the command runs; see `require_steady`.
-
-    Args:
-        paths: inputs; empty ones do not count.
-    """
+    """Remember files that must not change while the command runs; see `require_steady`."""
     _watched.append(steady(Path(path) for path in paths if path))
 
 

@@ -7,12 +7,16 @@ import typer
 
 from ssus2mri.commands.options import (
     DEFAULT,
+    Labels,
+    Methods,
+    Model,
     Out,
     Run,
     Settings,
     apart,
     optional,
     paths,
+    section_option,
     texts,
     words,
 )
@@ -20,22 +24,15 @@ from ssus2mri.config.base import load_section
 
 app = typer.Typer()
 
-Methods = Annotated[str, typer.Option(help="JSON: run -> its method (`train.method`).")]
-Labels = Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")]
-
 
 @app.command()
 def explain(
-    model: Annotated[Path, typer.Argument(help="model.safetensors of the run.")],
+    model: Model,
     extract: Annotated[Path, typer.Argument(help="Slice file of a test scan's ultrasound.")],
     run: Run,
     out: Out,
-    settings: Annotated[
-        str, typer.Option(help="Section `probe` as JSON, or a whole configuration file (YAML).")
-    ] = DEFAULT,
-    synthesis: Annotated[
-        str, typer.Option(help="Section `synthesize` as JSON, or a whole configuration file.")
-    ] = DEFAULT,
+    settings: Settings = DEFAULT,
+    synthesis: Annotated[str, section_option("synthesize")] = DEFAULT,
 ) -> None:
     """Look into a run for Figures 5 and 7: latent spaces, attention, and stamped squares."""
     from ssus2mri.config.evaluate import ProbeSettings
@@ -56,18 +53,20 @@ def explain(
 @app.command()
 def illustrate(
     results: Annotated[Path, typer.Argument(help="The results folder.")],
-    volumes: Annotated[str, typer.Option(help="Test US volumes to show, by spaces, or @FILE.")],
+    volumes: Annotated[
+        str, typer.Option(help="Test US volumes to show, separated by spaces, or @FILE.")
+    ],
     labels: Labels,
     methods: Methods,
-    images: Annotated[str, typer.Option(help="JSON: volume -> its file of the manifest.")],
+    images: Annotated[str, typer.Option(help="JSON: volume -> its image file.")],
     out: Annotated[Path, typer.Option(help="Folder: figure5 to figure9, .png and .svg.")],
     mr: Annotated[
-        str, typer.Option(help="MR volumes to show beside them, by spaces, or @FILE.")
+        str, typer.Option(help="MR volumes to show beside them, separated by spaces, or @FILE.")
     ] = "",
-    explained: Annotated[str, typer.Option(help="What `explain` wrote; empty: nothing.")] = "",
+    explained: Annotated[str, typer.Option(help="File that `explain` wrote; empty: none.")] = "",
     settings: Settings = DEFAULT,
 ) -> None:
-    """Draw Figures 5 to 9 of the source, of these scans and runs."""
+    """Draw Figures 5 to 9 of the paper for these scans and runs."""
     from ssus2mri.config.evaluate import IllustrateSettings
     from ssus2mri.render.illustrate import run_illustrate
 
@@ -90,7 +89,8 @@ def illustrate(
 def browse(
     extract: Annotated[Path, typer.Argument(help="Slice file of the ultrasound.")],
     synthetic: Annotated[
-        str, typer.Option(help="Its synthetic slice files, one per run, by spaces, or @FILE.")
+        str,
+        typer.Option(help="Its synthetic slice files, one per run, separated by spaces, or @FILE."),
     ],
     labels: Labels,
     methods: Methods,
@@ -98,7 +98,7 @@ def browse(
     mr: Annotated[
         str,
         typer.Option(
-            help="Slice files of real MR to show beside it, by spaces, or @FILE; empty: none."
+            help="Slice files of real MR to show beside it, separated by spaces, or @FILE."
         ),
     ] = "",
     settings: Settings = DEFAULT,
@@ -123,14 +123,14 @@ def browse(
 def render(
     results: Annotated[Path, typer.Argument(help="The results folder.")],
     labels: Labels,
-    volumes: Annotated[str, typer.Option(help="Test US volumes, by spaces, or @FILE.")],
+    volumes: Annotated[str, typer.Option(help="Test US volumes, separated by spaces, or @FILE.")],
     out: Out,
     scans: Annotated[
-        str, typer.Option(help="All volumes, by spaces, or @FILE; empty: all there are.")
+        str, typer.Option(help="Volumes to include, separated by spaces, or @FILE; empty: all.")
     ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
-    """Put tables, pictures, losses and alignment into one HTML file."""
+    """Write one HTML report of tables, pictures, losses and alignment."""
     from ssus2mri.config.evaluate import RenderSettings
     from ssus2mri.render.report import run_render
 

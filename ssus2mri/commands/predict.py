@@ -19,18 +19,18 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(help="Folder for {scan}_mr.nii.gz and the other outputs.")],
     ga_weeks: Annotated[
-        float, typer.Option(help="Gestational age, weeks; a manifest has its own.")
+        float, typer.Option(help="Gestational age in weeks; a manifest has its own.")
     ] = 0.0,
     pixel_mm: Annotated[
         float,
-        typer.Option(help="Pixel of a 2D axial plane, mm; 0: as the file says.", callback=pixel),
+        typer.Option(help="Pixel size of a 2D axial plane, mm; 0: as in the file.", callback=pixel),
     ] = 0.0,
     model: Annotated[
         str,
         typer.Option(help="model.safetensors of a project's run; empty: the shipped network."),
     ] = "",
     force: Annotated[
-        bool, typer.Option(help="Predict what would be refused, and mark every output.")
+        bool, typer.Option(help="Predict scans that would be refused, and mark every output.")
     ] = False,
     threads: Threads = 2,
 ) -> None:
@@ -49,14 +49,14 @@ def export(
     predicted: Annotated[Path, typer.Argument(help="Folder that `predict` wrote.")],
     out: Annotated[Path, typer.Option(help="Folder of the data set (nnU-Net).")],
     augment: Annotated[
-        bool, typer.Option("--augment", help="Images are the synthetic MR.")
+        bool, typer.Option("--augment", help="Use the synthetic MR as images.")
     ] = False,
     annotate: Annotated[
         list[Path] | None,
-        typer.Option(help="Images are the ultrasound: its files or folders; may be repeated."),
+        typer.Option(help="Use this ultrasound as images: a file or folder; may be repeated."),
     ] = None,
 ) -> None:
-    """Put predictions and their tissues into a data set for training segmentation."""
+    """Write predictions and their tissues as a data set for training a segmentation."""
     from ssus2mri.export import run_export
     from ssus2mri.sources import sources
 

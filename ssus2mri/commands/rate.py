@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Out, Settings, apart, listed, paths
+from ssus2mri.commands.options import DEFAULT, Out, Settings, apart, listed, paths, section_option
 from ssus2mri.config.base import load_section
 
-app = typer.Typer(no_args_is_help=True, help="Opinion study: its page, and what observers say.")
+app = typer.Typer(
+    no_args_is_help=True, help="Opinion study: write its page, and collect the ratings."
+)
 
 
 @app.command()
@@ -16,11 +18,13 @@ def study(
     synthetic: Annotated[
         list[Path], typer.Argument(help="Synthetic slice files of all runs, or @FILE.")
     ],
-    references: Annotated[str, typer.Option(help="Slice files of real MR, by spaces, or @FILE.")],
+    references: Annotated[
+        str, typer.Option(help="Slice files of real MR, separated by spaces, or @FILE.")
+    ],
     out: Out,
     settings: Settings = DEFAULT,
 ) -> None:
-    """Write the page for observers, and beside it key.csv, which they must not get."""
+    """Write the page for observers, and beside it key.csv, which they must not see."""
     from ssus2mri.config.rate import RateSettings
     from ssus2mri.rate.study import run_rate
 
@@ -38,16 +42,16 @@ def study(
 @app.command()
 def collect(
     ratings: Annotated[
-        list[Path] | None, typer.Argument(help="Files that observers sent, ratings-*.csv.")
+        list[Path] | None, typer.Argument(help="Files that the observers sent, ratings-*.csv.")
     ] = None,
     key: Annotated[Path, typer.Option(help="key.csv of the study.")] = Path("results/rate/key.csv"),
-    out: Annotated[Path, typer.Option(help="Folder: ratings, mos, agreement .csv.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder: ratings.csv, mos.csv, agreement.csv.")] = Path(
         "results/rate"
     ),
-    score: Annotated[str, typer.Option(help="Section `score`: JSON or file.")] = DEFAULT,
+    score: Annotated[str, section_option("score")] = DEFAULT,
     settings: Settings = DEFAULT,
 ) -> None:
-    """Check the files of observers; mean opinion scores with intervals, and agreement."""
+    """Check the observers' files; write mean opinion scores, intervals and agreement."""
     from ssus2mri.config.evaluate import ScoreSettings
     from ssus2mri.config.rate import RateSettings
     from ssus2mri.rate.collect import OUTPUTS, run_collect

@@ -8,7 +8,11 @@ import typer
 
 from ssus2mri.commands.options import (
     DEFAULT,
+    Extracts,
+    Labels,
     Matched,
+    Methods,
+    Model,
     OtherFolder,
     OtherRun,
     Out,
@@ -32,17 +36,16 @@ app = typer.Typer()
 @app.command()
 def train(
     extracts: Annotated[
-        list[Path], typer.Argument(help="Slice files of splits train and val, or @FILE.")
+        list[Path],
+        typer.Argument(help="Slice files of the training and validation splits, or @FILE."),
     ],
     run: Run,
-    out: Annotated[
-        Path, typer.Option(help="model.safetensors; other outputs are written beside it.")
-    ],
+    out: Annotated[Path, typer.Option(help="model.safetensors; other outputs go beside it.")],
     checkpoints: Annotated[
         Path, typer.Option(help="Folder of the run's checkpoints, to resume from.")
     ],
     settings: Annotated[
-        str, typer.Option(help="The run's settings: section `train` with its differences, JSON.")
+        str, typer.Option(help="The run's settings, JSON: section `train` with the run's changes.")
     ],
     threads: Annotated[
         int, typer.Option(help="CPU threads of all processes together.", callback=count)
@@ -75,8 +78,8 @@ def train(
 
 @app.command()
 def synthesize(
-    model: Annotated[Path, typer.Argument(help="model.safetensors of the run.")],
-    extracts: Annotated[list[Path], typer.Argument(help="US slice files, or @FILE.")],
+    model: Model,
+    extracts: Extracts,
     run: Run,
     out: Annotated[Path, typer.Option(help="Folder: {volume}.h5 and .nii.gz.")],
     settings: Settings = DEFAULT,
@@ -113,11 +116,11 @@ def register(
     folder: OtherFolder = None,
     run: OtherRun = "",
     extracts: Annotated[
-        str, typer.Option(help="With --synthetic: US slice files, by spaces, or @FILE.")
+        str, typer.Option(help="With --synthetic: US slice files, separated by spaces, or @FILE.")
     ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
-    """Score how far synthetic MR must deform to become real MR: a row per slice."""
+    """Score how far synthetic MR must be deformed to become real MR: one row per slice."""
     from ssus2mri.config.evaluate import RegisterSettings
     from ssus2mri.evaluate.register import run_register
     from ssus2mri.other_slices import files_of
@@ -138,7 +141,10 @@ def register(
 @app.command()
 def compare(
     extracts: Annotated[
-        str, typer.Option(help="Slice files of the test scans, US and MR, by spaces, or @FILE.")
+        str,
+        typer.Option(
+            help="US and MR slice files of the test scans, separated by spaces, or @FILE."
+        ),
     ],
     out: Out,
     synthetic: Synthetic = None,
@@ -146,7 +152,7 @@ def compare(
     run: OtherRun = "",
     settings: Settings = DEFAULT,
 ) -> None:
-    """Compare synthetic MR with the true or pseudo-paired MR: a row per slice."""
+    """Compare synthetic MR with true or pseudo-paired MR: one row per slice."""
     from ssus2mri.config.evaluate import CompareSettings
     from ssus2mri.evaluate.compare import run_compare
     from ssus2mri.other_slices import files_of
@@ -167,11 +173,11 @@ def compare(
 def score(
     register: Annotated[str, typer.Option(help="CSVs of `register`, separated by spaces.")],
     compare: Annotated[str, typer.Option(help="CSVs of `compare`, separated by spaces.")],
-    labels: Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")],
-    methods: Annotated[str, typer.Option(help="JSON: run -> its method (`train.method`).")],
+    labels: Labels,
+    methods: Methods,
     out: Annotated[
         Path,
-        typer.Option(help="Folder: table2 to table5 .csv, as the paper's, and tables of numbers."),
+        typer.Option(help="Folder: table2.csv to table5.csv, as in the paper, and more tables."),
     ],
     probe: Annotated[str, typer.Option(help="CSVs of `probe`; empty: no Table III.")] = "",
     segment: Annotated[str, typer.Option(help="CSVs of `segment`; empty: no anatomy.csv.")] = "",
@@ -179,7 +185,7 @@ def score(
     ratings: Annotated[str, typer.Option(help="ratings.csv of `rate collect`, likewise.")] = "",
     settings: Settings = DEFAULT,
 ) -> None:
-    """Derive the tables from the rows."""
+    """Make the tables of the paper from the rows of the other commands."""
     from ssus2mri.config.evaluate import ScoreSettings
     from ssus2mri.evaluate.score import run_score
 

@@ -15,6 +15,7 @@ from ssus2mri.commands.options import (
     optional,
     paths,
     row_option,
+    section_option,
 )
 from ssus2mri.config.base import load_section
 from ssus2mri.config.rows import (
@@ -34,7 +35,7 @@ def template(
     out: Annotated[Path, typer.Option(help="Folder: mr, us, labels and head .nii.gz.")],
     labels: Annotated[str, typer.Option(help="Label atlas; empty: built-in anatomy.")] = "",
     image: Annotated[str, typer.Option(help="MR of the label atlas; empty: simulated.")] = "",
-    atlas: Annotated[str, typer.Option(help="Section `atlas`: JSON or file.")] = DEFAULT,
+    atlas: Annotated[str, section_option("atlas")] = DEFAULT,
     settings: Settings = DEFAULT,
 ) -> None:
     """Make the atlas: MR, ultrasound, labels and head on one grid."""
@@ -57,14 +58,16 @@ def template(
 @app.command()
 def simulate(
     row: Annotated[str, row_option(SimulateRow)],
-    out: Annotated[Path, typer.Option(help="Image; labels, truth and pose are put beside it.")],
+    out: Annotated[
+        Path, typer.Option(help="Image to write; its labels, true MR and pose go beside it.")
+    ],
     labels: Annotated[str, typer.Option(help="Label atlas; empty: built-in anatomy.")] = "",
     pathology: Annotated[
         str, typer.Option(help="An entry of `pathologies`, JSON; empty: none.")
     ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
-    """Simulate a scan of a subject, whose names are seeds, with its labels, true MR and pose."""
+    """Simulate a scan with its labels, true MR and pose; its names in the row are the seeds."""
     from ssus2mri.config.pathology import load_pathology
     from ssus2mri.config.simulate import SimulateSettings
     from ssus2mri.simulate.cohort import run_simulate
@@ -86,10 +89,10 @@ def crop(
     row: Annotated[str, row_option(CropRow)],
     out: Out,
     out_mask: Out,
-    mask: Annotated[str, typer.Option(help="Head or brain mask; empty: found.")] = "",
+    mask: Annotated[str, typer.Option(help="Head or brain mask; empty: the head is found.")] = "",
     settings: Settings = DEFAULT,
 ) -> None:
-    """Cut an image to the head, and say where the head is."""
+    """Crop an image to the head and write a mask of the head."""
     from ssus2mri.config.prepare import CropSettings
     from ssus2mri.prepare.crop import run_crop
 
@@ -112,11 +115,13 @@ def align(
     template: Template,
     template_labels: Annotated[Path, typer.Option(help="Labels of the atlas.")],
     row: Annotated[str, row_option(AlignRow)],
-    out: Annotated[Path, typer.Option(help="Image; .tfm, .json and .png are put beside it.")],
-    transform: Annotated[str, typer.Option(help="ITK file, image -> atlas; empty: found.")] = "",
+    out: Annotated[Path, typer.Option(help="Image to write; .tfm, .json and .png go beside it.")],
+    transform: Annotated[
+        str, typer.Option(help="ITK transform, image -> atlas; empty: estimated.")
+    ] = "",
     settings: Settings = DEFAULT,
 ) -> None:
-    """Bring a cropped image to atlas space."""
+    """Align a cropped image with the atlas."""
     from ssus2mri.config.prepare import AlignSettings
     from ssus2mri.prepare.align import run_align
 
@@ -167,11 +172,11 @@ def extract(
 
 @app.command()
 def view(
-    side: Annotated[str, typer.Argument(help="Where the probe stands: right, left, front, ...")],
+    side: Annotated[str, typer.Argument(help="Side of the probe: right, left, front, ...")],
     out: Out,
     labels: Annotated[str, typer.Option(help="Label atlas; empty: built-in anatomy.")] = "",
-    atlas: Annotated[str, typer.Option(help="Section `atlas`: JSON or file.")] = DEFAULT,
-    simulate: Annotated[str, typer.Option(help="Section `simulate`: JSON or file.")] = DEFAULT,
+    atlas: Annotated[str, section_option("atlas")] = DEFAULT,
+    simulate: Annotated[str, section_option("simulate")] = DEFAULT,
     settings: Settings = DEFAULT,
 ) -> None:
     """Average simulated scans of the atlas's head from one side."""
@@ -193,12 +198,16 @@ def view(
 
 @app.command()
 def blend(
-    images: Annotated[list[Path], typer.Argument(help="Aligned MR of split train, or @FILE.")],
-    masks: Annotated[str, typer.Option(help="Their masks of `crop`, by spaces, or @FILE.")],
-    transforms: Annotated[str, typer.Option(help="Their transforms of `align`, likewise.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Aligned MR of the training split, or @FILE.")
+    ],
+    masks: Annotated[
+        str, typer.Option(help="Their masks by `crop`, separated by spaces, or @FILE.")
+    ],
+    transforms: Annotated[str, typer.Option(help="Their transforms by `align`, likewise.")],
     template: Annotated[Path, typer.Option(help="MR of the atlas, written by `template`.")],
     out: Out,
-    extract: Annotated[str, typer.Option(help="Section `extract`: JSON or file.")] = DEFAULT,
+    extract: Annotated[str, section_option("extract")] = DEFAULT,
     settings: Settings = DEFAULT,
 ) -> None:
     """Average training MR in the shape of the atlas."""
@@ -221,7 +230,7 @@ def blend(
 
 @app.command()
 def match(
-    image: Annotated[Path, typer.Argument(help="An aligned ultrasound.")],
+    image: Annotated[Path, typer.Argument(help="An aligned ultrasound image.")],
     mask: Annotated[Path, typer.Option(help="Mask of the cropped image, written by `crop`.")],
     transform: Annotated[Path, typer.Option(help="Image -> atlas, written by `align`.")],
     extract: Annotated[Path, typer.Option(help="Slice file of the volume, by `extract`.")],
@@ -235,7 +244,7 @@ def match(
     row: Annotated[str, row_option(MatchRow)] = "",
     settings: Settings = DEFAULT,
 ) -> None:
-    """Deform training MR onto the head of an ultrasound."""
+    """Deform training MR onto the head in an ultrasound image."""
     from ssus2mri.config.prepare import MatchSettings
     from ssus2mri.prepare.match import run_match
 

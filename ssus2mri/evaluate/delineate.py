@@ -65,11 +65,6 @@ def run_delineate(extracts: Sequence[Path], *, references: Sequence[Path], out: 
 def read_delineation(folder: Path, volume: str, shape: tuple[int, ...]) -> Delineation:
     """Read what `run_delineate` wrote of a scan.
 
-    Args:
-        folder: that it wrote to.
-        volume: name of the scan.
-        shape: of the tissues that they are compared with.
-
     Raises:
         InputError: missing, damaged, or on another grid.
     """

@@ -37,11 +37,7 @@ _SLICE = ["volume", "plane", "index"]
 
 
 def compared(frames: Mapping[str, pd.DataFrame]) -> dict[Comparison, pd.DataFrame]:
-    """Return the rows in which runs are compared: of the paper's measures and those beside them.
-
-    Args:
-        frames: stage -> its rows.
-    """
+    """Return the rows in which runs are compared: of the paper's measures and those beside them."""
     return {key: where(frames[key[0]], **values) for key, values in _COMPARED.items()}
 
 

@@ -55,13 +55,6 @@ def require_close(
 ) -> None:
     """Refuse slices whose numbers differ from the median of all.
 
-    Args:
-        folder: for messages.
-        headers: of all its images.
-        values: an array for each.
-        tolerance: difference that is rounding.
-        what: they are, in words.
-
     Raises:
         InputError: slices that differ, by name.
     """
@@ -106,11 +99,6 @@ def require_none_left_out(folder: Path, headers: Headers, order: list[int], step
 
 def require_one(path: Path, values: Sequence[Hashable], what: str) -> None:
     """Refuse frames of a file that differ in what all must have in common.
-
-    Args:
-        path: the file.
-        values: of its frames.
-        what: they are, in words.
 
     Raises:
         InputError: more than one value.

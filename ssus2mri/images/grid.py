@@ -90,10 +90,6 @@ def from_affine(path: Path, size: tuple[int, ...], affine: NDArray[np.float64]) 
 def require_place(path: Path, points: NDArray[np.float64]) -> None:
     """Refuse positions that no scanner has.
 
-    Args:
-        path: for messages.
-        points: world points, mm.
-
     Raises:
         InputError: not finite, or too far from the origin of the world.
     """
@@ -109,10 +105,6 @@ def require_place(path: Path, points: NDArray[np.float64]) -> None:
 
 def require_plausible(path: Path, grid: Grid) -> None:
     """Refuse a grid that no scan of a fetal head has.
-
-    Args:
-        path: for messages.
-        grid: 2D or 3D.
 
     Raises:
         InputError: voxels or an extent of impossible size, or more voxels than are taken.

@@ -20,9 +20,6 @@ def overheard(work: Callable[[], T]) -> tuple[T, str]:
     One thread at a time, since the stream is the process's; log lines that another thread writes
     meanwhile are passed on.
 
-    Args:
-        work: what to do.
-
     Returns:
         Its result, and the last line that was said, which holds the reason; empty: nothing.
     """

@@ -22,10 +22,7 @@ MOST_FILES = 2048
 
 
 def read(folder: Path) -> Stored:
-    """Read the headers of a folder with one volume.
-
-    Args:
-        folder: with the files of one DICOM series, or with one multi-frame file.
+    """Read the headers of a folder with one volume, as a series or as one multi-frame file.
 
     Raises:
         InputError: a file that cannot be read, none or several series, slices that differ in

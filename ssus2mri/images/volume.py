@@ -25,10 +25,7 @@ LEAST_HEAD_MM, MOST_HEAD_MM = 5.0, 300.0
 
 
 def read(path: Path) -> sitk.Image:
-    """Read a volume.
-
-    Args:
-        path: a file, or a folder with one DICOM series.
+    """Read a volume: a file, or a folder with one DICOM series.
 
     Returns:
         3D image, float32, original intensities, geometry as stored.
@@ -84,12 +81,7 @@ def examine_plane(
 
 
 def tell_modality(path: Path, modality: str) -> None:
-    """Warn of an ultrasound that the table calls MR, and the reverse; `check` refuses it.
-
-    Args:
-        path: a file or DICOM folder that can be read.
-        modality: ``us`` or ``mr``, by the table.
-    """
+    """Warn of an ultrasound that the table calls MR, and the reverse; `check` refuses it."""
     stated = said(path)
     if stated and stated != modality:
         logger.warning("%s: the file says %s, the table %s", path, stated, modality)
@@ -97,10 +89,6 @@ def tell_modality(path: Path, modality: str) -> None:
 
 def require_modality(path: Path, modality: str) -> None:
     """Refuse an ultrasound that the table calls MR, and the reverse.
-
-    Args:
-        path: a file or DICOM folder that can be read.
-        modality: ``us`` or ``mr``, by the table.
 
     Raises:
         InputError: the file says the other.

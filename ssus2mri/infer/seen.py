@@ -14,10 +14,6 @@ logger = logging.getLogger(__name__)
 def certified(header: Header, loaded: Model) -> Header:
     """Say which subjects a model has seen, and whether this one is among them.
 
-    Args:
-        header: of slices of a subject.
-        loaded: the model.
-
     Returns:
         The header with ``certificate`` and ``seen``.
     """

@@ -27,12 +27,7 @@ def make_generator(settings: TrainSettings) -> nn.Module:
 
 
 def make_reference(settings: TrainSettings, mr: Pool) -> nn.Module:
-    """Make the model of a method that learns nothing.
-
-    Args:
-        settings: of the run.
-        mr: training MR, which `atlas` offers.
-    """
+    """Make the model of a method that learns nothing."""
     if settings.method == "atlas":
         return NearestMr(mr.image, mr.plane, mr.index, mr.ga_weeks)
     return Copy()

@@ -37,13 +37,8 @@ class Request(IntEnum):
 def learning_rate(initial: float, epoch: int, halve_every: int) -> float:
     """Return the learning rate of an epoch. Source: TMI 2020, Sec. IV-A (halved every 20 epochs).
 
-    Args:
-        initial: of the first epoch.
-        epoch: counted from 0.
-        halve_every: epochs.
-
     Returns:
-        ``initial / 2^floor(epoch / halve_every)``.
+        ``initial / 2^floor(epoch / halve_every)``, epochs counted from 0.
     """
     return initial * 0.5 ** (epoch // halve_every)
 

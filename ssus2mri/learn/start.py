@@ -43,10 +43,6 @@ def start_from(generator: nn.Module, path: Path) -> tuple[str, ...]:
 def fit_weights(trained: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Choose the weights that fit.
 
-    Args:
-        trained: state of a trained network.
-        wanted: state of another.
-
     Returns:
         Tensors of ``trained`` by name, in the shapes of ``wanted``; of a tensor with more output
         channels the first ones.

@@ -65,12 +65,6 @@ def up_conv(channels_in: int, channels_out: int, *, norm: str, activation: str) 
 
     Source: TMI 2020, Table I, "up-conv, 3x3, stride=2". For the bias see `conv`.
 
-    Args:
-        channels_in: channels of the input.
-        channels_out: channels of the output.
-        norm: a key of `NORMS`.
-        activation: a key of `ACTIVATIONS`.
-
     Returns:
         Layer from ``(N, channels_in, H, W)`` to ``(N, channels_out, 2 H, 2 W)``.
     """

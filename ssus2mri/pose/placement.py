@@ -26,11 +26,6 @@ def transform_between(
 ) -> sitk.Similarity3DTransform:
     """Return the transform that lays one head over another.
 
-    Args:
-        image: how the head lies in the image.
-        atlas: how it lies in the atlas.
-        scaled: bring the head to the size of the atlas's.
-
     Returns:
         The transform, image points -> atlas points, world mm.
     """

@@ -69,11 +69,6 @@ def real_mr(us: Slices, places: Sequence[int], mr: Sequence[Entry]) -> list[Refe
     A test scan of the same subject comes first, then training scans, of which the nearest slice is
     taken, as in `ssus2mri.evaluate.register`.
 
-    Args:
-        us: the US volume.
-        places: which of its slices.
-        mr: slice files of real MR.
-
     Returns:
         For each slice an image ``(H, W)`` in [0, 1] and what it is, or None where no MR has this
         plane.

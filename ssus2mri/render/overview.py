@@ -66,13 +66,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
 
 
 def advise(results: Results, compared: Sequence[Verdict], preferred: str) -> Advice:
-    """Choose the run to recommend: the trained one nearest to the truth.
-
-    Args:
-        results: what the folder holds.
-        compared: verdicts of all trained runs.
-        preferred: name of the run to recommend where no truth is known.
-    """
+    """Choose the run to recommend: nearest to the truth, or ``preferred`` where none is known."""
     kind = truth_kind(results.runs)
     trained = [run for run in results.runs if run.trained]
     reference = _nearest([run for run in results.runs if run.role == "reference"], kind)

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from skimage.feature import canny
 
 from ssus2mri.errors import InputError
 
@@ -42,6 +41,11 @@ def grey(image: NDArray[Any]) -> str:
     return _uri(Image.fromarray(np.rint(scaled).astype(np.uint8)), "PNG", optimize=True)
 
 
+def drawn(image: NDArray[Any]) -> str:
+    """Encode a slice as a PNG: grey in [0, 1] ``(H, W)``, or colours, uint8 ``(H, W, 3)``."""
+    return grey(image) if image.ndim == 2 else _uri(Image.fromarray(image), "PNG", optimize=True)
+
+
 def edges(image: NDArray[Any], sigma_px: float) -> str:
     """Draw the edges of a slice on a transparent picture, as an overlay of other slices.
 
@@ -52,6 +56,8 @@ def edges(image: NDArray[Any], sigma_px: float) -> str:
     Returns:
         Data URI of a PNG.
     """
+    from skimage.feature import canny  # `predict` draws no edges
+
     lines = canny(image.astype(np.float32), sigma=sigma_px)
     picture = Image.fromarray(lines.astype(np.uint8)).convert("P")
     picture.putpalette([0, 0, 0, 255, 170, 0])

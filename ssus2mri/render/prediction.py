@@ -1,19 +1,17 @@
 """The page of one prediction: pictures, sizes and what they are worth, in one HTML file."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ssus2mri.render.pages import environment
+from ssus2mri.render.pictures import drawn
+from ssus2mri.slices import PLANES
 from ssus2mri.tissues import Tissue
 
 _SLICES = (0.38, 0.5, 0.62)  # of the extent of the brain along an axis
-_PLANES = ("axial", "coronal", "sagittal")
 _COLOURS = {
     Tissue.WHITE_MATTER: (215, 215, 205),
     Tissue.VENTRICLES: (0, 114, 178),
@@ -90,8 +88,8 @@ def _rows(
             pictures = []
             for _, array in columns:
                 image = array.take(index, axis=axis)
-                pictures.append(_picture(image if axis == 0 else image[::-1]))
-            rows.append({"plane": _PLANES[axis], "pictures": pictures})
+                pictures.append(drawn(image if axis == 0 else image[::-1]))
+            rows.append({"plane": PLANES[axis], "pictures": pictures})
     return rows
 
 
@@ -101,12 +99,3 @@ def coloured(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     for tissue, colour in _COLOURS.items():
         table[tissue] = colour
     return table[labels]
-
-
-def _picture(image: NDArray[Any]) -> str:
-    """Encode a slice, grey in [0, 1] or coloured uint8, as the data URI of a PNG."""
-    if image.ndim == 2:
-        image = np.rint(255 * np.clip(np.nan_to_num(image), 0, 1)).astype(np.uint8)
-    data = io.BytesIO()
-    Image.fromarray(image).save(data, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()

@@ -49,10 +49,6 @@ def truth_kind(runs: Sequence[Run]) -> str:
 def per_slice(run: Run, kind: str) -> pd.DataFrame:
     """Return the likeness of a run's slices to the truth, or to the pair after registration.
 
-    Args:
-        run: the run.
-        kind: ``truth`` or ``pair``.
-
     Returns:
         ``ssim`` and ``psnr``, means over the references of a slice, indexed by `SLICE`; slices
         without an SSIM are left out.
@@ -183,9 +179,6 @@ def verdict_table(compared: Sequence[Verdict], kind: str) -> Table:
 
 def best_outcome(compared: Sequence[Verdict]) -> str:
     """Return the outcome of the best trained run; a run counts by its hardest reference.
-
-    Args:
-        compared: verdicts of all trained runs.
 
     Returns:
         ``nearer``, ``mixed`` or ``not``; ``unknown`` without a verdict.

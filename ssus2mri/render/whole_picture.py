@@ -15,13 +15,7 @@ WIDER = 1.6
 
 
 def around(header: Header, plane: int, index: int) -> sitk.Image:
-    """Make an empty grid at a slice, wider than the slice and one voxel thick.
-
-    Args:
-        header: of the slice's volume, which says where atlas space lies.
-        plane: an index into `slices.PLANES`.
-        index: of the slice.
-    """
+    """Make an empty grid at a slice, wider than the slice and one voxel thick."""
     axis = 2 - plane  # arrays are [z, y, x], images (x, y, z)
     size = [round(WIDER * header.size)] * 3
     edge = (size[0] - header.size) / 2 * header.spacing_mm

@@ -38,9 +38,6 @@ class RecordedStep:
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         """Take a step.
 
-        Args:
-            batch: always of the same shapes.
-
         Returns:
             The terms that ``update`` returns.
         """

@@ -35,10 +35,6 @@ class Canvas:
     def box(self, low: Triple, high: Triple) -> tuple[tuple[slice, slice, slice], Points]:
         """Cut out the voxels between two corners ``(x, y, z)``.
 
-        Args:
-            low: lowest coordinates.
-            high: highest coordinates.
-
         Returns:
             The box as slices ``[z, y, x]``, and the open grid of its voxels.
         """

@@ -134,10 +134,6 @@ def spread_along(field: Field, fan: Fan, psf: PointSpread) -> Field:
 def speckle_gain(fan: Fan, psf: PointSpread) -> NDArray[np.float32]:
     """Return the factor that gives independent samples a mean square of 1 when blurred.
 
-    Args:
-        fan: the beams.
-        psf: the blur.
-
     Returns:
         ``(D, 1, 1)``; the scanner's gain that evens out the size of the resolution cell.
     """
