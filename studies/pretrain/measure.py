@@ -32,6 +32,7 @@ from ssus2mri.prepare.intensity import scaled
 from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
 
 EIGHT = tuple(Tissue)[1:9]
+LESIONS = (Tissue.CYST, Tissue.BLEED)
 
 
 def main() -> None:
@@ -91,6 +92,7 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
         "mae": float(error.mean()),
         "dice_network": {t.name.lower(): dice(alone.labels == t, labels == t) for t in EIGHT},
         "dice": {t.name.lower(): dice(maps.labels == t, labels == t) for t in EIGHT},
+        "dice_lesion": {t.name.lower(): dice(maps.labels == t, labels == t) for t in LESIONS},
         "volume_ratio": {
             t.name.lower(): float((maps.labels == t).sum() / max((labels == t).sum(), 1))
             for t in (Tissue.VENTRICLES, Tissue.CYST, Tissue.BLEED)
@@ -104,7 +106,7 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
             "plane": spread_needed(alone, truth, brain),
         },
         "covered": float((error <= maps.spread[brain] * np.log(10)).mean()),
-        "rank": rank(maps, truth, head),
+        "rank": rank(maps, truth, maps.labels != Tissue.BACKGROUND),
         "rank_brain": rank(maps, truth, brain),
         "sizes": {
             "volume": measure(fine, prepared.scale),
@@ -126,7 +128,10 @@ def spread_needed(maps: Maps, truth: NDArray[np.float32], brain: NDArray[np.bool
 
 
 def rank(maps: Maps, truth: NDArray[np.float32], region: NDArray[np.bool_]) -> float:
-    """Return Spearman's correlation of trust and accuracy over the voxels of a region."""
+    """Return Spearman's correlation of trust and accuracy over the voxels of a region.
+
+    Outside the predicted head trust is 0 by definition, whatever the error.
+    """
     error = np.abs(maps.mr - truth)
     return float(stats.spearmanr(trust_of(maps, 0.1)[region], -error[region])[0])
 

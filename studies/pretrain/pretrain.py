@@ -71,9 +71,10 @@ def main() -> None:
             make = partial(make_scan, folder=folder, settings=settings, atlas=atlas)
             futures = [pool.submit(make, number) for number in range(arguments.scans)]
         training = Training(settings, arguments.work / "state.pt", arguments.start)
-        training.run(folder, futures, minutes=arguments.minutes)
-        for future in futures:
-            future.cancel()
+        try:
+            training.run(folder, futures, minutes=arguments.minutes)
+        finally:  # or an error would be told after the last scan only
+            pool.shutdown(cancel_futures=True)
     write_model(
         arguments.out,
         training.weights(),

@@ -121,7 +121,7 @@ def draw_pathology(kind: str, size: float, rng: np.random.Generator) -> Patholog
     reach_mm = float(rng.uniform(4, 9))
     match kind:
         case "ventricles":
-            atrium_mm = float(rng.uniform(9.5, 22)) * min(size, 1.2)
+            atrium_mm = min(float(rng.uniform(9.5, 22)) * min(size, 1.2), 24.0)
             return Ventriculomegaly(kind="ventriculomegaly", atrium_mm=atrium_mm, reach_mm=reach_mm)
         case "cavum":
             return AbsentCavum(kind="absent_cavum")
