@@ -21,7 +21,7 @@ REACH_MM = 36.0  # of slices from the middle of the head
 PLANE_MM = (-14.0, 20.0)  # levels of 2D planes
 LEVEL_MM, AGE_WEEKS = 4.0, 0.7  # standard deviations of what is said of level and age
 PLANE_SHARE = 0.3  # of slices without neighbours, as 2D planes are
-LESION_SHARE = 0.5  # of the slices of a scan with a lesion that are laid through it
+LESION_SHARE = 0.8  # of the slices of a scan with a lesion that are laid through it
 # Standard deviations of what is left after alignment: degrees, mm, log of size; each for a share.
 OFF = ((0.5, 4.0, 1.5, 0.03), (0.35, 9.0, 3.0, 0.06), (0.15, 16.0, 4.0, 0.09))
 

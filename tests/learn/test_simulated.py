@@ -24,13 +24,27 @@ def test_ssim_is_that_of_the_evaluation():
 
 
 def test_tissue_by_hand():
+    count = len(SHOWN)
     target = torch.tensor([[[0, 1]]])
-    certain = torch.tensor([[[[30.0, -30.0]], [[-30.0, 30.0]], [[-30.0, -30.0]]]])
+    certain = torch.full((1, count, 1, 2), -30.0)
+    certain[0, 0, 0, 0] = certain[0, 1, 0, 1] = 30.0
     assert float(tissue_loss(certain, target)) == pytest.approx(0.0, abs=1e-4)
-    even = torch.zeros(1, 3, 1, 2)
-    # Cross-entropy log 3; overlap of each of the two present tissues 2 / 3 over 1 + 2 / 3.
-    expected = np.log(3) + 1 - 2 * (1 / 3) / (2 / 3 + 1)
+    even = torch.zeros(1, count, 1, 2)
+    # Overlap of each of the two present tissues: 2 / 16 over 1 + 2 / 16.
+    expected = np.log(count) + 1 - 2 / count / (2 / count + 1)
     assert float(tissue_loss(even, target)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_pixel_of_a_lesion_counts_eight_times():
+    target = torch.tensor([[[0, SHOWN.index(Tissue.CYST)]]])
+    missed = []
+    for pixel in (0, 1):
+        logits = torch.full((1, len(SHOWN), 1, 2), -30.0)
+        logits[0, target[0, 0], 0, [0, 1]] = 30.0
+        logits[..., pixel] = 0.0  # all tissues alike
+        missed.append(float(tissue_loss(logits, target)))
+    # The overlap is the same for both; the weights are 1 and 8 of 9.
+    assert missed[1] - missed[0] == pytest.approx(np.log(len(SHOWN)) * (8 - 1) / 9, abs=1e-5)
 
 
 def test_spread_is_least_where_it_is_the_mean_absolute_error():

@@ -14,6 +14,7 @@ from ssus2mri.tissues import SHOWN, Tissue
 _SIGMA_PX, _RADIUS_PX = 1.5, 5
 _K1, _K2 = 0.01, 0.03
 _LOG_LEAST = -5.0  # of the spread: under a grey level of 8 bits
+_LESION_WEIGHT = 8.0  # of a pixel: rare and faint, a lesion would never be the likeliest tissue
 
 
 class SimulatedObjective(WithoutAdversary[Generator]):
@@ -94,7 +95,8 @@ def ssim_loss(output: Tensor, target: Tensor) -> Tensor:
 def tissue_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Compute the cross-entropy, and 1 - the overlap (Dice) averaged over the tissues there are.
 
-    The overlap makes a cavum of few pixels count as much as the white matter.
+    The overlap makes a cavum of few pixels count as much as the white matter; cysts and bleeds
+    have a weight of their own in the cross-entropy.
 
     Args:
         logits: ``(N, K, H, W)``.
@@ -108,7 +110,9 @@ def tissue_loss(logits: Tensor, target: Tensor) -> Tensor:
     common, total = (shares * true).sum((0, 2, 3)), (shares + true).sum((0, 2, 3))
     present = true.sum((0, 2, 3)) > 0
     overlap = (2 * common / total.clamp(min=1.0))[present].mean()
-    return F.cross_entropy(logits.float(), target) + 1 - overlap
+    weights = torch.ones(logits.shape[1], device=logits.device)
+    weights[[SHOWN.index(Tissue.CYST), SHOWN.index(Tissue.BLEED)]] = _LESION_WEIGHT
+    return F.cross_entropy(logits.float(), target, weights) + 1 - overlap
 
 
 def spread_loss(log_spread: Tensor, output: Tensor, target: Tensor) -> Tensor:
