@@ -15,10 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from align import Template, aligned, load, make_template, through_upright
+from align import make_template
+from align_cases import Template, aligned, through_upright
 from likeness import MEASURES, Plane
 from realism import draw_rows
 
+from ssus2mri.config import project
+from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.project import Project
 from ssus2mri.growth import head_circumference_mm
 from ssus2mri.images import geometry, volume
@@ -44,7 +47,8 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, help="simulated planes, PNG")
     arguments = parser.parse_args()
     simulated = {"size": 192, "spacing_mm": 0.5, "randomise": {"share": 1.0}}  # voxels of the real
-    settings = load(ROOT / "config" / "config.yaml", {"simulate": simulated})
+    values = merge(load_yaml(ROOT / "config" / "config.yaml"), {"simulate": simulated})
+    settings = project.validated(values)
     folder = Path("/tmp/align-built-in")
     template = make_template(settings, None, folder)
     with ProcessPoolExecutor(arguments.workers) as pool:
