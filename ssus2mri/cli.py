@@ -23,6 +23,7 @@ import typer
 from ssus2mri import __version__
 from ssus2mri.commands import evaluate, pages, predict, rate, runs, scans
 from ssus2mri.commands.options import DEFAULT, require_steady
+from ssus2mri.commands.quick import be_quick
 from ssus2mri.errors import InputError, RefusalError
 
 THEN = "--then"
@@ -183,10 +184,10 @@ def main() -> None:
     """Run the commands; the user's mistakes become one message and exit code 1, refusals 3."""
     debug = "--debug" in sys.argv[1:]
     commands = steps(sys.argv[1:])
-    if len(commands) > 1:  # short ones: looking for garbage among libraries would take longer
-        gc.disable()
     try:
         command = typer.main.get_command(app)  # `app(arguments)` would make it for each
+        if len(commands) > 1:
+            be_quick()
         for arguments in commands:
             _run(command, arguments)
         sys.exit(0)

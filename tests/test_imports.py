@@ -51,8 +51,8 @@ def test_module_is_silent(path):
 def test_command_line_loads_no_library_of_the_stages():
     script = (
         "import sys, ssus2mri.cli;"
-        "print(sorted({'torch', 'SimpleITK', 'numpy', 'pandas', 'h5py', 'matplotlib', 'scipy'}"
-        " & set(sys.modules)))"
+        "print(sorted({'torch', 'SimpleITK', 'numpy', 'pandas', 'h5py', 'matplotlib', 'scipy',"
+        " 'yaml'} & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert run.stdout.strip() == "[]", run.stderr

@@ -26,7 +26,8 @@ class Section(BaseModel):
     Numbers are finite and within `bounds`, and `true` is none.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Deferred: a command needs few of the sections beside its own.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -244,10 +245,12 @@ def load_yaml(path: Path) -> dict[str, Any]:
     Raises:
         InputError: missing, not YAML, or not a mapping.
     """
+    from ssus2mri.config import strict_yaml  # a rule passes JSON
+
     expected, do = "a YAML file of keys and values", "config/config.yaml is an example."
     try:
         with path.open(encoding="utf-8") as file:
-            values = strict.yaml_values(file.read(strict.MOST_LETTERS + 1))
+            values = strict_yaml.yaml_values(file.read(strict_yaml.MOST_LETTERS + 1))
     except OSError as error:
         raise InputError(
             str(path),

@@ -124,8 +124,7 @@ class _Match:
     ) -> None:
         sigma = blur_mm / like.GetSpacing()[0]
         blurred = gaussian_filter(slices, (0, sigma, sigma))
-        self._levels = np.ascontiguousarray(blurred.reshape(len(slices), -1).T, dtype=float)
-        self._squares = self._levels**2
+        self._levels = np.ascontiguousarray(blurred.reshape(len(slices), -1).T)
         self._image = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(image, blur_mm))
         self._mask = np.pad(sitk.GetArrayFromImage(mask) > 0, 1)  # what lies outside is not head
         self._x, self._y = (
@@ -148,18 +147,18 @@ class _Match:
             a * self._x + (b * self._y + c)[:, None]
             for (a, b), c in zip(linear, shift, strict=True)
         )
-        nearest = [
-            np.clip(np.floor(place + 1.5).astype(int), 0, size - 1)
+        rows, columns = (
+            np.clip(place + 1.5, 0, size - 1).astype(np.intp)
             for place, size in zip((row, column), self._mask.shape, strict=True)
-        ]
-        inside = np.flatnonzero(self._mask[nearest[0], nearest[1]])
+        )
+        inside = np.flatnonzero(self._mask.take(rows * self._mask.shape[1] + columns))
         if len(inside) < 16:
             return np.full(self._levels.shape[1], -1.0)
         place = [row.take(inside), column.take(inside)]
         values = map_coordinates(self._image, place, np.float64, order=1, mode="nearest")
         values -= values.mean()
-        levels, each = self._levels.take(inside, axis=0), np.ones(len(inside))
-        squares = each @ self._squares.take(inside, axis=0) - (each @ levels) ** 2 / len(inside)
+        levels, each = self._levels.take(inside, axis=0).astype(float), np.ones(len(inside))
+        squares = each @ levels**2 - (each @ levels) ** 2 / len(inside)
         norms = np.linalg.norm(values) * np.sqrt(np.maximum(squares, 0.0))
         correlations: Floats = values @ levels / np.maximum(norms, 1e-9)
         return correlations

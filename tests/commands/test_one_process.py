@@ -1,10 +1,13 @@
 """Several commands of a line share a process, and leave what they would leave one by one."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import planes
 import pytest
-from conftest import CommandLine
+from conftest import ROOT, CommandLine
 from phantom_stages import CONFIG
 from PIL import Image
 
@@ -79,3 +82,37 @@ def test_a_step_that_fails_is_the_last(
     assert code == 1
     assert f"ssus2mri: {template / 'us.nii.gz'}: expected" in said
     assert sorted(path.name for path in out.iterdir()) == ["cut.nii.gz", "cut_mask.nii.gz"]
+
+
+def python(program: str) -> str:
+    """Run a program on this package; give what it said."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(
+        command, env=environment, text=True, stdout=subprocess.PIPE, check=True
+    ).stdout
+
+
+def test_a_plane_loads_only_what_it_needs(
+    tmp_path: Path,
+    scan: Path,
+    template: Path,
+) -> None:
+    """Loading libraries is half of what it costs."""
+    line = ["ssus2mri", *joined(commands(scan, template, tmp_path / "out"))]
+    unneeded = {"numpy.f2py", "numpy.testing", "unittest", "scipy.optimize", "pandas", "torch"}
+    said = python(
+        f"import sys; from ssus2mri import cli; sys.argv = {line!r}\n"
+        f"try:\n  cli.main()\nexcept SystemExit as end:\n  assert not end.code\n"
+        f"print(sorted({unneeded!r} & set(sys.modules)))"
+    )
+    assert said == "[]\n"
+    assert (tmp_path / "out" / "p.h5").is_file()
+
+
+def test_libraries_are_whole_after_they_were_loaded_quickly() -> None:
+    said = python(
+        "from ssus2mri.commands.quick import be_quick; be_quick(); import numpy, scipy.optimize;"
+        "print(numpy.f2py.__file__, numpy.testing.assert_equal, scipy.optimize.minimize.__doc__)"
+    )
+    assert "Minimization of scalar function" in said

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ssus2mri.config import strict
+from ssus2mri.config import strict_yaml
 from ssus2mri.config.base import load_yaml
 from ssus2mri.errors import InputError
 
@@ -54,5 +54,5 @@ def test_refused_with_a_reason(tmp_path: Path, what: str) -> None:
     ],
 )
 def test_what_is_meant_is_read(text: str, expected: Any) -> None:
-    assert strict.yaml_values(text)["a"] == expected
-    assert strict.yaml_values("") is None
+    assert strict_yaml.yaml_values(text)["a"] == expected
+    assert strict_yaml.yaml_values("") is None

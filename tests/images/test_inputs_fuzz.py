@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from phantom_kretz import kretz_file
 
 from ssus2mri import manifest
-from ssus2mri.config import strict
+from ssus2mri.config import strict, strict_yaml
 from ssus2mri.errors import InputError
 from ssus2mri.images import volume
 
@@ -134,7 +134,7 @@ def test_table_of_any_cells(tmp_path: Path, rows: list[list[str]], raw: bytes | 
         assert all(10 <= row.ga_weeks <= 45 for row in table.rows.values())
 
 
-@pytest.mark.parametrize("read", [strict.json_values, strict.yaml_values])
+@pytest.mark.parametrize("read", [strict.json_values, strict_yaml.yaml_values])
 @BOUNDED
 @given(text=st.one_of(st.text(max_size=40), st.just('{"a": 1, "a": 2}'), st.just('{"a": 1e400}')))
 def test_settings_of_any_text(read: Any, text: str) -> None:
