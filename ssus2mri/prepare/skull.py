@@ -113,20 +113,21 @@ def _hough(ridge: Ridges, prior: _Prior, settings: SkullSettings) -> list[Ellips
     shape = ridge.hessian.shape[2:]
     # Ridges have no sign, so half of the directions are enough.
     bins = _half(sphere(settings.angles_2d if dimension == 2 else settings.angles_3d, dimension))
-    strengths = [
-        np.clip(np.einsum("ij...,i,j->...", ridge.hessian, n, n), 0.0, 1.0).astype(np.float32)
-        for n in bins
-    ]
+    strengths = np.array(
+        [np.clip(np.einsum("ij...,i,j->...", ridge.hessian, n, n), 0.0, 1.0) for n in bins],
+        np.float32,
+    )
     directions = sphere(_SEARCH_POINTS[dimension], dimension)
     scored: list[tuple[float, Ellipsoid]] = []
     for axes in prior.shapes(dimension):
         factor = prior.factor(axes)
         reach = int(np.ceil(axes.max() / ridge.spacing_mm)) + 1
-        padded = [np.pad(strength, reach) for strength in strengths]
+        padded = np.zeros((len(bins), *(n + 2 * reach for n in shape)), np.float32)
+        padded[(slice(None), *(slice(reach, reach + n) for n in shape))] = strengths
         # Of each map the last two axes are one: what lies between the rows of a window is added
         # too, which takes less time than to leave it out.
-        row = padded[0].shape[-1]
-        flat = [map_.reshape(*map_.shape[:-2], -1) for map_ in padded]
+        row = padded.shape[-1]
+        flat = padded.reshape(*padded.shape[:-2], -1)
         length = (shape[-2] - 1) * row + shape[-1]
         for rotation in _rotations(bins):
             trial = Ellipsoid(np.zeros(dimension), axes, rotation)
