@@ -111,6 +111,14 @@ def test_no_name_reaches_an_output(tmp_path: Path, template: Path, make) -> None
         assert NAME not in plain.upper(), file
 
 
+@pytest.mark.parametrize("make", [scan, nifti, nrrd, meta, *PLANES])
+def test_an_image_is_read_without_what_its_file_says_of_the_patient(tmp_path: Path, make) -> None:
+    """So `predict`, which writes images on the grid of what it has read, has nothing to tell."""
+    path, _ = make(tmp_path / ("p.dcm" if make is still else "p"))
+    read = volume.read_plane(path, PIXEL_MM.get(make)) if make in PLANES else volume.read(path)
+    assert read.GetMetaDataKeys() == ()
+
+
 def test_text_burnt_into_a_plane_is_removed(tmp_path: Path, template: Path) -> None:
     path, head = still(tmp_path / "p.dcm")
     out = tmp_path / "out"
