@@ -23,7 +23,8 @@ from measure import Work, count_flop, matmul_rate, measure, synchronize
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.project import run_settings
 from ssus2mri.learn.data.batches import draw_epoch
-from ssus2mri.learn.data.dataset import Data, pool
+from ssus2mri.learn.data.dataset import Data
+from ssus2mri.learn.data.pool import pool
 from ssus2mri.learn.hardware import device as devices
 from ssus2mri.learn.hardware.parallel import World
 from ssus2mri.learn.loop import Loop, Request

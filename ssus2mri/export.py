@@ -14,12 +14,11 @@ from typing import Literal
 
 import numpy as np
 import SimpleITK as sitk
-from numpy.typing import NDArray
 
 from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
 from ssus2mri.images import geometry, volume
-from ssus2mri.tissues import SHOWN, Tissue
+from ssus2mri.tissues import SHOWN, SHOWN_NUMBERS, Tissue
 
 logger = logging.getLogger(__name__)
 Kind = Literal["augment", "annotate"]
@@ -71,28 +70,12 @@ def run_export(predicted: Path, *, kind: Kind, ultrasound: dict[str, Path], out:
                 found=str(labels.GetSize()),
                 do="Give the ultrasound that was predicted.",
             )
-        numbers = renumbered(sitk.GetArrayFromImage(labels))
+        numbers = np.array(SHOWN_NUMBERS, np.uint8)[sitk.GetArrayFromImage(labels)]
         volume.write(image, out / "imagesTr" / f"{case.name}_0000.nii.gz")
         volume.write(geometry.from_array(numbers, image), out / "labelsTr" / f"{case.name}.nii.gz")
     write_text(json.dumps(description(kind, len(cases)), indent=2) + "\n", out / "dataset.json")
     logger.info("%s: %d cases", out, len(cases))
     return len(cases)
-
-
-def renumbered(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return labels without gaps.
-
-    Args:
-        labels: `Tissue`, any shape.
-
-    Returns:
-        Values of `NUMBERS`; tissues that no network tells apart are background.
-    """
-    table = np.zeros(len(Tissue), np.uint8)
-    for number, tissue in enumerate(SHOWN):
-        table[tissue] = number
-    table[Tissue.SUTURE] = SHOWN.index(Tissue.SKULL)
-    return table[labels]
 
 
 def description(kind: Kind, count: int) -> dict[str, object]:

@@ -175,13 +175,7 @@ def read(path: Path, *, val: float, test: float) -> Manifest:
 
 
 def auto_split(subject: str, *, val: float, test: float) -> Literal["train", "val", "test"]:
-    """Decide a subject's split by a hash of its name, so that no subject depends on another.
-
-    Args:
-        subject: the person.
-        val: share to validate on.
-        test: share to test on.
-    """
+    """Decide a subject's split by a hash of its name, so that no subject depends on another."""
     number = int.from_bytes(hashlib.sha256(subject.encode()).digest()[:8], "big") / 2**64
     return "test" if number < test else "val" if number < test + val else "train"
 

@@ -147,7 +147,7 @@ def _claim() -> None:
             str(Path.cwd()),
             expected="no other run in this folder",
             found=f"one that is running there ({before})",
-            do="Wait for its end or stop it; another project needs another folder.",
+            do="Wait for it to end, or stop it; another project needs another folder.",
         ) from None
     except OSError:  # a file system without locks: Snakemake's own have to do
         os.close(descriptor)
@@ -173,7 +173,7 @@ def _forget_killed_run(before: str) -> None:
             str(Path.cwd()),
             expected="no other run in this folder",
             found=f"the lock of one on another computer ({before})",
-            do="Wait for its end. If it was killed, run `snakemake --unlock`, then this again.",
+            do="Wait for it to end. If it was killed, run `snakemake --unlock`, then try again.",
         )
     orphans = _jobs_here()
     if orphans:
@@ -181,7 +181,7 @@ def _forget_killed_run(before: str) -> None:
             str(Path.cwd()),
             expected="no other run in this folder",
             found=f"jobs of a run that was killed, still working: {', '.join(map(str, orphans))}",
-            do="Wait for their end or stop them (`kill` and these numbers).",
+            do="Wait for them to end, or stop them (`kill` with these numbers).",
         )
     for lock in locks:
         lock.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssus2mri.config.base import FORMULAS, file_name
+from ssus2mri.config.values import FORMULAS, file_name
 from ssus2mri.images.grid import MOST_PLACE_MM
 from ssus2mri.images.raw import LEAST_SUSPECT, MOST_SAVING
 from ssus2mri.tissues import Tissue

@@ -143,9 +143,6 @@ def _half(array: NDArray[Any]) -> NDArray[Any]:
 def read(path: Path) -> Slices:
     """Read a slice file into memory.
 
-    Args:
-        path: the ``.h5`` file.
-
     Returns:
         All its slices.
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ssus2mri import manifest
-from ssus2mri.config.base import file_name
+from ssus2mri.config.values import file_name
 from ssus2mri.errors import InputError
 from ssus2mri.images import opening
 from ssus2mri.prediction.source import Source

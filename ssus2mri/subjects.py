@@ -53,7 +53,7 @@ def unlike(path: Path, subjects: Mapping[int, str]) -> list[str]:
                 f"{path} rows {_rows(names.values())}, column subject",
                 expected="one spelling for a person",
                 found=f"{', '.join(map(repr, names))}, differing in case, blanks or letter form",
-                do="Spell them alike, or rename one if they are two persons.",
+                do="Spell them alike, or rename one if they are two people.",
             )
         )
         for names in spelt.values()

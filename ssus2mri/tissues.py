@@ -60,5 +60,13 @@ SHOWN = (
 Sutures count as skull, all else as background.
 """
 
+SHOWN_NUMBERS = tuple(
+    SHOWN.index(Tissue.SKULL if tissue == Tissue.SUTURE else tissue)
+    if tissue in (*SHOWN, Tissue.SUTURE)
+    else 0
+    for tissue in Tissue
+)
+"""The position in `SHOWN` of every label."""
+
 HEAD = (*INTRACRANIAL, Tissue.SKULL, Tissue.SUTURE)
 """Tissues inside the outer border of the skull: the head of an ultrasound."""

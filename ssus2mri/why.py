@@ -40,7 +40,7 @@ def run_why(arguments: Sequence[str]) -> list[str]:
                 "snakemake --dry-run",
                 expected="a workflow that can be planned",
                 found=f"\n{planned.stdout.strip()[-3000:]}\n",
-                do="Correct what it says.",
+                do="Correct what Snakemake reports.",
             )
         plan = json.loads(out.read_text(encoding="utf-8"))
     return list(lines(plan["jobs"], Path("results"), _remembered, plan["noted"].get))

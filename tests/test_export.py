@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from phantom_prediction import prediction
 
 from ssus2mri.errors import InputError
-from ssus2mri.export import NUMBERS, renumbered, run_export
+from ssus2mri.export import run_export
 from ssus2mri.images import geometry
 from ssus2mri.prediction.write import write
 from ssus2mri.tissues import SHOWN, Tissue
@@ -74,8 +74,3 @@ def test_nothing_to_export_and_nothing_written_over(tmp_path, predicted):
         run_export(tmp_path, kind="augment", ultrasound={}, out=tmp_path / "set")
     with pytest.raises(InputError, match="an empty one"):
         run_export(predicted, kind="augment", ultrasound={}, out=predicted)
-
-
-def test_numbers_have_no_gaps_and_sutures_are_skull():
-    labels = renumbered(np.array([Tissue.SUTURE, Tissue.SKULL, Tissue.UTERINE_WALL, Tissue.BLEED]))
-    assert labels.tolist() == [NUMBERS["skull"], NUMBERS["skull"], 0, NUMBERS["bleed"]]

@@ -7,7 +7,7 @@ import pandas as pd
 import phantom_render
 import pytest
 from conftest import ROOT
-from phantom_evaluate import compare_settings, register_settings, score_settings
+from phantom_evaluate import compare_settings, register_settings, score
 from phantom_learn import settings as train_settings
 from phantom_learn import some_slices, write_cohort
 
@@ -20,7 +20,6 @@ from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.compare import COLUMNS, run_compare
 from ssus2mri.evaluate.paper_tables import PAPER_TABLES
 from ssus2mri.evaluate.register import run_register
-from ssus2mri.evaluate.score import run_score
 from ssus2mri.evaluate.tables import SEEN
 from ssus2mri.infer.explain import run_explain
 from ssus2mri.infer.synthesize import run_synthesize
@@ -49,23 +48,17 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def synthesize(cohort: Path, scan: str, out: Path, *, allow: bool) -> slices.Header:
+def synthesize(cohort: Path, scan: str, out: Path) -> slices.Header:
     defaults = load_section(SynthesizeSettings, CONFIG, "synthesize")
     run_synthesize(
         cohort / "model.safetensors",
         [cohort / f"{scan}.h5"],
         run="copy",
         out=out,
-        settings=defaults.model_copy(update={"allow_seen_subjects": allow}),
+        settings=defaults.model_copy(update={"allow_seen_subjects": True}),
         threads=1,
     )
     return slices.read_header(out / f"{scan}.h5")
-
-
-def test_a_subject_that_the_model_has_seen_is_refused(cohort: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"us-a\.h5: .*not trained .*allow_seen_subjects"):
-        synthesize(cohort, "us-a", tmp_path / "out", allow=False)
-    assert not (tmp_path / "out").exists()
 
 
 def test_squares_are_not_stamped_into_a_subject_that_the_model_has_seen(
@@ -88,7 +81,7 @@ def test_the_certificate_travels_from_slices_to_tables(
     cohort: Path, tmp_path: Path, scan: str, seen: bool
 ) -> None:
     model = read_model(cohort / "model.safetensors")
-    header = synthesize(cohort, scan, tmp_path, allow=True)
+    header = synthesize(cohort, scan, tmp_path)
     assert (header.certificate, header.seen) == (model.certificate, seen)
     assert (header.subject in model.subjects) is seen
     rows, synthetic = (
@@ -109,18 +102,8 @@ def test_the_certificate_travels_from_slices_to_tables(
     assert set(register["certificate"]) == {model.certificate}
     assert set(register["seen"]) == {SEEN if seen else ""}
     assert set(register["split"]) == {header.split}
-    run_score(
-        register=[rows["register"]],
-        compare=[rows["compare"]],
-        probe=[],
-        segment=[],
-        mos=None,
-        ratings=None,
-        labels={"copy": "Copy"},
-        methods={"copy": "copy"},
-        out=tmp_path / "score",
-        settings=score_settings(),
-    )
+    paths = {stage: [path] for stage, path in rows.items()}
+    score(tmp_path / "score", {"copy": "Copy"}, {"copy": "copy"}, **paths)
     for name in ("deformation", "likeness", "auxiliary", "summary"):
         table = pd.read_csv(tmp_path / "score" / f"{name}.csv", dtype=str)
         assert set(table["certificate"]) == {model.certificate}, name
@@ -168,18 +151,8 @@ def test_a_row_about_several_runs_names_all_their_models(tmp_path: Path) -> None
             for volume in ("us-1", "us-2", "us-3")
         ]
         tables.write(rows, COLUMNS, tmp_path / f"{run}.csv")
-    run_score(
-        register=[],
-        compare=[tmp_path / f"{run}.csv" for run in BOUNDS],
-        probe=[],
-        segment=[],
-        mos=None,
-        ratings=None,
-        labels={run: run for run in BOUNDS},
-        methods=BOUNDS,
-        out=tmp_path,
-        settings=score_settings(),
-    )
+    names = {run: run for run in BOUNDS}
+    score(tmp_path, names, BOUNDS, compare=[tmp_path / f"{run}.csv" for run in BOUNDS])
     gap, differences = (
         pd.read_csv(tmp_path / f"{name}.csv", dtype=str) for name in ("gap_closed", "differences")
     )

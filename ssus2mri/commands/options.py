@@ -9,8 +9,8 @@ import typer
 
 from ssus2mri import files
 from ssus2mri.config import strict
-from ssus2mri.config.base import file_name
 from ssus2mri.config.rows import Columns
+from ssus2mri.config.values import file_name
 from ssus2mri.errors import InputError
 from ssus2mri.files import steady
 from ssus2mri.images.files import parts

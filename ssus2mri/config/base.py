@@ -1,15 +1,12 @@
 """What every section shares, and how settings reach a stage."""
 
 import json
-import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
-    Field,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -61,96 +58,6 @@ def _spelt(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _spelt(part) for name, part in value.items()}
     return str(value).lower() if isinstance(value, bool) else value
-
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def file_name(value: str) -> str:
-    """Return a name if it is safe in a path and in a command line.
-
-    Raises:
-        ValueError: any other.
-    """
-    if not _NAME.fullmatch(value) or ".." in value:
-        raise ValueError(
-            "a name of at most 100 letters, digits, '.', '_' and '-', which begins with a letter"
-            " or digit, without '..'"
-        )
-    return value
-
-
-FORMULAS = ("=", "+", "-", "@")
-"""First letters of what a spreadsheet executes."""
-
-
-def no_formula(value: str) -> str:
-    """Give back a text that a spreadsheet does not execute: tables carry it.
-
-    Args:
-        value: such as the name of a person.
-
-    Returns:
-        The same.
-
-    Raises:
-        ValueError: it begins as a formula does.
-    """
-    if value.startswith(FORMULAS):
-        raise ValueError("a name that does not begin with =, +, - or @, as formulas do")
-    return value
-
-
-FileName = Annotated[str, AfterValidator(file_name)]
-"""Name that becomes part of a path."""
-
-
-def _ordered(values: tuple[float, float]) -> tuple[float, float]:
-    if not 0 < values[0] <= values[1]:
-        raise ValueError("two positive numbers, the smaller first")
-    return values
-
-
-Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
-"""Least and most of what is drawn uniformly between them."""
-
-
-def _not_reversed(values: tuple[float, float]) -> tuple[float, float]:
-    if values[0] > values[1]:
-        raise ValueError("two numbers, the smaller first")
-    return values
-
-
-def _rising(values: list[float]) -> list[float]:
-    if not values[0] < values[1]:
-        raise ValueError("two numbers, the smaller first")
-    return values
-
-
-def _not_negative(values: tuple[float, float]) -> tuple[float, float]:
-    if not 0 <= values[0] <= values[1]:
-        raise ValueError("two numbers of at least 0, the smaller first")
-    return values
-
-
-def _shares(values: tuple[float, float]) -> tuple[float, float]:
-    if not 0 <= values[0] <= values[1] <= 1:
-        raise ValueError("two shares from 0 to 1, the smaller first")
-    return values
-
-
-Interval = Annotated[tuple[float, float], AfterValidator(_not_reversed)]
-"""Least and most, of any sign, of what is drawn uniformly between them."""
-Amounts = Annotated[tuple[float, float], AfterValidator(_not_negative)]
-"""The same of what cannot be below 0."""
-Shares = Annotated[tuple[float, float], AfterValidator(_shares)]
-"""The same of what is a share, 0 to 1."""
-_Two = (Field(min_length=2, max_length=2), AfterValidator(_rising))
-Fractions = Annotated[
-    list[Annotated[float, Field(ge=0, le=1)]], *_Two, Field(description="first and last, 0 to 1")
-]
-Percentiles = Annotated[list[Annotated[float, Field(ge=0, le=100)]], *_Two]
-"""Low and high, 0 to 100."""
 
 
 def require_not_above(section: BaseModel, lower: str, upper: str) -> None:
@@ -267,12 +174,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Lay one configuration over another, key by key at every depth, as Snakemake does.
-
-    Args:
-        base: the complete configuration.
-        changes: only what differs.
-    """
+    """Lay one configuration over another, key by key at every depth, as Snakemake does."""
     merged = dict(base)
     for key, value in changes.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from ssus2mri.config.base import FileName, Interval, Section
+from ssus2mri.config.base import Section
 from ssus2mri.config.deform import FfdSettings
+from ssus2mri.config.values import FileName, Interval
 
 Weight = Annotated[float, Field(gt=0, le=1)]
 

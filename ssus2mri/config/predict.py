@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ssus2mri.config.base import Percentiles, Section
+from ssus2mri.config.base import Section
 from ssus2mri.config.deform import FfdSettings
+from ssus2mri.config.values import Percentiles
 
 Weeks = Annotated[float, Field(ge=10, le=45)]
 

@@ -4,8 +4,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ssus2mri.config.base import Fractions, Percentiles, Section, require_not_above
+from ssus2mri.config.base import Section, require_not_above
 from ssus2mri.config.deform import FfdSettings
+from ssus2mri.config.values import Fractions, Percentiles
 
 
 class AtlasSettings(Section):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from ssus2mri.config.base import FileName, Section, load_yaml, merge, parse, problems
+from ssus2mri.config.base import Section, load_yaml, merge, parse, problems
 from ssus2mri.config.evaluate import (
     BrowseSettings,
     CompareSettings,
@@ -30,6 +30,7 @@ from ssus2mri.config.prepare import (
 )
 from ssus2mri.config.rate import RateSettings
 from ssus2mri.config.simulate import SimulateSettings
+from ssus2mri.config.values import FileName
 from ssus2mri.errors import InputError
 
 

@@ -2,8 +2,9 @@
 
 from pydantic import Field
 
-from ssus2mri.config.base import Amounts, Interval, Range, Section, Shares
+from ssus2mri.config.base import Section
 from ssus2mri.config.ultrasound import SideShares
+from ssus2mri.config.values import Amounts, Interval, Range, Shares
 
 
 class RandomiseSettings(Section):

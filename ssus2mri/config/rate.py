@@ -2,7 +2,8 @@
 
 from pydantic import Field, field_validator
 
-from ssus2mri.config.base import FileName, Section
+from ssus2mri.config.base import Section
+from ssus2mri.config.values import FileName
 
 
 class RateSettings(Section):

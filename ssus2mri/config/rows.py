@@ -21,7 +21,8 @@ from pydantic import (
 )
 
 from ssus2mri.config import strict
-from ssus2mri.config.base import Section, file_name, no_formula, problems
+from ssus2mri.config.base import Section, problems
+from ssus2mri.config.values import file_name, no_formula
 from ssus2mri.errors import InputError
 
 RESERVED = ("_labels", "_mask", "_truth", "_pose")

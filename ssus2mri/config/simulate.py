@@ -2,9 +2,10 @@
 
 from pydantic import Field, field_validator
 
-from ssus2mri.config.base import Range, Section
+from ssus2mri.config.base import Section
 from ssus2mri.config.randomise import RandomiseSettings
 from ssus2mri.config.ultrasound import UltrasoundSettings
+from ssus2mri.config.values import Range
 from ssus2mri.tissues import INTRACRANIAL, Tissue
 
 

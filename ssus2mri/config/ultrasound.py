@@ -4,7 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from ssus2mri.config.base import Range, Section
+from ssus2mri.config.base import Section
+from ssus2mri.config.values import Range
 from ssus2mri.tissues import Tissue
 
 SIDES = ("right", "left", "front", "back", "top")

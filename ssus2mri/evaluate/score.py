@@ -53,11 +53,11 @@ from pathlib import Path
 import pandas as pd
 
 from ssus2mri.config.evaluate import ScoreSettings
-from ssus2mri.errors import InputError
 from ssus2mri.evaluate import anatomy, gap_closed, tables
 from ssus2mri.evaluate.anatomy import HEALTHY
 from ssus2mri.evaluate.differences import COLUMNS as DIFFERENCES
 from ssus2mri.evaluate.differences import compared, differences, of_scans, rated
+from ssus2mri.evaluate.heads import MARKS, RUN, Heads, marked, read_heads, require_labels
 from ssus2mri.evaluate.paper_tables import paper_tables
 from ssus2mri.evaluate.statistics import (
     COUNTS,
@@ -70,7 +70,6 @@ from ssus2mri.evaluate.statistics import (
     wide_columns,
 )
 from ssus2mri.evaluate.summary import KINDS, opinions, over_all_planes, summary
-from ssus2mri.methods import ROLES
 from ssus2mri.slices import PLANES
 
 DEFORMATION = ("deformation", "similarity_after")
@@ -78,26 +77,22 @@ LIKENESS = ("ssim_registered", "ssim", "psnr", "mae")
 POSITION = ("index_right", "plane_right", "index_error", "index_error_mm")
 BY_PLANE = ("index_right", "index_right_either_side", *POSITION[1:])
 
-_MARKS = ("certificate", "n_seen")
-_RUN = ("run", "label", "role", *_MARKS)
 TABLES: dict[str, tuple[str, ...]] = {
-    "deformation": (*_RUN, *COUNTS, *wide_columns(DEFORMATION)),
-    "likeness": (*_RUN, "kind", *COUNTS, *wide_columns(LIKENESS)),
+    "deformation": (*RUN, *COUNTS, *wide_columns(DEFORMATION)),
+    "likeness": (*RUN, "kind", *COUNTS, *wide_columns(LIKENESS)),
     "auxiliary": (
-        *(*_RUN, *COUNTS, *wide_columns(DEFORMATION)),
+        *(*RUN, *COUNTS, *wide_columns(DEFORMATION)),
         *("n_positions", *wide_columns(POSITION)),
     ),
-    "position": (*_RUN, "plane", *COUNTS, *wide_columns(BY_PLANE)),
-    "gap_closed": (*gap_closed.COLUMNS, *_MARKS),
-    "summary": ("run", *_MARKS, "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS),
-    "pathology": (*_RUN, "pathology", "measure", *COUNTS, *STATISTICS),
-    "anatomy": (*_RUN, *anatomy.COLUMNS),
-    "differences": (*DIFFERENCES, *_MARKS),
+    "position": (*RUN, "plane", *COUNTS, *wide_columns(BY_PLANE)),
+    "gap_closed": (*gap_closed.COLUMNS, *MARKS),
+    "summary": ("run", *MARKS, "stage", "measure", "kind", "plane", *COUNTS, *STATISTICS),
+    "pathology": (*RUN, "pathology", "measure", *COUNTS, *STATISTICS),
+    "anatomy": (*RUN, *anatomy.COLUMNS),
+    "differences": (*DIFFERENCES, *MARKS),
     "paper": ("run", "measure", "mean", "std"),
 }
 """The columns of every table of numbers, by its name without ``.csv``."""
-
-Heads = dict[str, dict[str, str]]  # run -> the first columns of its rows
 
 
 def run_score(
@@ -143,10 +138,10 @@ def run_score(
         for stage, (paths, columns) in stages.items()
     }
     segmented = tables.read(segment, tables.SEGMENT, text=(*tables.TEXT, "measure", "unit"))
-    heads = _heads(labels, methods, [*frames.values(), segmented])
+    heads = read_heads(labels, methods, [*frames.values(), segmented])
     for stage, frame in frames.items():
-        _require_labels(frame, list(heads), stages[stage][0])
-    _require_labels(segmented, list(heads), segment)
+        require_labels(frame, list(heads), stages[stage][0])
+    require_labels(segmented, list(heads), segment)
     pathology = _pathology(frames["compare"], heads, settings)
     frames = {stage: where(frame, pathology="") for stage, frame in frames.items()}
     likeness, opinion_text = frames["compare"], ("run", "group", "certificate")
@@ -169,15 +164,15 @@ def run_score(
         ],
         "auxiliary": [_auxiliary(row, likeness, settings) for row in deformation],
         "position": _positions(likeness, heads, settings),
-        "gap_closed": _marked(
+        "gap_closed": marked(
             gap_closed.gaps_closed(where(likeness, kind="truth"), labels, methods, settings),
             heads,
             ("run", "lower_bound", "upper_bound"),
         ),
-        "summary": _marked(every, heads, ("run",)),
+        "summary": marked(every, heads, ("run",)),
         "pathology": pathology,
         "anatomy": anatomy.anatomy(segmented, heads, settings),
-        "differences": _marked(
+        "differences": marked(
             differences(
                 {**compared(frames), **of_scans(where(segmented, pathology="")), **rated(ratings)},
                 list(heads),
@@ -237,50 +232,3 @@ def _positions(
             if len(slices):
                 rows.append({**head, "plane": plane, **wide(slices, BY_PLANE, settings)})
     return rows
-
-
-def _heads(
-    labels: Mapping[str, str], methods: Mapping[str, str], frames: Sequence[pd.DataFrame]
-) -> Heads:
-    unknown = [run for run in labels if methods.get(run) not in ROLES]
-    if unknown:
-        raise InputError(
-            "--methods",
-            expected=f"for every run one of {', '.join(ROLES)}",
-            found=", ".join(f"{run}: {methods.get(run, 'none')}" for run in unknown),
-            do="Name every run's method, as in its settings.",
-        )
-    rows = pd.concat([frame[["run", "volume", "certificate", "seen"]] for frame in frames])
-    heads: Heads = {}
-    for run, label in labels.items():
-        own = where(rows, run=run)
-        heads[run] = {
-            **{"run": run, "label": label, "role": ROLES[methods[run]]},
-            "certificate": " ".join(sorted(set(own["certificate"]))),
-            "n_seen": str(where(own, seen=tables.SEEN)["volume"].nunique()),
-        }
-    return heads
-
-
-def _marked(
-    rows: Sequence[Mapping[str, object]], heads: Heads, names: Sequence[str]
-) -> list[dict[str, object]]:
-    """Add what the models of a row's runs have seen; nothing of real MR, which none has made."""
-    marked = []
-    for row in rows:
-        own = [heads[str(row[name])] for name in names if row[name] in heads]
-        seen = {hashed for head in own for hashed in head["certificate"].split()}
-        most = max((int(head["n_seen"]) for head in own), default=0)
-        marked.append({**row, "certificate": " ".join(sorted(seen)), "n_seen": str(most)})
-    return marked
-
-
-def _require_labels(rows: pd.DataFrame, runs: Sequence[str], paths: Sequence[Path]) -> None:
-    unknown = sorted(set(rows["run"]) - set(runs))
-    if unknown:
-        raise InputError(
-            ", ".join(str(path) for path in paths),
-            expected=f"rows of the runs {', '.join(runs)}",
-            found=f"run {', '.join(unknown)}",
-            do="Name every run in --labels.",
-        )

@@ -69,12 +69,6 @@ def require_none_left_out(folder: Path, headers: Headers, order: list[int], step
     That is so where the numbers of the slices, and the distances between them in thicknesses, both
     jump by the same factor: a gap between slices changes only the latter.
 
-    Args:
-        folder: for messages.
-        headers: of all its images.
-        order: of the slices along their normal.
-        step_mm: between slices.
-
     Raises:
         InputError: slices are missing.
     """

@@ -32,7 +32,7 @@ def require_grey(path: Path, data: pydicom.Dataset) -> None:
     if samples != 1 or not photometric.startswith("MONOCHROME"):
         raise InputError(
             str(path),
-            expected="one grey value a voxel",
+            expected="one grey value per voxel",
             found=f"{samples} components ({photometric})",
             do="Export it in grey.",
         )

@@ -65,7 +65,7 @@ def several_values(
     """Say that a voxel holds more than one number."""
     return InputError(
         str(path),
-        expected="one grey value a voxel",
+        expected="one grey value per voxel",
         found=f"{count} {what}",
         do="Convert it to grey.",
     )

@@ -137,7 +137,7 @@ def _dtype(path: Path, header: dict[str, Any], raw: bytes) -> np.dtype[Any]:
     if code in _COMPLEX:
         raise InputError(
             str(path),
-            expected="one real value a voxel",
+            expected="one real value per voxel",
             found="complex voxels",
             do="Save the magnitude.",
         )
@@ -166,11 +166,6 @@ def _size(path: Path, header: dict[str, Any], dimensions: int) -> tuple[int, ...
 
 def require_dimensions(path: Path, size: tuple[int, ...], dimensions: int) -> tuple[int, ...]:
     """Refuse an image of another dimension.
-
-    Args:
-        path: for messages.
-        size: voxels along each axis.
-        dimensions: 3 for a volume, 2 for a plane.
 
     Raises:
         InputError: another dimension, or an axis of one voxel.

@@ -109,5 +109,5 @@ def _require_apart(path: Path, steps: NDArray[np.float64], step: float, names: l
             str(path),
             expected=f"slices evenly apart, {step:.4g} mm",
             found=f"{steps[k]:.4g} mm between {names[k]} and {names[k + 1]}{missing}",
-            do="Copy or export the missing slices, or leave foreign ones out.",
+            do="Copy or export the missing slices, or remove those of other series.",
         )

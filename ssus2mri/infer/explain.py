@@ -28,7 +28,7 @@ from ssus2mri.display import white_level, within_skull
 from ssus2mri.errors import InputError
 from ssus2mri.infer.patterns import PATTERNS, draw_patterns, stamp
 from ssus2mri.infer.seen import require_unseen
-from ssus2mri.learn.data.dataset import pool
+from ssus2mri.learn.data.pool import pool
 from ssus2mri.learn.model_file import read_model
 from ssus2mri.models.generator import Generator
 from ssus2mri.models.learned_atlas import Place

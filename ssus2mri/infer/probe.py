@@ -27,7 +27,7 @@ from ssus2mri.evaluate.pairs import Pair, choose, entry_of, keys
 from ssus2mri.infer.patterns import PATTERNS, draw_patterns, recover, stamp
 from ssus2mri.infer.seen import certified
 from ssus2mri.infer.synthesize import prepare, synthesize
-from ssus2mri.learn.data.dataset import read_match
+from ssus2mri.learn.data.pool import read_match
 from ssus2mri.measures import dice, psnr
 from ssus2mri.slices import Slices
 

@@ -51,9 +51,6 @@ class RoiEncoder(nn.Module):
     """An `Encoder`, in inference, that computes enc1 and enc2 only where bright pixels reach.
 
     Elsewhere every feature is that of a black image.
-
-    Args:
-        encoder: the encoder to compute.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -85,11 +82,7 @@ class RoiEncoder(nn.Module):
 
 
 class RoiDecoder(nn.Module):
-    """A `Decoder`, in inference, that is exact within a region and 0 outside of it.
-
-    Args:
-        decoder: the decoder to compute.
-    """
+    """A `Decoder`, in inference, that is exact within a region and 0 outside of it."""
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()

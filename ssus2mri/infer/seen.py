@@ -49,11 +49,11 @@ def require_unseen(
             expected=f"a subject that {model} was not trained or validated on",
             found=f"subject {header.subject!r}, which it was",
             do="Train again with this subject in split `test`. To synthesise it anyway, set"
-            " `synthesize.allow_seen_subjects`; tables and report then say that it is no test.",
+            " `synthesize.allow_seen_subjects`; tables and report then say that this is no test.",
         )
     if header.subject in loaded.subjects:
         logger.warning(
             "%s: synthesize.allow_seen_subjects is set, and %s was trained or validated on subject"
-            " %r: its scores are no test",
+            " %r: its scores are not a test",
             path, model, header.subject,
         )  # fmt: skip

@@ -15,7 +15,8 @@ from ssus2mri.images import volume
 from ssus2mri.infer.optimize import Infer, optimize_for_inference
 from ssus2mri.infer.roi import bounding_roi
 from ssus2mri.infer.seen import certified, require_unseen
-from ssus2mri.learn.data.dataset import missing_match, pool, read_match
+from ssus2mri.learn.data.dataset import missing_match
+from ssus2mri.learn.data.pool import pool, read_match
 from ssus2mri.learn.hardware import device as devices
 from ssus2mri.learn.model_file import Model, read_model
 from ssus2mri.models import locator

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ssus2mri.config.learn import CriterionSettings
-from ssus2mri.learn.data.dataset import Pool
+from ssus2mri.learn.data.pool import Pool
 from ssus2mri.nearest import Places, nearest
 
 _PATCH = 7

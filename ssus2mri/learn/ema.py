@@ -10,7 +10,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.learn.data.batches import Batch, Batches
-from ssus2mri.learn.data.dataset import draw
+from ssus2mri.learn.data.pool import draw
 from ssus2mri.learn.hardware.device import mixed_precision
 from ssus2mri.learn.objectives.base import Objective
 
@@ -36,10 +36,6 @@ def swapped_weights(objective: Objective, average: nn.Module) -> Iterator[None]:
 
     Compiled code is not run there: it would be compiled again for each part, for little work, and
     batch normalisation cannot be compiled while its statistics are recomputed.
-
-    Args:
-        objective: its networks are restored afterwards.
-        average: the generator's average weights.
     """
     networks = (
         *(objective.generator, objective.helpers),

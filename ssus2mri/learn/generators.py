@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssus2mri.config.learn import NetworkSettings, TrainSettings
-from ssus2mri.learn.data.dataset import Pool
+from ssus2mri.learn.data.pool import Pool
 from ssus2mri.models.baselines import Autoencoder, Copy, NearestMr
 from ssus2mri.models.encoder_decoder import Shape
 from ssus2mri.models.generator import Generator

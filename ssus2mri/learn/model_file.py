@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from ssus2mri import __version__, provenance
 from ssus2mri.config import strict
-from ssus2mri.config.base import file_name, problems
+from ssus2mri.config.base import problems
 from ssus2mri.config.learn import TrainSettings
+from ssus2mri.config.values import file_name
 from ssus2mri.errors import InputError
 from ssus2mri.files import unwritable, whole
 from ssus2mri.learn.generators import restore

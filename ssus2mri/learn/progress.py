@@ -14,12 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Progress:
-    """Reports the progress of a run; a context manager.
-
-    Args:
-        run: name of the run.
-        enabled: False: report nothing.
-    """
+    """Reports the progress of a run; a context manager."""
 
     def __init__(self, run: str, *, enabled: bool) -> None:
         self.run, self.enabled = run, enabled

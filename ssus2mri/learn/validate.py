@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.learn.criterion import Criterion
 from ssus2mri.learn.data.batches import Batches
-from ssus2mri.learn.data.dataset import spread
+from ssus2mri.learn.data.pool import spread
 from ssus2mri.learn.ema import swapped_weights
 from ssus2mri.learn.hardware.device import mixed_precision
 from ssus2mri.learn.objectives.base import Objective

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 
-def attend(delta: Tensor, phi: Tensor, g: Tensor, *, right_to_left: bool = True) -> Tensor:
+def attend(delta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
     """Compute delta^T (x) phi (x) g of Eq. 1, divided by the number of positions N.
 
     There is no softmax in Eq. 1, so the product is associative: from the right it costs
@@ -16,17 +16,12 @@ def attend(delta: Tensor, phi: Tensor, g: Tensor, *, right_to_left: bool = True)
         delta: ``(B, C, N)``, embedded US features.
         phi: ``(B, C, N)``, embedded US features.
         g: ``(B, C, N)``, embedded MR features.
-        right_to_left: order of the product.
 
     Returns:
         ``(B, C, N)``.
     """
-    positions = delta.shape[-1]
-    if right_to_left:
-        relation = phi @ g.mT / positions  # (B, C, C)
-        return relation.mT @ delta
-    relation = delta.mT @ phi / positions  # (B, N, N)
-    return (relation @ g.mT).mT
+    relation = phi @ g.mT / delta.shape[-1]  # (B, C, C)
+    return relation.mT @ delta
 
 
 class CrossModalAttention(nn.Module):

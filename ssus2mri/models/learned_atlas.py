@@ -30,9 +30,6 @@ class LearnedAtlas(nn.Module):
 
     A slice does not tell where it was cut, and shows nothing in the shadow of the skull, where an
     atlas knows what to expect. The features change linearly with age. Not in the source.
-
-    Args:
-        channels: number of features.
     """
 
     def __init__(self, channels: int) -> None:

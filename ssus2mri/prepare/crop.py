@@ -41,11 +41,6 @@ def crop(image: sitk.Image, mask: sitk.Image, margin_mm: float) -> tuple[sitk.Im
 def without_surroundings(image: sitk.Image, mask: sitk.Image, margin_mm: float) -> sitk.Image:
     """Set what is not near the head to 0: text burnt into a plane may name the patient.
 
-    Args:
-        image: 2D or 3D.
-        mask: its head, above 0 inside, not empty.
-        margin_mm: kept around the head.
-
     Returns:
         The image; within the head and its margin as it was.
     """

@@ -24,6 +24,7 @@ from ssus2mri.config.evaluate import ScoreSettings
 from ssus2mri.config.rate import RateSettings
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
+from ssus2mri.evaluate.heads import marks
 from ssus2mri.rate.agreement import differences, icc
 from ssus2mri.rate.opinion import opinion
 from ssus2mri.rate.ratings import read_ratings
@@ -99,7 +100,7 @@ def _read(paths: Sequence[Path], images: pd.DataFrame, settings: RateSettings) -
         if observer in seen:
             problem = InputError(
                 str(path),
-                expected="one file an observer",
+                expected="one file per observer",
                 found=f"observer {observer} in {seen[observer]} too",
                 do="Keep one of them in the folder.",
             )
@@ -138,7 +139,7 @@ def mean_opinions(ratings: pd.DataFrame, settings: ScoreSettings) -> list[dict[s
         counts = {"n_observers": len(table), "n_images": len(volumes)}
         rows.append(
             {
-                **{"group": group, "run": run, **_marks(part), **counts},
+                **{"group": group, "run": run, **marks(part), **counts},
                 **{"n_volumes": volumes.nunique(), **scores},
             }
         )
@@ -164,19 +165,10 @@ def agreements(ratings: pd.DataFrame) -> list[dict[str, object]]:
         first = part[part["repeat_of"] == ""]
         between = first.pivot(index="image", columns="observer", values="rating")
         for kind, table in (("within", repeats[["rating_first", "rating"]]), ("between", between)):
-            head = {"group": group, "kind": kind, **_marks(part)}
+            head = {"group": group, "kind": kind, **marks(part)}
             counts = {"n_observers": between.shape[1], "n_images": len(table)}
             rows.append({**head, **counts, **_agreement(table, kind)})
     return rows
-
-
-def _marks(ratings: pd.DataFrame) -> dict[str, object]:
-    """Say what the models of rated images have seen, and of how many scans the subject."""
-    seen = ratings[ratings["seen"] == tables.SEEN]
-    return {
-        "certificate": " ".join(sorted(set(ratings["certificate"]) - {""})),
-        "n_seen": seen["volume"].nunique(),
-    }
 
 
 def _agreement(table: pd.DataFrame, kind: str) -> dict[str, float | None]:

@@ -106,11 +106,6 @@ def synthetic_at(synthetic: Slices, us: Slices, places: Sequence[int]) -> NDArra
 def rows_at(synthetic: Slices, us: Slices, places: Sequence[int]) -> list[int]:
     """Find the synthetic slices of US slices.
 
-    Args:
-        synthetic: of a run, in any order.
-        us: the same volume.
-        places: which of its slices.
-
     Returns:
         Their rows in ``synthetic``.
 

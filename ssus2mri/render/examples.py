@@ -104,12 +104,6 @@ def drawn_volumes(
 ) -> list[str]:
     """Choose the test scans to draw: the first of an order, and evenly from the others.
 
-    Args:
-        results: what the folder holds.
-        order: all of them.
-        count: slices per volume and plane.
-        most_rows: rows of the grid.
-
     Returns:
         As many as the rows allow, at least one, in the same order.
     """

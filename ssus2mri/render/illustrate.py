@@ -52,13 +52,7 @@ def synthesis_figure(
 def pair_figure(
     samples: Sequence[PairSample], wanted: Sequence[str], labels: Mapping[str, str]
 ) -> Figure:
-    """Draw Figure 8: synthesis beside the MR of the same subject.
-
-    Args:
-        samples: a row each; may be none.
-        wanted: runs, in the figure's order.
-        labels: run -> name.
-    """
+    """Draw Figure 8: synthesis beside the MR of the same subject."""
     runs, notes = _enabled(wanted, labels)
     if not samples:
         notes = ["No data: no test subject has both ultrasound and MR.", *notes]

@@ -19,12 +19,7 @@ Points = NDArray[np.float32]
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
-    """Make a random generator that depends on nothing but a seed and names.
-
-    Args:
-        seed: of the cohort.
-        names: such as ``"anatomy"`` and a subject.
-    """
+    """Make a random generator that depends on nothing but a seed and names."""
     text = "/".join([str(seed), *names])
     return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16]))
 

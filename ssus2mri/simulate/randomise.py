@@ -8,9 +8,9 @@ randomisation as in Billot et al. (SynthSeg), MedIA 86, 2023; not stated in TMI 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssus2mri.config.base import Interval
 from ssus2mri.config.randomise import RandomiseSettings
 from ssus2mri.config.ultrasound import SIDES, UltrasoundSettings
+from ssus2mri.config.values import Interval
 from ssus2mri.growth import axial_axes_mm
 
 _ASPECT, _HEIGHT = 0.78, 0.75  # of a usual head: width and height against length (Hadlock 1981)

@@ -19,11 +19,6 @@ def surround(anatomy: Anatomy, rng: np.random.Generator, settings: AnatomySettin
     The gap between them varies smoothly from place to place; where it would be negative the wall
     touches the head. A subject's mean gap is drawn too.
 
-    Args:
-        anatomy: a head in `Tissue.BACKGROUND`.
-        rng: draws the gap.
-        settings: mean and variation of the gap, margin.
-
     Returns:
         The same head on a grid with the margin on every side, without background: what meets the
         old border (the neck) goes on to the new one. Beyond the grid is uterine wall.

@@ -22,7 +22,8 @@ from ssus2mri.config.learn import TrainSettings
 from ssus2mri.config.project import load_files, run_settings
 from ssus2mri.evaluate.position import errors
 from ssus2mri.learn.data.augment import DRAWS, move
-from ssus2mri.learn.data.dataset import Pool, load, pool
+from ssus2mri.learn.data.dataset import load
+from ssus2mri.learn.data.pool import Pool, pool
 from ssus2mri.learn.losses import position_loss
 from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.models.generator import Generator

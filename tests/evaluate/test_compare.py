@@ -25,7 +25,7 @@ def mr(folder, volume="scan-mr", subject="s", **changes):
 
 
 def rows_of(tmp_path, scans, extracts):
-    out = tmp_path / "compare" / "ours.csv"
+    out = tmp_path / "ours.csv"
     run_compare(scans, extracts=extracts, out=out, settings=compare_settings())
     return pd.read_csv(out)
 
@@ -158,16 +158,9 @@ def test_slice_that_cannot_be_registered_stays_as_it_is():
 
 
 def test_nothing_known_leaves_a_header(tmp_path):
-    out = tmp_path / "ours.csv"
+    rows_of(tmp_path, [synthetic(tmp_path)], [ultrasound(tmp_path, truth=False)])
 
-    run_compare(
-        [synthetic(tmp_path)],
-        extracts=[ultrasound(tmp_path, truth=False)],
-        out=out,
-        settings=compare_settings(),
-    )
-
-    assert out.read_text() == ",".join(COLUMNS) + "\n"
+    assert (tmp_path / "ours.csv").read_text() == ",".join(COLUMNS) + "\n"
 
 
 def test_scan_without_its_ultrasound_is_refused(tmp_path):

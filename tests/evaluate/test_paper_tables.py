@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from phantom_evaluate import CONFIG, score_settings
+from phantom_evaluate import CONFIG, score
 from test_score import compare_rows, register_rows
 
 from ssus2mri.config.base import load_yaml, merge
 from ssus2mri.config.project import load
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.compare import COLUMNS
-from ssus2mri.evaluate.score import run_score
 
 LABELS = {"ours": "Ours", "gan": "GAN", "mine": "GAN"}
 METHODS = dict.fromkeys(LABELS, "synthesis")
@@ -43,8 +42,7 @@ def scored(folder, register=(), compare=(), probe=(), mos=None, ratings=None, la
         if rows is not None:
             paths[name] = folder / "rate" / f"{name}.csv"
             tables.write(rows, columns, paths[name])
-    names = {"labels": labels, "methods": METHODS}
-    run_score(**paths, **names, segment=[], out=folder / "score", settings=score_settings())
+    score(folder / "score", labels, METHODS, **paths)
     return {
         path.stem: pd.read_csv(path, keep_default_na=False, dtype=str)
         for path in (folder / "score").glob("*.csv")

@@ -18,17 +18,18 @@ def real(folder, volume="mr", **changes):
     return store(folder / "extract", slices(volume, **changes))
 
 
+def registered(folder, scans, references):
+    """Register all slices; return the path of the rows."""
+    out = folder / "register.csv"
+    run_register(scans, references=references, out=out, settings=register_settings())
+    return out
+
+
 def test_real_mr_offered_as_synthetic_scores_zero(tmp_path):
-    out = tmp_path / "register" / "atlas.csv"
+    references = [real(tmp_path), real(tmp_path, "other", ga_weeks=30.0, seed=5)]
 
-    run_register(
-        [synthetic(tmp_path, run="atlas")],
-        references=[real(tmp_path), real(tmp_path, "other", ga_weeks=30.0, seed=5)],
-        out=out,
-        settings=register_settings(),
-    )
+    rows = pd.read_csv(registered(tmp_path, [synthetic(tmp_path, run="atlas")], references))
 
-    rows = pd.read_csv(out)
     assert tuple(rows.columns) == tables.REGISTER
     assert rows["plane"].tolist() == ["axial", "coronal", "sagittal"]
     assert rows["index"].tolist() == [30, 31, 32]
@@ -44,24 +45,19 @@ def test_real_mr_beyond_the_head_of_the_scan_does_not_count(tmp_path):
     head = value.head.copy()
     head[:, :20] = False
     cut = replace(value, head=head, image=value.image * head)
-    out = tmp_path / "atlas.csv"
 
-    run_register(
-        [store(tmp_path, cut)], references=[real(tmp_path)], out=out, settings=register_settings()
-    )
+    rows = pd.read_csv(registered(tmp_path, [store(tmp_path, cut)], [real(tmp_path)]))
 
-    assert (pd.read_csv(out)["deformation"] == 0).all()
+    assert (rows["deformation"] == 0).all()
 
 
 def test_same_input_same_bytes(tmp_path):
     scans = [synthetic(tmp_path, seed=1), synthetic(tmp_path, "scan2", seed=2)]
-    paths = [tmp_path / name for name in ("a.csv", "b.csv")]
 
-    for path in paths:
-        run_register(scans, references=[real(tmp_path)], out=path, settings=register_settings())
+    first, second = (registered(tmp_path / name, scans, [real(tmp_path)]) for name in "ab")
 
-    assert paths[0].read_bytes() == paths[1].read_bytes()
-    rows = pd.read_csv(paths[0])
+    assert first.read_bytes() == second.read_bytes()
+    rows = pd.read_csv(first)
     assert rows["volume"].tolist() == ["scan"] * 3 + ["scan2"] * 3
     assert rows["deformation"].between(0, 1, inclusive="neither").all()
 
@@ -99,9 +95,8 @@ def test_empty_synthetic_slice_gets_the_worst_score_and_is_counted(tmp_path, cap
     caplog.set_level("INFO")
     blank = slices("scan", run="dead")
     path = store(tmp_path, replace(blank, image=np.zeros_like(blank.image)))
-    out = tmp_path / "dead.csv"
 
-    run_register([path], references=[real(tmp_path)], out=out, settings=register_settings())
+    out = registered(tmp_path, [path], [real(tmp_path)])
 
     rows = pd.read_csv(out)
     assert (rows["deformation"] == 1).all()
@@ -115,48 +110,27 @@ def test_empty_real_slice_is_left_out(tmp_path):
     image = blank.image.copy()
     image[0] = 0
     reference = store(tmp_path / "extract", replace(blank, image=image))
-    out = tmp_path / "ours.csv"
 
-    run_register(
-        [synthetic(tmp_path)], references=[reference], out=out, settings=register_settings()
-    )
+    rows = pd.read_csv(registered(tmp_path, [synthetic(tmp_path)], [reference]))
 
-    assert pd.read_csv(out)["plane"].tolist() == ["coronal", "sagittal"]
+    assert rows["plane"].tolist() == ["coronal", "sagittal"]
 
 
 def test_scan_without_real_slice_leaves_a_header(tmp_path, caplog):
     caplog.set_level("INFO")
-    out = tmp_path / "ours.csv"
 
-    run_register(
-        [synthetic(tmp_path)],
-        references=[real(tmp_path, places=((0, 60),))],
-        out=out,
-        settings=register_settings(),
-    )
+    out = registered(tmp_path, [synthetic(tmp_path)], [real(tmp_path, places=((0, 60),))])
 
     assert out.read_text() == ",".join(tables.REGISTER) + "\n"
     assert "3 of 3 slices have no real MR" in caplog.text
 
 
 def test_other_grid_is_refused_and_nothing_written(tmp_path):
-    out = tmp_path / "ours.csv"
-
     with pytest.raises(InputError, match=r"scan\.h5: expected the grid of .*mr\.h5"):
-        run_register(
-            [synthetic(tmp_path, spacing_mm=0.6)],
-            references=[real(tmp_path)],
-            out=out,
-            settings=register_settings(),
-        )
-    assert not out.exists()
+        registered(tmp_path, [synthetic(tmp_path, spacing_mm=0.6)], [real(tmp_path)])
+    assert not list(tmp_path.glob("*.csv"))
 
 
 def test_no_reference_is_refused(tmp_path):
     with pytest.raises(InputError, match="at least one real MR"):
-        run_register(
-            [synthetic(tmp_path)],
-            references=[],
-            out=tmp_path / "ours.csv",
-            settings=register_settings(),
-        )
+        registered(tmp_path, [synthetic(tmp_path)], [])

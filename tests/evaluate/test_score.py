@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from phantom_evaluate import score_settings
+from phantom_evaluate import score, score_settings
 
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
@@ -9,7 +9,6 @@ from ssus2mri.evaluate.bootstrap import interval
 from ssus2mri.evaluate.compare import COLUMNS
 from ssus2mri.evaluate.paper_tables import PAPER_TABLES
 from ssus2mri.evaluate.score import TABLES as SCORE_TABLES
-from ssus2mri.evaluate.score import run_score
 
 TABLES = (*PAPER_TABLES, *SCORE_TABLES)
 LABELS = {"ours": "Ours", "copy": "Copy of the US"}
@@ -41,14 +40,7 @@ def compare_rows(run, kind, values):
 
 
 def scored(tmp_path, register, compare=(), labels=LABELS, **settings):
-    paths = {
-        "register": [],
-        "compare": [],
-        "probe": [],
-        "segment": [],
-        "mos": None,
-        "ratings": None,
-    }
+    paths = {"register": [], "compare": []}
     for stage, columns, all_rows in (
         ("register", tables.REGISTER, register),
         ("compare", COLUMNS, compare),
@@ -58,24 +50,8 @@ def scored(tmp_path, register, compare=(), labels=LABELS, **settings):
             tables.write([row for row in all_rows if row["run"] == run], columns, path)
             paths[stage].append(path)
     out = tmp_path / "score"
-    run_score(**paths, labels=labels, methods=METHODS, out=out, settings=score_settings(**settings))
+    score(out, labels, METHODS, **paths, **settings)
     return {name: pd.read_csv(out / f"{name}.csv") for name in TABLES}
-
-
-def score_empty(tmp_path, register=(), labels=LABELS, methods=METHODS):
-    """Score files that hold no row, or none that can be read."""
-    run_score(
-        register=list(register),
-        compare=[],
-        probe=[],
-        segment=[],
-        mos=None,
-        ratings=None,
-        labels=labels,
-        methods=methods,
-        out=tmp_path,
-        settings=score_settings(),
-    )
 
 
 def test_numbers_of_a_table_by_hand(tmp_path):
@@ -263,7 +239,7 @@ def test_run_without_a_label_is_refused(tmp_path):
     tables.write(register_rows("old", {"a": [0.1]}), tables.REGISTER, path)
 
     with pytest.raises(InputError, match=r"old\.csv: expected rows of the runs ours, copy"):
-        score_empty(tmp_path, register=[path])
+        score(tmp_path, LABELS, METHODS, register=[path])
 
 
 @pytest.mark.parametrize(
@@ -282,11 +258,11 @@ def test_file_that_is_no_table_is_refused(tmp_path, text, message):
         path.write_text(text)
 
     with pytest.raises(InputError, match=message):
-        score_empty(tmp_path, register=[path])
+        score(tmp_path, LABELS, METHODS, register=[path])
     assert not list(tmp_path.glob("*.csv"))
 
 
 @pytest.mark.parametrize("methods", [{"ours": "synthesis"}, {"ours": "copy", "copy": "magic"}])
 def test_run_without_a_known_method_is_refused(tmp_path, methods):
     with pytest.raises(InputError, match=r"--methods: expected .*; found copy: (none|magic)"):
-        score_empty(tmp_path, methods=methods)
+        score(tmp_path, LABELS, methods)

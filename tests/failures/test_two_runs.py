@@ -28,7 +28,7 @@ def test_a_second_run_is_refused_and_a_killed_job_says_why(copied: Smallest, tra
     with pytest.raises(pytest.fail.Exception) as refused:
         copied.snakemake()
     assert f"one that is running there (process {run.pid} on " in str(refused.value)
-    assert "Wait for its end or stop it" in str(refused.value)
+    assert "Wait for it to end, or stop it" in str(refused.value)
     assert copied.plan("--forcerun", "train")["train"] == 2  # looking is allowed
     os.kill(job, signal.SIGKILL)
     said = run.communicate()[0]

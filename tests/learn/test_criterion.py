@@ -11,7 +11,7 @@ from ssus2mri.learn.criterion import (
     pyramid,
     self_similarity,
 )
-from ssus2mri.learn.data.dataset import Pool
+from ssus2mri.learn.data.pool import Pool
 
 COUNT, SIZE = 12, 64
 

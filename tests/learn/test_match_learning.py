@@ -16,7 +16,8 @@ from ssus2mri.errors import InputError
 from ssus2mri.infer.synthesize import run_synthesize
 from ssus2mri.learn.data.augment import move
 from ssus2mri.learn.data.batches import Batches, draw_epoch
-from ssus2mri.learn.data.dataset import Data, load, pool
+from ssus2mri.learn.data.dataset import Data, load
+from ssus2mri.learn.data.pool import pool
 from ssus2mri.learn.hardware.parallel import World
 from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.manifest import Manifest, Row

@@ -14,6 +14,8 @@ from safetensors.torch import save_file
 from ssus2mri.errors import InputError
 from ssus2mri.learn.generators import make_generator
 from ssus2mri.learn.model_file import SEAL, content_hash, read_model, write_model
+from ssus2mri.learn.objectives.make import make_objective
+from ssus2mri.models.discriminator import Discriminator
 from ssus2mri.slices import Scaling
 
 Parts = tuple[dict[str, torch.Tensor], dict[str, str]]
@@ -52,6 +54,16 @@ def another_type(tensors: dict, metadata: dict) -> None:
     tensors[name] = torch.zeros(tensors[name].shape, dtype=torch.int32)
 
 
+def no_number(tensors: dict, metadata: dict) -> None:
+    next(t for t in tensors.values() if t.is_floating_point()).flatten()[0] = float("nan")
+
+
+def a_setting_less(tensors: dict, metadata: dict) -> None:
+    settings = json.loads(metadata["settings"])
+    del settings["criterion"]["anatomy"]
+    metadata["settings"] = json.dumps(settings)
+
+
 def another_tensor(tensors: dict, metadata: dict) -> None:
     tensors["more"] = torch.zeros(3)
 
@@ -79,6 +91,12 @@ CHANGES: dict[str, tuple[Callable[[dict, dict], None], str]] = {
     "no number of channels": (with_settings(encoder_channels=10**9), "encoder_channels"),
     "weights that are whole numbers": (another_type, "another version of the networks"),
     "a tensor more": (another_tensor, "another version of the networks"),
+    "weights that are no numbers": (no_number, r"NaN or infinite weights \(\w"),
+    "other subjects": (as_metadata("subjects", "[]"), "changed afterwards"),
+    "a setting less": (
+        a_setting_less,
+        r"see settings\.criterion\.anatomy\. Run `train` again",
+    ),
     "a run that is a path": (as_metadata("run", "../../x"), "letters, digits"),
     "subjects that are no list": (as_metadata("subjects", '"a"'), "subjects"),
     "no JSON": (as_metadata("settings", "{" * 5000), "expected"),
@@ -98,3 +116,15 @@ def test_tampered_model(model: Path, what: str) -> None:
 def test_a_model_is_read_as_it_was_written(model: Path) -> None:
     read = read_model(model)
     assert (read.run, read.subjects) == ("ours", ("a", "b"))
+    with pytest.raises(InputError, match="no such file"):
+        read_model(model.with_name("none.safetensors"))
+
+
+def test_a_model_is_read_without_its_discriminators(model: Path, monkeypatch) -> None:
+    def refuse(*_, **__):
+        raise AssertionError("a discriminator was made")
+
+    monkeypatch.setattr(Discriminator, "__init__", refuse)
+    with pytest.raises(AssertionError, match="a discriminator was made"):
+        make_objective(phantom_learn.settings("ours"))
+    assert read_model(model).run == "ours"

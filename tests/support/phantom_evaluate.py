@@ -8,6 +8,7 @@ from conftest import ROOT
 
 from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import CompareSettings, RegisterSettings, ScoreSettings
+from ssus2mri.evaluate.score import run_score
 from ssus2mri.slices import Header, Slices, write
 
 CONFIG = str(ROOT / "config" / "config.yaml")
@@ -26,6 +27,15 @@ def compare_settings(**changes):
 
 def score_settings(**changes):
     return load_section(ScoreSettings, CONFIG, "score").model_copy(update=changes)
+
+
+def score(out, labels, methods, **changes):
+    """Run `score` on the rows of some stages (paths, by keyword); other keywords are settings."""
+    stages = ("register", "compare", "probe", "segment", "mos", "ratings")
+    rows = {name: None if name in stages[4:] else [] for name in stages}
+    rows |= {name: changes.pop(name) for name in stages if name in changes}
+    settings = score_settings(**changes)
+    run_score(**rows, labels=labels, methods=methods, out=out, settings=settings)
 
 
 def picture(shift_mm=(0.0, 0.0), size=SIZE, spacing=SPACING):

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from phantom_evaluate import score_settings
+from phantom_evaluate import score
 from PIL import Image
 
 from ssus2mri import slices
 from ssus2mri.evaluate import tables
-from ssus2mri.evaluate.score import run_score
 from ssus2mri.slices import Header, Slices
 
 LABELS = {"ours": "Ours", "gan": "GAN <i>", "copy": "Copy of the US", "atlas": "Atlas MR"}
@@ -156,23 +155,15 @@ def build(
         _table(pd.DataFrame(register), root / "register" / f"{run}.csv")
         table = pd.DataFrame(compare, columns=columns)
         _table(table, root / "compare" / f"{run}.csv")
-        columns_of_scans = list(tables.SEGMENT)
-        of_scans = pd.DataFrame(segmented[run], columns=columns_of_scans)
-        _table(of_scans, root / "segment" / f"{run}.csv")
+        scans = pd.DataFrame(segmented[run], columns=list(tables.SEGMENT))
+        _table(scans, root / "segment" / f"{run}.csv")
         _training(root / "train" / run, run)
     _align(root / "align", [*VOLUMES, "mr-1", "mr-2"])
-    run_score(
-        register=[root / "register" / f"{run}.csv" for run in labels],
-        compare=[root / "compare" / f"{run}.csv" for run in labels],
-        probe=[],
-        segment=[root / "segment" / f"{run}.csv" for run in labels],
-        mos=None,
-        ratings=None,
-        labels=labels,
-        methods=METHODS,
-        out=root / "score",
-        settings=score_settings(bootstrap_samples=100),
-    )
+    paths = {
+        stage: [root / stage / f"{run}.csv" for run in labels]
+        for stage in ("register", "compare", "segment")
+    }
+    score(root / "score", labels, METHODS, **paths, bootstrap_samples=100)
     return root
 
 

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.learn.data.augment import DRAWS, brighten, move
-from ssus2mri.learn.data.dataset import Data, Pool, draw
+from ssus2mri.learn.data.dataset import Data
+from ssus2mri.learn.data.pool import Pool, draw
 from ssus2mri.learn.hardware.device import free_memory
 from ssus2mri.learn.hardware.parallel import World
 from ssus2mri.models.learned_atlas import Place
@@ -90,13 +91,6 @@ class Batches:
     Slices live on the device if they fit; else they stay in the computer's memory, and batches are
     copied from page-locked pages. No copy is waited for: while the GPU computes the steps in its
     queue, the slices of the next ones are gathered and their copies queued behind.
-
-    Args:
-        data: the slices.
-        settings: of the run.
-        device: where batches are needed.
-        world: the processes that share every batch.
-        truth: whether batches have the true MR.
     """
 
     def __init__(

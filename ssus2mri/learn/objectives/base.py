@@ -58,33 +58,53 @@ class WithoutAdversary(Generic[Network]):
         return {}
 
 
-def fool(form: str, discriminators: nn.ModuleDict, pairs: Pairs) -> Terms:
-    """Compute the generator's adversarial terms; discriminators get no gradient from them.
+class WithAdversary(Generic[Network]):
+    """What objectives with discriminators share.
 
     Args:
-        form: of the adversarial loss.
-        discriminators: one for every pair.
-        pairs: real samples, and fakes with their gradient.
-
-    Returns:
-        Terms by the names of the pairs.
+        generator: the network that `synthesize` needs.
+        discriminators: one for each adversarial term with a weight.
+        weights: of the terms to compute, none 0.
+        adversarial: a form of `losses.discriminator_loss`.
+        helpers: see `Objective`.
+        memory: see `Objective`.
     """
-    discriminators.requires_grad_(False)
-    terms = {
-        name: generator_loss(form, discriminators[name](fake)) for name, (_, fake) in pairs.items()
-    }
-    discriminators.requires_grad_(True)
-    return terms
 
+    def __init__(
+        self,
+        generator: Network,
+        discriminators: Mapping[str, nn.Module],
+        *,
+        weights: Mapping[str, float],
+        adversarial: str,
+        helpers: Mapping[str, nn.Module] | None = None,
+        memory: Mapping[str, nn.Module] | None = None,
+    ) -> None:
+        self.weights = dict(weights)
+        self.generator = generator
+        self.helpers = nn.ModuleDict(helpers)
+        self.discriminators = nn.ModuleDict(discriminators)
+        self.memory = nn.ModuleDict(memory)
+        self.adversarial = adversarial
 
-def judge(form: str, discriminators: nn.ModuleDict, pairs: Pairs) -> Terms:
-    """Compute the discriminators' terms; see `Objective.discriminator_terms`."""
-    return {
-        f"d_{name}": discriminator_loss(
-            form, discriminators[name](real), discriminators[name](fake)
-        )
-        for name, (real, fake) in pairs.items()
-    }
+    def fool(self, pairs: Pairs) -> Terms:
+        """Compute the generator's adversarial terms; discriminators get no gradient from them."""
+        self.discriminators.requires_grad_(False)
+        terms = {
+            name: generator_loss(self.adversarial, self.discriminators[name](fake))
+            for name, (_, fake) in pairs.items()
+        }
+        self.discriminators.requires_grad_(True)
+        return terms
+
+    def discriminator_terms(self, pairs: Pairs) -> Terms:
+        """Compute the discriminators' losses; see `Objective`."""
+        return {
+            f"d_{name}": discriminator_loss(
+                self.adversarial, self.discriminators[name](real), self.discriminators[name](fake)
+            )
+            for name, (real, fake) in pairs.items()
+        }
 
 
 def detach(pairs: Pairs) -> Pairs:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ssus2mri.learn.data.batches import Batch
 from ssus2mri.learn.losses import patch_nce
-from ssus2mri.learn.objectives.base import Pairs, Terms, detach, fool, in_order, judge
+from ssus2mri.learn.objectives.base import Pairs, Terms, WithAdversary, detach, in_order
 from ssus2mri.models.patches import PatchDiscriminator, PatchProjector, draw_places
 from ssus2mri.models.resnet import ResnetGenerator, signed
 
 
-class CutObjective:
+class CutObjective(WithAdversary[ResnetGenerator]):
     """An adversary (`app`), and contrast of patches: `nce` of US, `nce_identity` of MR.
 
     Images are in [-1, 1], as in the source. The mean is taken over five layers of the generator's
@@ -23,9 +23,6 @@ class CutObjective:
     Args:
         generator: from US to MR.
         projector: of the encoder's features; None if no term needs it.
-        discriminators: one for each adversarial term with a weight.
-        weights: of the terms to compute, none 0.
-        adversarial: a form of `losses.discriminator_loss`.
         patches: places of an image that are told apart.
         temperature: of the softmax over the places.
     """
@@ -43,12 +40,10 @@ class CutObjective:
         patches: int,
         temperature: float,
     ) -> None:
-        self.weights = dict(weights)
-        self.generator = generator
-        self.helpers = nn.ModuleDict({} if projector is None else {"projector": projector})
-        self.discriminators = nn.ModuleDict(discriminators)
-        self.memory = nn.ModuleDict()
-        self.adversarial = adversarial
+        helpers = None if projector is None else {"projector": projector}
+        super().__init__(
+            generator, discriminators, weights=weights, adversarial=adversarial, helpers=helpers
+        )
         self.patches, self.temperature = patches, temperature
 
     def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
@@ -62,7 +57,7 @@ class CutObjective:
         if "nce_identity" in self.weights:
             terms["nce_identity"] = self._contrast(*self.generator.translate_and_encode(mr), random)
         pairs: Pairs = {"app": (mr, synthetic)} if "app" in self.weights else {}
-        terms |= fool(self.adversarial, self.discriminators, pairs)
+        terms |= self.fool(pairs)
         return in_order(terms, self.weights), detach(pairs)
 
     def _contrast(self, output: Tensor, features: list[Tensor], random: torch.Generator) -> Tensor:
@@ -78,7 +73,3 @@ class CutObjective:
             for query, key in zip(queries, keys, strict=True)
         ]
         return torch.stack(losses).mean()
-
-    def discriminator_terms(self, pairs: Pairs) -> Terms:
-        """Compute the discriminator's loss; see `Objective`."""
-        return judge(self.adversarial, self.discriminators, pairs)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssus2mri.learn.data.batches import Batch
-from ssus2mri.learn.objectives.base import Pairs, Terms, detach, fool, in_order, judge
+from ssus2mri.learn.objectives.base import Pairs, Terms, WithAdversary, detach, in_order
 from ssus2mri.models.patches import PatchDiscriminator
 from ssus2mri.models.resnet import ResnetGenerator, signed
 
@@ -20,9 +20,6 @@ class ImagePool(nn.Module):
     returns its input and stores nothing.
 
     Source: Zhu et al., ICCV 2017, Sec. 4, after Shrivastava et al., CVPR 2017.
-
-    Args:
-        size: images that are stored.
     """
 
     def __init__(self, size: int) -> None:
@@ -65,7 +62,7 @@ class ImagePool(nn.Module):
         self.images = state.clone()
 
 
-class CycleganObjective:
+class CycleganObjective(WithAdversary[ResnetGenerator]):
     """Adversaries on both sides (`app`, `back_app`), `cycle` and `identity`.
 
     Images are in [-1, 1], for which the source gives its weights.
@@ -76,9 +73,6 @@ class CycleganObjective:
     Args:
         generator: from US to MR.
         back: from MR to US; None if no term needs it.
-        discriminators: one for each adversarial term with a weight.
-        weights: of the terms to compute, none 0.
-        adversarial: a form of `losses.discriminator_loss`.
         image_pool: earlier fakes that are stored for each discriminator.
     """
 
@@ -94,13 +88,15 @@ class CycleganObjective:
         adversarial: str,
         image_pool: int,
     ) -> None:
-        self.weights = dict(weights)
-        self.generator = generator
+        super().__init__(
+            generator,
+            discriminators,
+            weights=weights,
+            adversarial=adversarial,
+            helpers=None if back is None else {"back": back},
+            memory={name: ImagePool(image_pool) for name in discriminators},
+        )
         self.back = back
-        self.helpers = nn.ModuleDict({} if back is None else {"back": back})
-        self.discriminators = nn.ModuleDict(discriminators)
-        self.memory = nn.ModuleDict({name: ImagePool(image_pool) for name in discriminators})
-        self.adversarial = adversarial
 
     def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
         """Compute the terms with a weight; see `Objective`."""
@@ -121,7 +117,7 @@ class CycleganObjective:
             if "cycle" in self.weights:
                 us_cycle = F.l1_loss(to_us(synthetic_mr), us)
                 terms["cycle"] = us_cycle + F.l1_loss(to_mr(synthetic_us), mr)
-        terms |= fool(self.adversarial, self.discriminators, pairs)
+        terms |= self.fool(pairs)
         return in_order(terms, self.weights), self._exchange(detach(pairs), batch.seed)
 
     def _exchange(self, pairs: Pairs, seed: int) -> Pairs:
@@ -130,7 +126,3 @@ class CycleganObjective:
         return {
             name: (real, self.memory[name](fake, random)) for name, (real, fake) in pairs.items()
         }
-
-    def discriminator_terms(self, pairs: Pairs) -> Terms:
-        """Compute the discriminators' losses; see `Objective`."""
-        return judge(self.adversarial, self.discriminators, pairs)

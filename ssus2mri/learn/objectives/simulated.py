@@ -9,7 +9,7 @@ from ssus2mri.learn.data.batches import Batch
 from ssus2mri.learn.losses import reconstruction_loss
 from ssus2mri.learn.objectives.base import Pairs, Terms, WithoutAdversary, in_order
 from ssus2mri.models.generator import Generator
-from ssus2mri.tissues import SHOWN, Tissue
+from ssus2mri.tissues import SHOWN_NUMBERS
 
 _SIGMA_PX, _RADIUS_PX = 1.5, 5
 _K1, _K2 = 0.01, 0.03
@@ -57,11 +57,7 @@ def channels(labels: Tensor) -> Tensor:
     Returns:
         int64, same shape: positions in `SHOWN`.
     """
-    table = torch.zeros(len(Tissue), dtype=torch.long)
-    for number, tissue in enumerate(SHOWN):
-        table[tissue] = number
-    table[Tissue.SUTURE] = SHOWN.index(Tissue.SKULL)
-    return table.to(labels.device)[labels.long()]
+    return torch.tensor(SHOWN_NUMBERS, device=labels.device)[labels.long()]
 
 
 def ssim_loss(output: Tensor, target: Tensor) -> Tensor:

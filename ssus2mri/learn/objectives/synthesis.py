@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ssus2mri.learn.data.batches import Batch
 from ssus2mri.learn.generators import needs_back
 from ssus2mri.learn.losses import ADVERSARIAL_TERMS, position_loss, reconstruction_loss
-from ssus2mri.learn.objectives.base import Pairs, Terms, detach, fool, in_order, judge
+from ssus2mri.learn.objectives.base import Pairs, Terms, WithAdversary, detach, in_order
 from ssus2mri.methods import METHODS
 from ssus2mri.models.discriminator import Discriminator, with_place
 from ssus2mri.models.edges import EdgeNet
@@ -16,17 +16,14 @@ from ssus2mri.models.locator import scale
 from ssus2mri.slices import SAGITTAL
 
 
-class SynthesisObjective:
+class SynthesisObjective(WithAdversary[Generator]):
     """All terms of the method; a term without weight costs no computation and no network.
 
     Source: TMI 2020, Sec. III-C.2, Eqs. 2-10; Sec. III-D for `index`; `match` is not in the source.
 
     Args:
         generator: with the decoders, the backward path and the locator that the terms need.
-        discriminators: one for each adversarial term with a weight.
         edges: EdgeNet.
-        weights: of the terms to compute, none 0.
-        adversarial: a form of `losses.discriminator_loss`.
         place: whether discriminators of images and edges are told plane and index.
 
     Raises:
@@ -50,13 +47,8 @@ class SynthesisObjective:
             raise ValueError(f"weights {sorted(weights)}: the terms are {terms}")
         if set(discriminators) != set(weights) & set(ADVERSARIAL_TERMS):
             raise ValueError(f"discriminators {sorted(discriminators)} do not fit {weights}")
-        self.weights = dict(weights)
-        self.generator = generator
-        self.helpers = nn.ModuleDict()
-        self.discriminators = nn.ModuleDict(discriminators)
-        self.memory = nn.ModuleDict()
+        super().__init__(generator, discriminators, weights=weights, adversarial=adversarial)
         self.edges = edges
-        self.adversarial = adversarial
         self.place = place
 
     def generator_terms(self, batch: Batch) -> tuple[Terms, Pairs]:
@@ -88,7 +80,7 @@ class SynthesisObjective:
         if "match" in weights:
             assert batch.matched is not None, "`dataset.load` reads it for this term"
             terms["match"] = reconstruction_loss(forward.mr, batch.matched)
-        terms |= fool(self.adversarial, self.discriminators, pairs)
+        terms |= self.fool(pairs)
         return in_order(terms, weights), detach(pairs)
 
     def _real(self, images: Tensor, batch: Batch) -> Tensor:
@@ -98,7 +90,3 @@ class SynthesisObjective:
     def _fake(self, images: Tensor, batch: Batch) -> Tensor:
         """Return images of the ultrasound's slices as a discriminator sees them."""
         return with_place(images, batch.plane, batch.index) if self.place else images
-
-    def discriminator_terms(self, pairs: Pairs) -> Terms:
-        """Compute the discriminators' losses; see `Objective`."""
-        return judge(self.adversarial, self.discriminators, pairs)

@@ -14,6 +14,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.learn.data import dataset
 from ssus2mri.learn.data.augment import move
 from ssus2mri.learn.data.batches import Batches, draw_epoch
+from ssus2mri.learn.data.pool import Pool, draw, pool, spread
 from ssus2mri.learn.hardware.parallel import World
 
 ALONE = World(torch.device("cpu"))
@@ -25,7 +26,7 @@ def with_truth(volume: str, **header) -> slices.Slices:
     return replace(volume_slices, truth=volume_slices.image[:, ::-1].copy())
 
 
-def run_of_slices() -> dataset.Pool:
+def run_of_slices() -> Pool:
     """Axial 10, 11, 12 out of order, coronal 50 at 11, then another volume's axial 99 at 12."""
     volume = some_slices("us-a", count=4)
     image = np.ones_like(volume.image) * np.array([12, 10, 11, 50], np.float16)[:, None, None]
@@ -37,7 +38,7 @@ def run_of_slices() -> dataset.Pool:
     )
     other = some_slices("us-b", count=1)
     other = replace(other, image=other.image * 0 + 99, index=np.array([12], np.int16))
-    return dataset.pool([first, other])
+    return pool([first, other])
 
 
 def test_neighbours_are_of_the_same_volume_and_plane_and_edges_are_repeated():
@@ -161,29 +162,29 @@ def test_files_are_read_one_by_one(tmp_path, monkeypatch):
 def test_a_pool_of_volumes_of_which_one_has_no_truth_has_none():
     volumes = [with_truth("us-a"), some_slices("us-b"), with_truth("us-c")]
     for order in (volumes, volumes[::-1], volumes[1:]):
-        assert dataset.pool(order, truth=True).truth is None
-    whole = dataset.pool(volumes[::2], truth=True)
+        assert pool(order, truth=True).truth is None
+    whole = pool(volumes[::2], truth=True)
     assert torch.equal(whole.truth, whole.image.flip(1))
     assert whole.beside.max() < 8
 
 
 def test_an_empty_pool_has_the_same_parts():
-    empty, full = dataset.pool([]), dataset.pool([some_slices("us-a")])
-    for field in fields(dataset.Pool):
+    empty, full = pool([]), pool([some_slices("us-a")])
+    for field in fields(Pool):
         assert (getattr(empty, field.name) is None) == (getattr(full, field.name) is None)
 
 
 def test_draw_shows_every_slice_once_before_any_twice():
-    drawn = dataset.draw(5, 13, torch.Generator().manual_seed(0)).tolist()
+    drawn = draw(5, 13, torch.Generator().manual_seed(0)).tolist()
     assert sorted(drawn[:5]) == sorted(drawn[5:10]) == list(range(5))
     assert len(drawn) == 13
-    assert drawn == dataset.draw(5, 13, torch.Generator().manual_seed(0)).tolist()
+    assert drawn == draw(5, 13, torch.Generator().manual_seed(0)).tolist()
 
 
 def test_spread():
-    assert dataset.spread(10, 4).tolist() == [0, 2, 5, 7]
-    assert dataset.spread(2, 4).tolist() == [0, 1]
-    assert dataset.spread(0, 4).tolist() == []
+    assert spread(10, 4).tolist() == [0, 2, 5, 7]
+    assert spread(2, 4).tolist() == [0, 1]
+    assert spread(0, 4).tolist() == []
 
 
 @pytest.mark.parametrize(

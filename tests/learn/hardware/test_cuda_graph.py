@@ -7,7 +7,8 @@ import torch
 from phantom_learn import batch, settings, some_slices
 
 from ssus2mri.learn.checkpoint import get_state, set_state
-from ssus2mri.learn.data.dataset import Data, pool
+from ssus2mri.learn.data.dataset import Data
+from ssus2mri.learn.data.pool import pool
 from ssus2mri.learn.hardware import device as devices
 from ssus2mri.learn.hardware.cuda_graph import RecordedStep
 from ssus2mri.learn.hardware.parallel import World
