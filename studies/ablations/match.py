@@ -1,6 +1,7 @@
 """Compare settings of section `match`: how near MR deformed onto a head comes to its true MR.
 
-    snakemake --cores 2 --configfile studies/cohort/cohort.yaml --until extract view
+    snakemake --cores 2 --until extract view \
+        --configfile config/small.yaml studies/ablations/ablations.yaml
     python studies/ablations/match.py [results] [--split val]
 
 Each setting is changed by itself; slices are compared one by one within the head, as in validation.
@@ -117,7 +118,7 @@ def main() -> None:
             matched = match(image, mask, atlases[variant], own_settings).mr
             spent[variant] += time.process_time() - begun
             rows[variant].append(likeness(matched, truth))
-    print("| settings | SSIM | PSNR, dB | CPU s a scan |")
+    print("| settings | SSIM | PSNR, dB | CPU s per scan |")
     print("|---|---|---|---|")
     for name, scores in rows.items():
         mean_ssim, mean_psnr = np.mean(scores, axis=0)
