@@ -9,7 +9,7 @@ from ssus2mri.learn.data.batches import Batch
 from ssus2mri.learn.losses import reconstruction_loss
 from ssus2mri.learn.objectives.base import Pairs, Terms, WithoutAdversary, in_order
 from ssus2mri.models.generator import Generator
-from ssus2mri.tissues import SHOWN_NUMBERS
+from ssus2mri.tissues import SHOWN, SHOWN_NUMBERS, Tissue
 
 _SIGMA_PX, _RADIUS_PX = 1.5, 5
 _K1, _K2 = 0.01, 0.03
