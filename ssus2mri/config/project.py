@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ssus2mri.config.base import Section, load_yaml, merge, parse, problems
 from ssus2mri.config.evaluate import (
@@ -30,7 +30,7 @@ from ssus2mri.config.prepare import (
 )
 from ssus2mri.config.rate import RateSettings
 from ssus2mri.config.simulate import SimulateSettings
-from ssus2mri.config.values import FileName
+from ssus2mri.config.values import FileName, once
 from ssus2mri.errors import InputError
 
 
@@ -68,7 +68,9 @@ class Project(Section):
     runs: dict[FileName, dict[str, Any]] = Field(
         description="a run is an entry with only its differences from `train`"
     )
-    enabled_runs: list[str] = Field(min_length=1, description="runs to train and compare")
+    enabled_runs: Annotated[list[str], once("run")] = Field(
+        min_length=1, description="runs to train and compare"
+    )
     synthesize: SynthesizeSettings
     probe: ProbeSettings
     predict: PredictSettings
@@ -80,13 +82,6 @@ class Project(Section):
     illustrate: IllustrateSettings
     browse: BrowseSettings
     render: RenderSettings
-
-    @field_validator("enabled_runs")
-    @classmethod
-    def _once(cls, value: list[str]) -> list[str]:
-        if len(set(value)) != len(value):
-            raise ValueError("every run once")
-        return value
 
 
 def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:

@@ -1,9 +1,11 @@
 """Settings of the opinion study: rate."""
 
-from pydantic import Field, field_validator
+from typing import Annotated
+
+from pydantic import Field
 
 from ssus2mri.config.base import Section
-from ssus2mri.config.values import FileName
+from ssus2mri.config.values import FileName, once
 
 
 class RateSettings(Section):
@@ -16,16 +18,11 @@ class RateSettings(Section):
     min_head_share: float = Field(
         ge=0, le=1, description="least area of a head, share of the largest of its volume and plane"
     )
-    groups: list[FileName] = Field(min_length=1, description="groups of observers")
+    groups: Annotated[list[FileName], once("group")] = Field(
+        min_length=1, description="groups of observers"
+    )
     ratings: str = Field(
         min_length=1,
         description="folder of the observers' files, relative to the working directory",
     )
     seed: int = Field(ge=0, description="seed of the choice, the order and the names of images")
-
-    @field_validator("groups")
-    @classmethod
-    def _once(cls, value: list[str]) -> list[str]:
-        if len(set(value)) != len(value):
-            raise ValueError("every group once")
-        return value

@@ -42,6 +42,17 @@ FileName = Annotated[str, AfterValidator(file_name)]
 """Name that becomes part of a path."""
 
 
+def once(what: str) -> AfterValidator:
+    """Require entries of a list to differ."""
+
+    def check(entries: list[str]) -> list[str]:
+        if len(set(entries)) != len(entries):
+            raise ValueError(f"every {what} once")
+        return entries
+
+    return AfterValidator(check)
+
+
 def _pair(words: str, least: float = -math.inf, most: float = math.inf) -> AfterValidator:
     """Require two numbers within these bounds, the second not below the first."""
 

@@ -76,7 +76,7 @@ def run_crop(
     flat = row.plane or row.pixel_mm is not None
     picture = volume.read_plane(image, row.pixel_mm, row.frame) if flat else volume.read(image)
     volume.tell_modality(image, row.modality)
-    head = None if mask is None else _given(mask, picture, settings)
+    head = None if mask is None else _read_filled(mask, picture, settings)
     if head is None:
         head = find_mask(picture, modality=row.modality, ga_weeks=row.ga_weeks, settings=settings)
         if not sitk.GetArrayViewFromImage(head).any():
@@ -121,7 +121,7 @@ def _check_size(path: Path, head: sitk.Image, ga_weeks: float, max_ratio: float)
         )
 
 
-def _given(path: Path, like: sitk.Image, settings: CropSettings) -> sitk.Image | None:
+def _read_filled(path: Path, like: sitk.Image, settings: CropSettings) -> sitk.Image | None:
     """Read a mask; None if it cannot be a head."""
     mask = volume.read_mask(path, like)
     filled = solidity(mask)

@@ -1,4 +1,4 @@
-"""Compare the runs of the ablation study: the table of docs/results/ablations.csv.
+"""Compare the runs of the ablation study.
 
     snakemake --cores 2 --until train \
         --configfile config/small.yaml studies/ablations/ablations.yaml

@@ -20,16 +20,16 @@ def test_steps_are_those_of_scipy(seed: int, evaluations: int) -> None:
     start = np.vstack([np.zeros(count), np.eye(count)])
     options = {"initial_simplex": start, "maxfev": evaluations, "xatol": 0.02, "fatol": 1e-4}
     expected = minimize(cost, np.zeros(count), method="Nelder-Mead", options=options).x
-    found = minimise(cost, start, evaluations=evaluations, x_tolerance=0.02, cost_tolerance=1e-4)
-    np.testing.assert_array_equal(found, expected)
+    lowest = minimise(cost, start, evaluations=evaluations, x_tolerance=0.02, cost_tolerance=1e-4)
+    np.testing.assert_array_equal(lowest, expected)
 
 
 def test_the_bottom_of_a_bowl_is_found() -> None:
-    found = minimise(
+    lowest = minimise(
         lambda x: float(np.sum((x - [1.0, -2.0]) ** 2)),
         np.array([[0.0, 0], [1, 0], [0, 1]]),
         evaluations=400,
         x_tolerance=1e-6,
         cost_tolerance=1e-12,
     )
-    np.testing.assert_allclose(found, [1, -2], atol=1e-5)
+    np.testing.assert_allclose(lowest, [1, -2], atol=1e-5)
