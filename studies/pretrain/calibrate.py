@@ -23,7 +23,7 @@ from ssus2mri.prediction.network import SECTIONS, Calibration, load_network, wri
 from ssus2mri.prediction.sizes import NAMES as SIZES
 
 KINDS = ("plane", "volume")
-PENALTY = 1e-2  # on the squared slopes, of evidence in units of its deviation
+PENALTY = 3e-3  # on the squared slopes, of evidence in units of its deviation; by leaving one out
 FITTED = (
     "overlap",
     "certainty",
