@@ -33,9 +33,9 @@ class Calibration:
     """What was measured on simulated scans that the network never saw.
 
     ``spread``: factor on the network's expected error, of a ``plane`` and of a ``volume``, so that
-    intervals of the MR hold what they say; ``sizes``: of both, name -> offset, slope and standard
-    deviation of the error of log true = offset + slope log measured; ``head``: of both, offset and
-    slopes of a logistic regression on `ssus2mri.prediction.evidence.NAMES`.
+    intervals of the MR hold what they say; ``sizes``: of both, name -> factor, offset in mm and
+    standard deviation of log (true / given) of given = factor measured + offset; ``head``: of
+    both, offset and slopes of a logistic regression on `ssus2mri.prediction.evidence.NAMES`.
     """
 
     spread: dict[str, float]

@@ -94,10 +94,11 @@ def judged(
     for name, seen_mm in sizes.items():
         if name not in calibration.sizes[kind]:  # never measured well enough for an interval
             continue
-        offset, slope, deviation = calibration.sizes[kind][name]
-        mm = math.exp(offset + slope * math.log(seen_mm))
+        factor, offset_mm, deviation = calibration.sizes[kind][name]
+        mm = factor * seen_mm + offset_mm
         chart = CHARTS[name]
-        if name == "transcerebellar" and mm < _LEAST_CEREBELLUM * chart.mean(ga_weeks):
+        least_mm = _LEAST_CEREBELLUM * chart.mean(ga_weeks) if name == "transcerebellar" else 0.0
+        if mm <= least_mm:
             continue
         z = (mm - chart.mean(ga_weeks)) / chart.sd(ga_weeks)
         calibrated[name] = Size(

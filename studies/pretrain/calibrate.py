@@ -1,11 +1,11 @@
 """Calibrate the network of `predict` and write the settings that lie beside it in the package.
 
     python studies/pretrain/calibrate.py                                        (to measure with)
-    python studies/pretrain/measure.py predict WORK --sets calibrate calibrate_wide --out rows.json
+    python studies/pretrain/measure.py predict WORK --sets calibrate --out rows.json
     python studies/pretrain/refuse.py pictures WORK --out pictures.json
     python studies/pretrain/calibrate.py --rows rows.json --pictures pictures.json
 
-Of the rows those of these sets count; of the pictures every other one, the rest are judged.
+Of the rows those of set `calibrate` count; of the pictures every other one, the rest are judged.
 """
 
 import argparse
@@ -32,7 +32,7 @@ FITTED = (
 )  # the rest differ between simulated and real planes
 EVEN = {"offset": 10.0, **dict.fromkeys(NAMES, 0.0)}  # always a head: other reasons remain
 MOST_SIZE_RATIO = 1.33  # beyond it, size alone refuses
-LEAST_SUBJECTS = 4  # that a size was measured in
+LEAST_SUBJECTS = 3  # that a size was measured in
 
 
 def main() -> None:
@@ -69,31 +69,31 @@ def spread_of(rows: list[dict[str, Any]], kind: str) -> float:
 
 
 def sizes_of(rows: list[dict[str, Any]], kind: str) -> dict[str, tuple[float, float, float]]:
-    """Return offset, slope and deviation of log true = offset + slope log measured, by size.
+    """Return by size the factor and offset (mm) that take out its bias, and the deviation left.
 
-    The slope is 1 except for the atrium, whose error grows with its width; only there do subjects
-    with wide ventricles count. What is measured of a plane is as the network alone draws it, here
-    in volumes. The deviation is that of a normal distribution with the same prediction interval.
+    A blurred border makes a narrow atrium wider by millimetres, whatever its width: an offset. Of
+    all other sizes it is a factor. What is measured of a plane is as the network alone draws it,
+    here in volumes. The deviation, of the logarithm, is as of a normal distribution.
     """
     sizes = {}
     for name in SIZES:
-        sets = ("calibrate", "calibrate_wide") if name == "atrium" else ("calibrate",)
         pairs = [
             (row["sizes"][kind].get(name), row["true_sizes"].get(name))
             for row in rows
-            if row["set"] in sets
+            if row["set"] == "calibrate"
         ]
-        logs = np.log([(seen, true) for seen, true in pairs if seen and true]).reshape(-1, 2)
-        if len(logs) < LEAST_SUBJECTS:
+        complete = [(seen, true) for seen, true in pairs if seen and true]
+        if len(complete) < LEAST_SUBJECTS:
             continue
-        seen, true = logs.T
-        slope = float(np.polyfit(seen, true, 1)[0]) if name == "atrium" else 1.0
-        offset = float(np.mean(true - slope * seen))
-        fitted = 2 if name == "atrium" else 1
-        free = len(logs) - fitted
-        error = float(np.sqrt(np.sum((true - slope * seen - offset) ** 2) / free))
-        wider = stats.t.ppf(0.95, free) / stats.norm.ppf(0.95) * np.sqrt(1 + fitted / len(logs))
-        sizes[name] = (round(offset, 4), round(slope, 4), round(error * wider, 4))
+        seen, true = np.array(complete).T
+        additive = name == "atrium"
+        factor = 1.0 if additive else float(np.exp(np.mean(np.log(true / seen))))
+        offset_mm = float(np.mean(true - seen)) if additive else 0.0
+        error = float(np.std(np.log(true / (factor * seen + offset_mm)), ddof=1))
+        # Of few subjects neither mean nor deviation is well known: a prediction interval.
+        count = len(complete)
+        wider = stats.t.ppf(0.95, count - 1) / stats.norm.ppf(0.95) * np.sqrt(1 + 1 / count)
+        sizes[name] = (round(factor, 4), round(offset_mm, 3), round(error * wider, 4))
     return sizes
 
 

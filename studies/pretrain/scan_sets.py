@@ -50,11 +50,8 @@ def subjects(data: Path | None) -> list[Subject]:
         settings = project.validated(values)
         if entry.get("labels") and data is None:
             continue
+        pathology = entry.get("pathology")
         for number in range(entry["count"]):
-            pathology = entry.get("pathology")
-            if "atria_mm" in entry:
-                atrium_mm = entry["atria_mm"][number]
-                pathology = {"kind": "ventriculomegaly", "atrium_mm": atrium_mm, "reach_mm": 6.0}
             name = f"{set_name}-{number}"
             rng = generator(settings.simulate.seed, "measure", name)
             age = entry["ages"][number] if "ages" in entry else float(rng.uniform(*AGES))

@@ -13,9 +13,9 @@ from ssus2mri.simulate.growth_charts import CHARTS
 from ssus2mri.tissues import Tissue
 
 SIZES = {
-    "cavum": (0.0, 1.0, 0.1),
-    "biparietal": (-math.log(1.1), 1.0, 0.05),
-    "occipitofrontal": (0.0, 1.5, 0.1),
+    "cavum": (1.0, 0.0, 0.1),
+    "biparietal": (1 / 1.1, 0.0, 0.05),
+    "occipitofrontal": (1.0, -2.5, 0.1),
 }
 CALIBRATION = Calibration({}, {"volume": SIZES, "plane": {}}, {})
 
@@ -57,10 +57,10 @@ def test_nothing_has_no_sizes():
 
 
 def test_the_known_bias_is_taken_out_and_the_interval_is_around_what_is_left():
-    seen = {"biparietal": 66.0, "cavum": 5.0, "occipitofrontal": 16.0}
+    seen = {"biparietal": 66.0, "cavum": 5.0, "occipitofrontal": 82.5}
     sizes = judged(seen, CALIBRATION, kind="volume", ga_weeks=24.0, interval=0.9)
     assert sizes["biparietal"].mm == pytest.approx(60.0)
-    assert sizes["occipitofrontal"].mm == pytest.approx(64.0)
+    assert sizes["occipitofrontal"].mm == pytest.approx(80.0)
     assert sizes["cavum"].low_mm == pytest.approx(5 * math.exp(-1.645 * 0.1), rel=1e-3)
     assert sizes["cavum"].high_mm == pytest.approx(5 * math.exp(1.645 * 0.1), rel=1e-3)
 
@@ -73,13 +73,18 @@ def test_place_in_the_charts():
     assert size.percentile == pytest.approx(90, abs=0.1)
 
 
+def test_nothing_is_left_of_a_size_below_its_bias():
+    narrow = {"occipitofrontal": 2.0}
+    assert judged(narrow, CALIBRATION, kind="volume", ga_weeks=24.0, interval=0.9) == {}
+
+
 def test_a_size_without_a_measured_error_is_not_given():
     assert judged({"atrium": 7.0}, CALIBRATION, kind="volume", ga_weeks=24.0, interval=0.9) == {}
     assert judged({"cavum": 5.0}, CALIBRATION, kind="plane", ga_weeks=24.0, interval=0.9) == {}
 
 
 def test_a_cerebellum_that_was_not_found_has_no_diameter():
-    calibration = Calibration({}, {"volume": {"transcerebellar": (0.0, 1.0, 0.1)}}, {})
+    calibration = Calibration({}, {"volume": {"transcerebellar": (1.0, 0.0, 0.1)}}, {})
     mean_mm = CHARTS["transcerebellar"].mean(24.0)
     for share, names in ((0.3, set()), (0.8, {"transcerebellar"})):
         sizes = {"transcerebellar": share * mean_mm}
