@@ -35,8 +35,9 @@ def be_quick() -> None:
 
         documented = _array_api.FunctionDoc
         _array_api.FunctionDoc = _Undocumented
-        import scipy.ndimage  # noqa: F401
-
-        _array_api.FunctionDoc = documented
+        try:
+            import scipy.ndimage  # noqa: F401
+        finally:
+            _array_api.FunctionDoc = documented
     for name in unused:
         delattr(np, name)

@@ -95,11 +95,11 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
         "dice_lesion": {t.name.lower(): dice(maps.labels == t, labels == t) for t in LESIONS},
         "volume_ratio": {
             t.name.lower(): float((maps.labels == t).sum() / max((labels == t).sum(), 1))
-            for t in (Tissue.VENTRICLES, Tissue.CYST, Tissue.BLEED)
+            for t in (Tissue.VENTRICLES, *LESIONS)
         },
         "true_ml": {
             t.name.lower(): float((labels == t).sum() / prepared.scale**3 / 1000)
-            for t in (Tissue.VENTRICLES, Tissue.CYST, Tissue.BLEED)
+            for t in (Tissue.VENTRICLES, *LESIONS)
         },
         "spread_needed": {
             "volume": spread_needed(maps, truth, brain),

@@ -14,7 +14,7 @@ from ssus2mri.tissues import SHOWN, SHOWN_NUMBERS, Tissue
 _SIGMA_PX, _RADIUS_PX = 1.5, 5
 _K1, _K2 = 0.01, 0.03
 _LOG_LEAST = -5.0  # of the spread: under a grey level of 8 bits
-_LESION_WEIGHT = 8.0  # of a pixel: rare and faint, a lesion would never be the likeliest tissue
+_LESION_WEIGHT = 8.0  # of a pixel, which is rare and faint; not stated in the source
 
 
 class SimulatedObjective(WithoutAdversary[Generator]):
