@@ -74,11 +74,11 @@ def make_aligner(settings: SimulateSettings) -> Aligner:
     )
 
 
-def real_scans(folder: Path, settings: CropSettings) -> list[Scan]:
-    """Read the axial planes of a manifest."""
+def real_scans(folder: Path, settings: CropSettings, *, every: int = 1) -> list[Scan]:
+    """Read the axial planes of a manifest, or every so many of them."""
     table = pd.read_csv(folder / "data_manifest.csv").query("modality == 'us' and plane == 'axial'")
     scans = []
-    for row in table.to_dict("records"):
+    for row in table[::every].to_dict("records"):
         image = volume.read_plane(folder / row["image"], row["pixel_mm"])
         head = volume.read_mask(folder / row["mask"], image)
         if solidity(head) < settings.min_solidity:

@@ -1,6 +1,5 @@
 """Provenance of results: fingerprints of code, hashes of settings and of subjects."""
 
-import ast
 import hashlib
 import json
 from collections.abc import Iterable
@@ -8,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ssus2mri import syntax
 from ssus2mri.files import write_text
 
 PACKAGE = Path(__file__).parent
@@ -48,28 +48,26 @@ def sources(module: str) -> dict[str, str]:
         if name not in modules:
             modules.add(name)
             to_visit += imported(name)
-    contents = {path: _parsed(path)[0].encode() for path in map(_source, modules)}
-    folders = {path.parent for path in contents}
-    for path in (
+    codes = {_source(name): _parsed(_source(name))[0] for name in modules}
+    syntax.keep()
+    folders = {path.parent for path in codes}
+    data = [
         *(weights for folder in folders for weights in folder.glob("*.safetensors")),
-        *_templates([folder / "templates" for folder in folders], list(contents.values())),
-    ):
-        contents[path] = path.read_bytes()
-    return {
-        path.relative_to(PACKAGE).as_posix(): hashlib.sha256(content).hexdigest()[:12]
-        for path, content in sorted(contents.items())
-    }
+        *_templates([folder / "templates" for folder in folders], list(codes)),
+    ]
+    hashes = codes | {path: _hashed(path) for path in data}
+    return {path.relative_to(PACKAGE).as_posix(): hashes[path] for path in sorted(hashes)}
 
 
-def _templates(folders: Iterable[Path], texts: list[bytes]) -> list[Path]:
-    """Return the templates that some texts name, and those that these name in turn."""
+def _templates(folders: Iterable[Path], sources: list[Path]) -> list[Path]:
+    """Return the templates that some files name, and those that these name in turn."""
     named: list[Path] = []
     unnamed = sorted(path for folder in folders for path in folder.glob("*"))
-    while texts:
-        text = texts.pop()
+    while sources and unnamed:
+        text = _content(sources.pop())
         new = [path for path in unnamed if path.name.encode() in text]
         named += new
-        texts += [path.read_bytes() for path in new]
+        sources += new
         unnamed = [path for path in unnamed if path not in new]
     return named
 
@@ -126,6 +124,7 @@ def certificate(subjects: Iterable[str]) -> dict[str, str]:
     return {"subjects": json.dumps(names), "subjects_hash": digest(names)}
 
 
+@cache
 def _source(module: str) -> Path:
     relative = Path(*module.split(".")[1:])
     package = PACKAGE / relative / "__init__.py"
@@ -134,23 +133,19 @@ def _source(module: str) -> Path:
 
 @cache
 def _parsed(path: Path) -> tuple[str, tuple[str, ...]]:
-    """Return the syntax tree of a module as text, without its docstrings, and what it imports.
+    """Return the hash of a module's code, and the modules of the package that it imports."""
+    code, names = syntax.parsed(_content(path))
+    return code, tuple(filter(_counts, names))
 
-    Every call of Snakemake needs this of all modules: each is parsed and walked through once.
-    """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            body = node.body
-            if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-                node.body = body[1:]
-    return ast.dump(tree), tuple(filter(_counts, sorted(names)))
+
+@cache
+def _content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+@cache
+def _hashed(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def _counts(name: str) -> bool:

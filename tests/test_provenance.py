@@ -22,7 +22,13 @@ def package(tmp_path, monkeypatch):
 
 
 def stamp() -> str:
-    provenance._parsed.cache_clear()
+    for remembered in (
+        provenance._source,
+        provenance._parsed,
+        provenance._content,
+        provenance._hashed,
+    ):
+        remembered.cache_clear()
     return fingerprint("ssus2mri.stage")
 
 

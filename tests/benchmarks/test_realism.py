@@ -142,14 +142,15 @@ def test_simulated_planes_look_like_real_ones() -> None:
     # An axial plane needs no wider a sweep.
     probe = settings.ultrasound.probe.model_copy(update={"elevation_deg": 18.0})
     ultrasound = settings.ultrasound.model_copy(update={"probe": probe})
-    scans = axial_planes.real_scans(Path(os.environ["SSUS2MRI_DATA"]), aligner.crop)
+    data = Path(os.environ["SSUS2MRI_DATA"])
+    scans = axial_planes.real_scans(data, aligner.crop, every=4)
     cut = partial(
         axial_planes.simulated_scan,
         ages=[scan.ga_weeks for scan in scans],
         labels=None,
         settings=settings.model_copy(update={"ultrasound": ultrasound}),
     )
-    real = [axial_planes.aligned(scan, aligner) for scan in scans[::4]]
+    real = [axial_planes.aligned(scan, aligner) for scan in scans]
     simulated = [axial_planes.aligned(cut(number), aligner) for number in range(10)]
     compared = {each.name: likeness.compare(simulated, real, each) for each in likeness.MEASURES}
     below = {

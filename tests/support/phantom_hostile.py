@@ -103,7 +103,7 @@ def nifti_bomb(folder: Path) -> list[str]:
 def nifti_far_start(folder: Path) -> list[str]:
     """Its voxels begin after eight gigabytes of nothing."""
     header = nifti_header(folder / "x.nii", (24, 28, 22), start=8.0 * GIB)
-    return written(folder, "v.nii.gz", gzip.compress(header) + zeros(8 * GIB))
+    return written(folder, "v.nii.gz", gzip.compress(header) + 128 * zeros(GIB // 16))
 
 
 def nrrd_bomb(folder: Path) -> list[str]:

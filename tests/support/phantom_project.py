@@ -1,12 +1,15 @@
 """A user's project in a folder of its own: small cohort, smallest settings, a copy of the code."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,20 @@ mr-5,s5,mr,results/simulate/mr-5.nii.gz,23.1,test,cyst
 TINY = "enabled_runs: [ours, gan, copy, matched]\n"
 
 
+@cache
+def planner() -> subprocess.Popen[str]:
+    """Start `forked_snakemake`, which ends when this process no longer holds its input."""
+    path = Path(__file__).with_name("forked_snakemake.py")
+    variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.Popen(
+        [sys.executable, "-P", str(path)],
+        env=variables,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+
+
 class Project:
     """A folder with all that a user's project holds, the package among it."""
 
@@ -51,17 +68,41 @@ class Project:
 
     def snakemake(self, *arguments: str, manifest: str = "data_manifest.csv") -> str:
         """Run Snakemake there, on the package there; give all that it says."""
+        line = self.line(*arguments, manifest=manifest)
+        run = self.planned if "--dry-run" in arguments else self.ran
+        code, said = run(line)
+        if code:
+            pytest.fail(said[-6000:])
+        return said
+
+    def ran(self, line: list[str]) -> tuple[int, str]:
+        """Run a command in a process of its own; give its exit code and what it says."""
         run = subprocess.run(
-            self.line(*arguments, manifest=manifest),
+            line,
             cwd=self.folder,
             env=self.variables(),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        if run.returncode:
-            pytest.fail(run.stdout[-6000:])
-        return run.stdout
+        return run.returncode, run.stdout
+
+    def planned(self, line: list[str]) -> tuple[int, str]:
+        """Do the same with a line that only plans, in a second less."""
+        server = planner()
+        assert server.stdin
+        assert server.stdout
+        with tempfile.NamedTemporaryFile() as said:
+            asked = {
+                "arguments": line[3:],
+                "folder": str(self.folder),
+                "environment": self.variables(),
+                "said": said.name,
+            }
+            server.stdin.write(json.dumps(asked) + "\n")
+            server.stdin.flush()
+            code = int(server.stdout.readline())
+            return code, said.read().decode()
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start Snakemake as the head of a group of processes."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import interpolate, ndimage, signal
+from scipy import interpolate, ndimage
 
 from ssus2mri.config.ultrasound import UltrasoundSettings
 from ssus2mri.simulate.pose import Points
@@ -93,6 +93,8 @@ def persist(shown: Beams, persistence: float) -> Beams:
     """
     if persistence == 0:
         return shown
+    from scipy import signal  # loads scipy.stats, which takes a third of a second
+
     start = persistence * shown[:, :, :1]
     blended, _ = signal.lfilter([1 - persistence], [1, -persistence], shown, axis=2, zi=start)
     return blended.astype(shown.dtype)
