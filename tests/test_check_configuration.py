@@ -55,6 +55,8 @@ def test_name_of_a_run_is_a_name(project: Path, command_line: CommandLine, run_n
         ("atlas: {size: 100}\n", "atlas.size"),
         ("train: {batch_size: 0}\n", "train.batch_size"),
         ("score: null\n", "score"),
+        ("crop: 5\n", "crop: expected keys and values; found 5"),
+        ("", "expected a YAML file of keys and values; found nothing"),
     ],
 )
 def test_settings_that_cannot_be_meant(

@@ -52,6 +52,8 @@ def test_simulated_image_is_a_workflow_output(tmp_path: Path) -> None:
         ("x,d,us,d.nii.gz,23,training", "row 5, column split"),
         ("x,d,us,d.nii.gz,old,train", "row 5, column ga_weeks"),
         ("x,d,us,d.nii.gz,230,train", "row 5, column ga_weeks"),
+        ("x,d,us,d.nii.gz,23+4,train", "expected weeks with a decimal point, such as 23.57"),
+        ("x,d,us,d.nii.gz,,train", "expected weeks with a decimal point, such as 23.57"),
         ("x,d,us,,23,train", "row 5, column image"),
         ("x,a,us,d.nii.gz,23,test", "rows 2, 5, column split"),
         ("x,a,us,d.nii.gz,23,auto", "rows 2, 5, column split"),

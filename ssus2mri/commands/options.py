@@ -9,7 +9,7 @@ import typer
 
 from ssus2mri import files
 from ssus2mri.config import strict
-from ssus2mri.config.rows import Columns
+from ssus2mri.config.rows import LEAST_WEEKS, MOST_WEEKS, Columns
 from ssus2mri.config.values import file_name
 from ssus2mri.errors import InputError
 from ssus2mri.files import steady
@@ -41,6 +41,11 @@ def _range(low: float, high: float) -> Callable[[float], bool]:
 
 NAME = "a name of letters, digits, '.', '_' and '-'"
 count = _checked("--threads or --processes", "1 to 1024", _range(1, 1024))
+weeks = _checked(
+    "--ga-weeks",
+    f"{LEAST_WEEKS} to {MOST_WEEKS} weeks with a decimal point, such as 23.57 for 23 + 4",
+    lambda v: v == 0 or _range(LEAST_WEEKS, MOST_WEEKS)(v),
+)
 pixel = _checked("--pixel-mm", "0.02 to 5 mm, or 0", lambda v: v == 0 or _range(0.02, 5)(v))
 
 Settings = Annotated[

@@ -110,6 +110,8 @@ def _problem(detail: dict[str, Any], where: str) -> tuple[str, dict[str, str]]:
             "found": "no such key",
             "do": "Copy it from config/config.yaml.",
         }
+    if detail["type"] in ("model_type", "dict_type"):
+        detail["msg"] = "keys and values"
     return place, {
         "expected": detail["msg"].removeprefix("Value error, ").removeprefix("Input should be "),
         "found": json.dumps(detail["input"], default=str)[:80],
@@ -169,7 +171,12 @@ def load_yaml(path: Path) -> dict[str, Any]:
         found = " ".join(str(error).split())[:200]
         raise InputError(str(path), expected=expected, found=found, do=do) from error
     if not isinstance(values, dict):
-        raise InputError(str(path), expected=expected, found=type(values).__name__, do=do)
+        raise InputError(
+            str(path),
+            expected=expected,
+            found="nothing" if values is None else type(values).__name__,
+            do=do,
+        )
     return values
 
 

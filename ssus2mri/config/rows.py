@@ -43,6 +43,14 @@ def _alignable(value: str) -> str:
     return value
 
 
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
@@ -52,7 +60,11 @@ Volume = Annotated[
 ]
 Subject = Annotated[str, AfterValidator(no_formula), Field(min_length=1, description="the person")]
 Modality = Annotated[Literal["us", "mr"], Field(description="`us` or `mr`")]
-GaWeeks = Annotated[float, Field(ge=10, le=45, description="gestational age, weeks")]
+LEAST_WEEKS, MOST_WEEKS = 10, 45
+"""Gestational ages that a scan can have; others are mistakes, such as days."""
+GaWeeks = Annotated[
+    float, Field(ge=LEAST_WEEKS, le=MOST_WEEKS, description="gestational age, weeks")
+]
 Plane = Annotated[
     Literal["", "axial", "coronal", "sagittal"],
     AfterValidator(_alignable),
@@ -85,6 +97,8 @@ class Columns(Section):
         number = info.field_name in ("ga_weeks", "pixel_mm", "frame")
         if number and re.fullmatch(r"[+-]?\d*,\d+", value):
             raise ValueError("a number with a decimal point, not a decimal comma")
+        if info.field_name == "ga_weeks" and not _is_number(value):
+            raise ValueError("weeks with a decimal point, such as 23.57 for 23 + 4")
         return value
 
 

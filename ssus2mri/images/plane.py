@@ -39,7 +39,11 @@ def square(
         InputError: neither says the size, or they contradict each other.
     """
     if said_mm is None and pixel_mm is None:
-        raise lacks(path, "the size of a pixel", "Give `pixel_mm` in its row, measured in mm.")
+        raise lacks(
+            path,
+            "the size of a pixel",
+            "Give `pixel_mm` in its row, or `predict --pixel-mm`, measured in mm.",
+        )
     both = said_mm is not None and pixel_mm is not None
     if both and not np.allclose(said_mm, pixel_mm, rtol=SAME, atol=0):  # type: ignore[arg-type]
         found = f"{rounded(said_mm or ())} mm in the file and {pixel_mm:g} mm in the table"

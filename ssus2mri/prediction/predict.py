@@ -1,6 +1,7 @@
 """Predict MR, tissues, trust and sizes of one scan: the function behind the command."""
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ssus2mri import __version__
-from ssus2mri.errors import RefusalError
-from ssus2mri.images import geometry
+from ssus2mri.config.rows import LEAST_WEEKS, MOST_WEEKS
+from ssus2mri.errors import InputError, RefusalError
+from ssus2mri.images import geometry, memory
 from ssus2mri.prediction.evidence import evidence, head_probability, reasons
 from ssus2mri.prediction.midline import midline
 from ssus2mri.prediction.network import Network, load_network
@@ -77,14 +79,14 @@ def predict(
     *,
     ga_weeks: float,
     mask: sitk.Image | None = None,
-    model: Path | None = None,
+    model: Path | str | None = None,
     force: bool = False,
 ) -> Prediction:
     """Predict what an MR of the head in an ultrasound would show.
 
     Args:
         image: ultrasound, 3D or a 2D axial plane, world in mm, 0 outside the field of view.
-        ga_weeks: gestational age, weeks.
+        ga_weeks: gestational age, weeks, 10 to 45.
         mask: the head, on the image's grid; None: found.
         model: ``model.safetensors`` of a project's own run; None: the network in the package.
         force: predict what would be refused, and say so in ``refused``.
@@ -95,10 +97,12 @@ def predict(
     Raises:
         RefusalError: it is not to be predicted: no fetal head, an uncertain pose, a size or an age
             that does not suit.
-        InputError: the model cannot be used.
+        InputError: the model cannot be used, or image, mask or age are none that a scan can have.
     """
-    network = load_network(model)
-    image = sitk.Cast(image, sitk.sitkFloat32)
+    _require_age(ga_weeks)
+    image = memory.scan(image)
+    mask = None if mask is None else memory.mask(mask, image)
+    network = load_network(None if model is None else Path(model))
     prepared, maps = placed(image, ga_weeks, network, mask=mask)
     probability = None
     calibration, settings = network.calibration, network.sections["predict"]
@@ -174,6 +178,17 @@ def placed(
     if prepared.index is not None and maps.tissue is not None:
         return _again(image, prepared, maps, network, ga_weeks)
     return prepared, maps
+
+
+def _require_age(ga_weeks: object) -> None:
+    number = isinstance(ga_weeks, Real) and not isinstance(ga_weeks, bool)
+    if not number or not LEAST_WEEKS <= float(ga_weeks) <= MOST_WEEKS:  # type: ignore[arg-type]
+        raise InputError(
+            "ga_weeks",
+            expected=f"a number of weeks, {LEAST_WEEKS} to {MOST_WEEKS}",
+            found=repr(ga_weeks),
+            do="Give the gestational age in weeks, such as 23.57 for 23 + 4.",
+        )
 
 
 def trust_of(maps: Maps, tolerance: float) -> Floats:
