@@ -53,6 +53,18 @@ def write_text(text: str, path: Path) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if there is one.
+
+    Raises:
+        InputError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 def steady(paths: Iterable[Path]) -> Callable[[], None]:
     """Remember what files are like, to be asked at the end whether they still are.
 

@@ -14,6 +14,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.files import write_text
 from ssus2mri.images import kretz, opening
 from ssus2mri.images.modality import OF_DICOM
+from ssus2mri.images.synthetic import is_synthetic
 from ssus2mri.manifest import Row
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,10 @@ def proposals(folder: Path) -> Iterator[Proposal]:
         paths = [Path(parent) / name for name in sorted(files) if not name.startswith(".")]
         paths = [path for path in paths if path.is_file()]  # no pipe, which would never end
         images = [path for path in paths if opening.ending(path) in (*_VOLUMES, *opening.STILL)]
+        made = {path for path in images if is_synthetic(path)}
+        images = [path for path in images if path not in made]
+        if made:
+            logger.warning("%s: left out %d images that `predict` has written", parent, len(made))
         beside = {path: _owner(path, images) for path in images}
         for path in images:
             if beside[path] is None:
@@ -77,7 +82,7 @@ def proposals(folder: Path) -> Iterator[Proposal]:
                     for column in [owner[0]]
                 }
                 yield {"image": str(path), **own}
-        yield from _scanner(Path(parent), [path for path in paths if path not in images])
+        yield from _scanner(Path(parent), [p for p in paths if p not in images and p not in made])
 
 
 def _owner(path: Path, images: list[Path]) -> tuple[str, Path] | None:
@@ -85,7 +90,7 @@ def _owner(path: Path, images: list[Path]) -> tuple[str, Path] | None:
     for column, ends in _BESIDE.items():
         for end in ends:
             for image in images:
-                if _stem(path) == _stem(image) + end:
+                if opening.stem(path) == opening.stem(image) + end:
                     return column, image
     return None
 
@@ -157,7 +162,10 @@ def named(rows: list[Proposal], base: Path) -> list[Proposal]:
     used: set[str] = set()
     result = []
     for row in rows:
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", _stem(Path(row["image"]))).strip("-._") or "image"
+        stem = (
+            re.sub(r"[^A-Za-z0-9._-]+", "-", opening.stem(Path(row["image"]))).strip("-._")
+            or "image"
+        )
         stem = re.sub(r"\.\.+", ".", stem)[:90]
         name, number = stem, 1
         while name.lower() in used or name.endswith(RESERVED):
@@ -171,8 +179,3 @@ def named(rows: list[Proposal], base: Path) -> list[Proposal]:
         }
         result.append({**row, **paths, "volume": name})
     return result
-
-
-def _stem(path: Path) -> str:
-    end = opening.ending(path)
-    return path.name[: -len(end)] if end and not path.is_dir() else path.name

@@ -1,5 +1,6 @@
 """Turn the paths that a user gives into the scans to predict: files, folders, manifests."""
 
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -93,9 +94,11 @@ def _of_folder(folder: Path, ga_weeks: float, pixel_mm: float | None) -> list[So
 
 
 def _name(path: Path) -> str:
-    """Return the name of a scan: the file's without its ending, in letters of a file name."""
-    resolved = path.resolve()
-    stem = resolved.name.removesuffix(opening.ending(path)) if resolved.is_file() else resolved.name
+    """Return the name of a scan: the file's without its ending, in letters of a file name.
+
+    A link has its own name, not that of what it leads to, which may be a hash or say who it is.
+    """
+    stem = opening.stem(Path(os.path.abspath(path)))  # of `.` and `..`, too
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in stem).strip("._-") or "scan"
     try:
         return file_name(safe)
@@ -104,10 +107,13 @@ def _name(path: Path) -> str:
 
 
 def _distinct(scans: list[Source]) -> list[Source]:
-    """Add the name of its folder to each scan whose name is not unique."""
+    """Add the name of its folder to each scan whose name is not unique, unless a table names it."""
     twice = {name for name, count in Counter(s.name for s in scans).items() if count > 1}
     longer = [
-        replace(s, name=f"{_name(s.path.parent)}-{s.name}") if s.name in twice else s for s in scans
+        replace(s, name=f"{_name(s.path.parent)}-{s.name}")
+        if s.name in twice and not s.subject
+        else s
+        for s in scans
     ]
     again = [name for name, count in Counter(s.name for s in longer).items() if count > 1]
     if again:

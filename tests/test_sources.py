@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import blob_volume
-from phantom_inputs import series
+from phantom_inputs import series, us_still
+from phantom_prediction import prediction
 from PIL import Image
 
 from ssus2mri.errors import InputError
 from ssus2mri.images import volume
+from ssus2mri.prediction.write import write
+from ssus2mri.propose import proposals
 from ssus2mri.sources import sources
 
 HEADER = "volume,subject,modality,image,ga_weeks,split,plane,pixel_mm\n"
@@ -71,6 +74,40 @@ def test_scans_of_one_name_get_that_of_their_folder(tmp_path):
     assert [s.name for s in listed(*paths)] == ["a-scan", "b-scan"]
     with pytest.raises(InputError, match="different names"):
         listed(paths[0], paths[0])
+
+
+def test_a_name_of_a_table_is_not_lengthened_by_that_of_a_folder(tmp_path):
+    image = scan(tmp_path / "Jane Doe" / "one.nii.gz")
+    table = image.parent / "manifest.csv"
+    table.write_text(HEADER + "one,s1,us,one.nii.gz,21.5,test,,\n")
+    other = scan(tmp_path / "b" / "one.nii.gz")
+    assert [s.name for s in listed(table, other)] == ["one", "b-one"]
+    with pytest.raises(InputError, match="different names"):
+        listed(table, table)
+
+
+def test_a_link_has_its_own_name(tmp_path):
+    (tmp_path / "case1.nii.gz").symlink_to(scan(tmp_path / "store" / "Jane_Doe.nii.gz"))
+    assert listed(tmp_path / "case1.nii.gz")[0].name == "case1"
+
+
+def test_a_dot_in_a_name_is_no_ending(tmp_path):
+    paths = [tmp_path / f"1.2.840.{number}" for number in (7, 8)]
+    for path in paths:
+        us_still(path)
+    assert [s.name for s in listed(*paths)] == ["1.2.840.7", "1.2.840.8"]
+
+
+def test_what_predict_has_written_is_no_scan(tmp_path):
+    scan(tmp_path / "a.nii.gz")
+    write(prediction(), "a", tmp_path, interval=0.9)
+    write(prediction(refused=("no head in it",)), "b", tmp_path, interval=0.9)
+    assert [(s.name, s.mask) for s in listed(tmp_path)] == [("a", None)]
+    assert [row["image"] for row in proposals(tmp_path)] == [str(tmp_path / "a.nii.gz")]
+    assert "labels" not in next(proposals(tmp_path))
+    with pytest.raises(InputError, match="a synthetic image, which `predict` has written"):
+        volume.require_modality(tmp_path / "a_mr.nii.gz", "us")
+    volume.require_modality(tmp_path / "a.nii.gz", "us")
 
 
 def test_names_are_safe_as_names_of_files(tmp_path):

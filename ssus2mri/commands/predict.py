@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import Threads, apart, optional, pixel
+from ssus2mri.commands.options import Threads, apart, optional, pixel, weeks
 from ssus2mri.errors import InputError
 
 app = typer.Typer()
@@ -19,7 +19,11 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(help="Folder for {scan}_mr.nii.gz and the other outputs.")],
     ga_weeks: Annotated[
-        float, typer.Option(help="Gestational age in weeks; a manifest has its own.")
+        float,
+        typer.Option(
+            help="Gestational age in weeks, such as 23.57 for 23 + 4; a manifest has its own.",
+            callback=weeks,
+        ),
     ] = 0.0,
     pixel_mm: Annotated[
         float,
@@ -36,11 +40,14 @@ def predict(
 ) -> None:
     """Predict MR, tissues, trust and sizes of scans; for research, not for diagnosis."""
     from ssus2mri.prediction.run import run_predict
+    from ssus2mri.prediction.write import ENDINGS
     from ssus2mri.sources import sources
 
     scan_list = sources(scans, ga_weeks=ga_weeks, pixel_mm=pixel_mm or None)
-    for source in scan_list:
-        apart({"--out": out}, source.path)
+    names = [f"{source.name}{end}" for source in scan_list for end in ENDINGS]
+    outputs = {f"{name} in --out": out / name for name in names}
+    inputs = [path for source in scan_list for path in (source.path, source.mask)]
+    apart({"--out": out, **outputs}, *inputs, model, *(p for p in scans if p.is_file()))
     run_predict(scan_list, out=out, model=optional(model), force=force, threads=threads)
 
 

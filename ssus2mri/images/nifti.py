@@ -85,6 +85,15 @@ def read(path: Path, *, dimensions: int = 3) -> Stored:
     )
 
 
+def description(path: Path) -> str:
+    """Return what a NIfTI-1 header says about the image in words (``descrip``).
+
+    Raises:
+        InputError: unreadable.
+    """
+    return _head(path)[1][148:228].split(b"\0")[0].decode("utf-8", errors="replace")
+
+
 def _scale(path: Path, header: dict[str, Any]) -> tuple[float, float]:
     slope, intercept = float(header["slope"]), float(header["intercept"])
     if slope == 0 or np.isnan(slope):  # the standard: no scaling

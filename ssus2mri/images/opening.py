@@ -48,6 +48,16 @@ def ending(path: Path) -> str:
     return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
 
 
+def stem(path: Path) -> str:
+    """Return the name of an image without its ending.
+
+    What follows a dot is an ending only if a format has it: DICOM files are named ``1.2.840.7``.
+    """
+    end = ending(path)
+    known = end in (*_READERS, *DICOM, *_KRETZ, *STILL) and not path.is_dir()
+    return path.name[: len(path.name) - len(end)] if known else path.name
+
+
 def volume(path: Path) -> Stored:
     """Read the header of a volume; see `ssus2mri.images.volume.read`."""
     return guarded(path, lambda: _opened(path))

@@ -18,6 +18,7 @@ from ssus2mri.images.grid import Grid, require_same
 from ssus2mri.images.messages import contradicts
 from ssus2mri.images.modality import said
 from ssus2mri.images.stored import Facts, Stored
+from ssus2mri.images.synthetic import is_synthetic
 
 logger = logging.getLogger(__name__)
 LEAST_HEAD_MM, MOST_HEAD_MM = 5.0, 300.0
@@ -88,14 +89,21 @@ def tell_modality(path: Path, modality: str) -> None:
 
 
 def require_modality(path: Path, modality: str) -> None:
-    """Refuse an ultrasound that the table calls MR, and the reverse.
+    """Refuse an ultrasound that is taken for MR, the reverse, and what `predict` has written.
 
     Raises:
-        InputError: the file says the other.
+        InputError: the file says the other, or that it is synthetic.
     """
+    if is_synthetic(path):
+        raise InputError(
+            str(path),
+            expected="a scan",
+            found="a synthetic image, which `predict` has written",
+            do="Give the scan itself.",
+        )
     stated = said(path)
     if stated and stated != modality:
-        found = f"{stated} in the file and {modality} in the table"
+        found = f"{stated} in the file, where {modality} is meant"
         raise contradicts(path, "modality", found)
 
 

@@ -70,6 +70,8 @@ def _predict(scan: Source, model: Path | None, force: bool) -> Prediction:
         seen = (f"subject {scan.subject!r}, on whom the network was trained",)
         if not force:
             raise RefusalError(*seen)
+    if scan.path.exists():  # or what is wrong is said when it is read
+        volume.require_modality(scan.path, "us")
     image: sitk.Image
     if scan.plane:
         image = volume.read_plane(scan.path, scan.pixel_mm, scan.frame)

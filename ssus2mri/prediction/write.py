@@ -8,8 +8,9 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from ssus2mri.files import write_text
+from ssus2mri.files import remove, write_text
 from ssus2mri.images import volume
+from ssus2mri.images.synthetic import MARK
 from ssus2mri.prediction.predict import Prediction
 from ssus2mri.render.prediction import prediction_page
 
@@ -29,6 +30,8 @@ def write(prediction: Prediction, name: str, out: Path, *, interval: float) -> N
     Raises:
         InputError: something cannot be written.
     """
+    for end in ENDINGS:  # of an earlier prediction, with which these must not be mixed
+        remove(out / f"{name}{end}")
     images = {"mr": prediction.mr, "labels": prediction.labels, "trust": prediction.trust}
     for kind, image in images.items():
         if image is not None:
@@ -82,5 +85,5 @@ def _marked(image: sitk.Image, prediction: Prediction) -> sitk.Image:
     """Return an image whose header says what it is worth."""
     forced = "FORCED, would be refused. " if prediction.refused else ""
     marked = sitk.Image(image)
-    marked.SetMetaData(_NOTE, f"{forced}Synthetic, for research only, not for diagnosis"[:79])
+    marked.SetMetaData(_NOTE, f"{forced}{MARK}"[:79])
     return marked

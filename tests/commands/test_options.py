@@ -75,7 +75,7 @@ def test_ultrasound_that_the_table_calls_mr(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = phantom.enhanced(tmp_path / "v.dcm")
-    with pytest.raises(InputError, match="us in the file and mr in the table"):
+    with pytest.raises(InputError, match="us in the file, where mr is meant"):
         volume.require_modality(path, "mr")
     volume.require_modality(path, "us")
     assert not caplog.records
@@ -90,4 +90,4 @@ def test_check_refuses_a_modality_that_the_file_denies(tmp_path: Path) -> None:
         table = Manifest({"v": Row.model_validate({**row, "image": image, "modality": stated})})
         messages = check_images(table, tmp_path / "manifest.csv")
         assert len(messages) == count
-        assert all("mr in the file and us in the table" in message for message in messages)
+        assert all("mr in the file, where us is meant" in message for message in messages)

@@ -4,10 +4,10 @@ import json
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import blob_volume
+from phantom_inputs import series
 from phantom_prediction import network, prediction, saying
 
 import ssus2mri
@@ -109,6 +109,29 @@ def test_exit_codes(tmp_path, monkeypatch, capsys):
     assert code(str(tmp_path / "bad.nii.gz"), "--force", *options) == 0
 
 
+@pytest.mark.usefixtures("_stub")
+@pytest.mark.parametrize("age", ["nan", "inf", "-5", "5", "161", "1e9"])
+def test_an_age_that_no_scan_has_is_said_before_anything_is_read(command_line, age):
+    code, said = command_line("predict", "gone.nii.gz", f"--ga-weeks={age}", "--out=o")
+    assert code == 1
+    assert said.startswith("ssus2mri: --ga-weeks: expected 10 to 45 weeks"), said
+
+
+@pytest.mark.usefixtures("_stub")
+def test_no_output_replaces_an_input(tmp_path, command_line):
+    write_scans(tmp_path, a=0.0, a_mr=0.0)
+    before = (tmp_path / "a_mr.nii.gz").read_bytes()
+    code, said = command_line("predict", str(tmp_path), "--ga-weeks=23", f"--out={tmp_path}")
+    assert (code, "expected a file of its own; found the input" in said) == (1, True), said
+    assert (tmp_path / "a_mr.nii.gz").read_bytes() == before
+
+
+@pytest.mark.usefixtures("_stub")
+def test_mr_by_its_header_is_not_predicted_as_ultrasound(tmp_path):
+    with pytest.raises(InputError, match="mr in the file, where us is meant"):
+        start(tmp_path, [Source("mr", series(tmp_path / "mr"), 23.0, plane=False)])
+
+
 def test_the_function_is_offered_by_the_package():
     assert ssus2mri.predict.__module__ == "ssus2mri.prediction.predict"
     assert ssus2mri.Prediction.__name__ == "Prediction"
@@ -120,7 +143,8 @@ def test_an_empty_scan_is_refused(monkeypatch):
     from ssus2mri.prediction import predict as module
 
     monkeypatch.setattr(module, "load_network", lambda model: network(saying(Tissue.CORTEX)))
-    image = sitk.GetImageFromArray(np.ones((24, 24, 24), np.float32))
-    mask = sitk.Image(24, 24, 24, sitk.sitkUInt8)
+    image = blob_volume()
+    empty = sitk.Image(image.GetSize(), sitk.sitkUInt8)
+    empty.CopyInformation(image)
     with pytest.raises(RefusalError, match="no head in it"):
-        ssus2mri.predict(image, ga_weeks=23.0, mask=mask)
+        ssus2mri.predict(image, ga_weeks=23.0, mask=empty)

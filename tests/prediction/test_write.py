@@ -50,6 +50,14 @@ def test_without_tissues_there_are_no_labels_and_no_trust(tmp_path):
     ]
 
 
+def test_nothing_is_left_of_an_earlier_prediction(tmp_path):
+    write(prediction(), "scan", tmp_path, interval=0.9)
+    write(prediction(), "other", tmp_path, interval=0.9)
+    write(prediction(labels=None, trust=None, sizes={}), "scan", tmp_path, interval=0.9)
+    assert not list(tmp_path.glob("scan_[lt]*"))
+    assert len(list(tmp_path.glob("other*"))) == len(ENDINGS)
+
+
 def test_the_page_needs_nothing_else_and_escapes(tmp_path):
     evil = prediction(refused=("<script>alert(1)</script>",), pose={"method": "<b>"})
     write(evil, "scan", tmp_path, interval=0.9)
