@@ -6,6 +6,7 @@ of nnU-Net v2 (Isensee et al., Nature Methods 18, 2021), whose labels are 0, 1, 
 
 import json
 import logging
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,7 @@ CHANNELS: dict[Kind, str] = {"augment": "MRI", "annotate": "ultrasound"}
 NUMBERS = {tissue.name.lower(): number for number, tissue in enumerate(SHOWN)}
 """Labels of the data set by their names."""
 _MR = "_mr.nii.gz"
+_FOLDERS = ("imagesTr", "labelsTr")
 
 
 @dataclass(frozen=True)
@@ -61,21 +63,26 @@ def run_export(predicted: Path, *, kind: Kind, ultrasound: dict[str, Path], out:
             do="Choose another.",
         )
     cases = _cases(predicted, kind, ultrasound)
-    for case in cases:
-        image, labels = case.image(), volume.read_labels(case.labels, tuple(Tissue))
-        if image.GetSize() != labels.GetSize():
-            raise InputError(
-                str(case.labels),
-                expected=f"labels of the ultrasound's size {image.GetSize()}",
-                found=str(labels.GetSize()),
-                do="Give the ultrasound that was predicted.",
-            )
-        numbers = np.array(SHOWN_NUMBERS, np.uint8)[sitk.GetArrayFromImage(labels)]
-        volume.write(image, out / "imagesTr" / f"{case.name}_0000.nii.gz")
-        volume.write(geometry.from_array(numbers, image), out / "labelsTr" / f"{case.name}.nii.gz")
-    write_text(json.dumps(description(kind, len(cases)), indent=2) + "\n", out / "dataset.json")
+    try:
+        for case in cases:
+            _write(case, out)
+        said = json.dumps(description(kind, len(cases)), indent=2) + "\n"
+        write_text(said, out / "dataset.json")
+    except BaseException:  # of Ctrl-C, too: half a data set would be in the way of the next try
+        for folder in _FOLDERS:
+            shutil.rmtree(out / folder, ignore_errors=True)
+        raise
     logger.info("%s: %d cases", out, len(cases))
     return len(cases)
+
+
+def _write(case: Case, out: Path) -> None:
+    image = case.image()
+    labels = volume.read_labels(case.labels, tuple(Tissue), like=image)
+    numbers = np.array(SHOWN_NUMBERS, np.uint8)[sitk.GetArrayFromImage(labels)]
+    images_folder, labels_folder = (out / folder for folder in _FOLDERS)
+    volume.write(image, images_folder / f"{case.name}_0000.nii.gz")
+    volume.write(geometry.from_array(numbers, image), labels_folder / f"{case.name}.nii.gz")
 
 
 def description(kind: Kind, count: int) -> dict[str, object]:

@@ -59,14 +59,26 @@ def test_annotate_gives_the_ultrasound_on_its_own_grid(tmp_path, predicted):
     assert json.loads((out / "dataset.json").read_text())["channel_names"] == {"0": "ultrasound"}
 
 
-def test_labels_of_another_scan_are_refused(tmp_path, predicted):
-    other = sitk.GetImageFromArray(np.arange(729, dtype=np.float32).reshape(9, 9, 9))
-    other.SetSpacing((4.0,) * 3)
-    sitk.WriteImage(other, str(tmp_path / "a.nii.gz"))
-    with pytest.raises(InputError, match="size"):
-        run_export(
-            predicted, kind="annotate", ultrasound={"a": tmp_path / "a.nii.gz"}, out=tmp_path / "s"
-        )
+@pytest.mark.parametrize(
+    ("size", "spacing", "origin"), [(9, 4.0, 0.0), (8, 5.0, 0.0), (8, 4.0, 30.0)]
+)
+def test_labels_of_another_scan_are_refused_and_leave_nothing(
+    tmp_path, predicted, size, spacing, origin
+):
+    array = np.arange(size**3, dtype=np.float32).reshape((size,) * 3)
+    right = geometry.from_array(array[:8, :8, :8], prediction().mr)
+    other = sitk.GetImageFromArray(array)
+    other.SetSpacing((spacing,) * 3)
+    other.SetOrigin((origin, 0.0, 0.0))
+    paths = {name: tmp_path / f"{name}.nii.gz" for name in ("a", "b")}
+    for path, image in zip(paths.values(), (right, other), strict=True):
+        sitk.WriteImage(image, str(path))
+    out = tmp_path / "set"
+    with pytest.raises(InputError, match=r"b_labels.*labels on the image's grid"):
+        run_export(predicted, kind="annotate", ultrasound=paths, out=out)
+    assert not list(out.iterdir())
+    sitk.WriteImage(right, str(paths["b"]))
+    assert run_export(predicted, kind="annotate", ultrasound=paths, out=out) == 2
 
 
 def test_nothing_to_export_and_nothing_written_over(tmp_path, predicted):
