@@ -4,6 +4,7 @@ A stage's package is imported inside its command: `ssus2mri --help` loads none o
 thousand crop jobs never load torch. Commands with ``--then`` between them share one process.
 """
 
+import errno
 import gc
 import logging
 import os
@@ -27,6 +28,8 @@ from ssus2mri.commands.quick import be_quick
 from ssus2mri.errors import InputError, RefusalError
 
 THEN = "--then"
+_OF_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM)
+"""What can only be wrong with a path that was given."""
 # As torch says it of a processor and of a GPU, and SimpleITK of an image.
 _SHORT_OF_MEMORY = re.compile(
     "can't allocate memory|out of memory|Failed to allocate memory", re.IGNORECASE
@@ -204,6 +207,13 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.filename and error.errno in _OF_PATHS:
+            print(
+                f"ssus2mri: {error.filename}: expected a path that can be used; found"
+                f" {error.strerror}. Correct the path, or its permissions.",
+                file=sys.stderr,
+            )
+            sys.exit(1)
         if isinstance(error, MemoryError) or _SHORT_OF_MEMORY.search(str(error)):
             print(
                 "ssus2mri: not enough memory. Use a machine with more, smaller batches"

@@ -10,7 +10,7 @@ MARK = "Synthetic, for research only, not for diagnosis"
 
 def is_synthetic(path: Path) -> bool:
     """Whether an image says that `predict` made it; one that cannot be read does not."""
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
+    if not (path.is_file() and path.name.lower().endswith((".nii", ".nii.gz"))):
         return False
     try:
         return MARK in nifti.description(path)

@@ -70,7 +70,7 @@ def _predict(scan: Source, model: Path | None, force: bool) -> Prediction:
         seen = (f"subject {scan.subject!r}, on whom the network was trained",)
         if not force:
             raise RefusalError(*seen)
-    if scan.path.exists():  # or what is wrong is said when it is read
+    if scan.path.is_file() or scan.path.is_dir():  # no pipe, which would never end
         volume.require_modality(scan.path, "us")
     image: sitk.Image
     if scan.plane:

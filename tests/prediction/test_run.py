@@ -1,6 +1,7 @@
 """Several scans: one that fails does not stop the rest, and the exit code says what happened."""
 
 import json
+import os
 import sys
 from dataclasses import replace
 
@@ -115,6 +116,19 @@ def test_an_age_that_no_scan_has_is_said_before_anything_is_read(command_line, a
     code, said = command_line("predict", "gone.nii.gz", f"--ga-weeks={age}", "--out=o")
     assert code == 1
     assert said.startswith("ssus2mri: --ga-weeks: expected 10 to 45 weeks"), said
+
+
+def test_a_path_that_no_file_can_have(command_line):
+    code, said = command_line("predict", "a" * 300, "--ga-weeks=23", "--out=o")
+    assert code == 1
+    assert "expected a path that can be used; found File name too long" in said
+
+
+@pytest.mark.usefixtures("_stub")
+def test_a_pipe_is_no_scan(tmp_path):
+    os.mkfifo(tmp_path / "pipe.nii.gz")
+    with pytest.raises(InputError, match="expected a file"):
+        start(tmp_path, [Source("pipe", tmp_path / "pipe.nii.gz", 23.0, plane=False)])
 
 
 @pytest.mark.usefixtures("_stub")
