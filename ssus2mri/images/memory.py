@@ -12,7 +12,7 @@ from ssus2mri.images.grid import require_place, require_plausible, require_same
 _COMPLEX = (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64)
 
 
-def scan(image: object) -> sitk.Image:
+def held_scan(image: object) -> sitk.Image:
     """Return a scan as it would have been read.
 
     Args:
@@ -34,7 +34,7 @@ def scan(image: object) -> sitk.Image:
     return result
 
 
-def mask(image: object, like: sitk.Image) -> sitk.Image:
+def held_mask(image: object, like: sitk.Image) -> sitk.Image:
     """Return a mask as it would have been read; every value above 0 is inside.
 
     Args:

@@ -15,11 +15,13 @@ from ssus2mri.errors import InputError
 from ssus2mri.files import unwritable, whole
 from ssus2mri.images import opening, plane, stored
 from ssus2mri.images.grid import Grid, require_same
+from ssus2mri.images.memory import held_mask, held_scan
 from ssus2mri.images.messages import contradicts
 from ssus2mri.images.modality import said
 from ssus2mri.images.stored import Facts, Stored
-from ssus2mri.images.synthetic import is_synthetic
+from ssus2mri.images.synthetic import MARK, is_synthetic
 
+__all__ = ["MARK", "held_mask", "held_scan"]  # for stages, which know no other module of images
 logger = logging.getLogger(__name__)
 LEAST_HEAD_MM, MOST_HEAD_MM = 5.0, 300.0
 """Length of a head, or a brain, that a mask can have."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ssus2mri import __version__
 from ssus2mri.config.rows import LEAST_WEEKS, MOST_WEEKS
 from ssus2mri.errors import InputError, RefusalError
-from ssus2mri.images import geometry, memory
+from ssus2mri.images import geometry, volume
 from ssus2mri.prediction.evidence import evidence, head_probability, reasons
 from ssus2mri.prediction.midline import midline
 from ssus2mri.prediction.network import Network, load_network
@@ -100,8 +100,8 @@ def predict(
         InputError: the model cannot be used, or image, mask or age are none that a scan can have.
     """
     _require_age(ga_weeks)
-    image = memory.scan(image)
-    mask = None if mask is None else memory.mask(mask, image)
+    image = volume.held_scan(image)
+    mask = None if mask is None else volume.held_mask(mask, image)
     network = load_network(None if model is None else Path(model))
     prepared, maps = placed(image, ga_weeks, network, mask=mask)
     probability = None

@@ -10,7 +10,6 @@ import SimpleITK as sitk
 
 from ssus2mri.files import remove, write_text
 from ssus2mri.images import volume
-from ssus2mri.images.synthetic import MARK
 from ssus2mri.prediction.predict import Prediction
 from ssus2mri.render.prediction import prediction_page
 
@@ -85,5 +84,5 @@ def _marked(image: sitk.Image, prediction: Prediction) -> sitk.Image:
     """Return an image whose header says what it is worth."""
     forced = "FORCED, would be refused. " if prediction.refused else ""
     marked = sitk.Image(image)
-    marked.SetMetaData(_NOTE, f"{forced}{MARK}"[:79])
+    marked.SetMetaData(_NOTE, f"{forced}{volume.MARK}"[:79])
     return marked

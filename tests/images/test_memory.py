@@ -57,7 +57,7 @@ def test_an_age_that_no_scan_has(age: object) -> None:
 
 def test_a_scan_becomes_float_and_stays_in_its_place() -> None:
     image = sitk.Cast(blob_volume(origin=(3.0, 4.0, 5.0)), sitk.sitkInt16)
-    result = memory.scan(image)
+    result = memory.held_scan(image)
     assert result.GetPixelID() == sitk.sitkFloat32
     assert result.GetOrigin() == (3.0, 4.0, 5.0)
     assert np.array_equal(sitk.GetArrayFromImage(result), sitk.GetArrayFromImage(image))
@@ -69,14 +69,14 @@ def test_a_mask_of_another_grid_is_refused() -> None:
     moved.SetOrigin((7.0, 0.0, 0.0))
     for wrong in (moved, (image > 1)[1:], "mask.nii.gz"):
         with pytest.raises(InputError, match=r"^mask: expected"):
-            memory.mask(wrong, image)
+            memory.held_mask(wrong, image)
 
 
 @pytest.mark.parametrize("inside", [1, 255, 0.5])
 def test_every_value_above_0_is_inside(inside: float) -> None:
     image = blob_volume()
     drawn = sitk.Cast(image > 1, sitk.sitkFloat32) * inside
-    result = memory.mask(drawn, image)
+    result = memory.held_mask(drawn, image)
     assert result.GetPixelID() == sitk.sitkUInt8
     expected = sitk.GetArrayFromImage(image) > 1
     assert np.array_equal(sitk.GetArrayFromImage(result), expected)
