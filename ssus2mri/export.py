@@ -65,7 +65,7 @@ def run_export(predicted: Path, *, kind: Kind, ultrasound: dict[str, Path], out:
     cases = _cases(predicted, kind, ultrasound)
     try:
         for case in cases:
-            _write(case, out)
+            _write(case, kind, out)
         said = json.dumps(description(kind, len(cases)), indent=2) + "\n"
         write_text(said, out / "dataset.json")
     except BaseException:  # of Ctrl-C, too: half a data set would be in the way of the next try
@@ -76,13 +76,17 @@ def run_export(predicted: Path, *, kind: Kind, ultrasound: dict[str, Path], out:
     return len(cases)
 
 
-def _write(case: Case, out: Path) -> None:
+def _write(case: Case, kind: Kind, out: Path) -> None:
     image = case.image()
     labels = volume.read_labels(case.labels, tuple(Tissue), like=image)
     numbers = np.array(SHOWN_NUMBERS, np.uint8)[sitk.GetArrayFromImage(labels)]
     images_folder, labels_folder = (out / folder for folder in _FOLDERS)
-    volume.write(image, images_folder / f"{case.name}_0000.nii.gz")
-    volume.write(geometry.from_array(numbers, image), labels_folder / f"{case.name}.nii.gz")
+    numbered = geometry.from_array(numbers, image)
+    volume.write(
+        volume.marked(image) if kind == "augment" else image,
+        images_folder / f"{case.name}_0000.nii.gz",
+    )
+    volume.write(volume.marked(numbered), labels_folder / f"{case.name}.nii.gz")
 
 
 def description(kind: Kind, count: int) -> dict[str, object]:

@@ -10,6 +10,7 @@ from phantom_prediction import prediction
 from ssus2mri.errors import InputError
 from ssus2mri.export import run_export
 from ssus2mri.images import geometry
+from ssus2mri.images.synthetic import is_synthetic
 from ssus2mri.prediction.write import write
 from ssus2mri.tissues import SHOWN, Tissue
 
@@ -43,6 +44,8 @@ def test_augment_gives_synthetic_mr_with_tissues(tmp_path, predicted):
     assert (labels[5:] == said["labels"]["white_matter"]).all()
     image = sitk.ReadImage(str(out / "imagesTr" / "a_0000.nii.gz"))
     assert np.array_equal(sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(prediction().mr))
+    for path in (out / "imagesTr" / "a_0000.nii.gz", out / "labelsTr" / "a.nii.gz"):
+        assert is_synthetic(path)  # or `predict` would take it for a scan
 
 
 def test_annotate_gives_the_ultrasound_on_its_own_grid(tmp_path, predicted):
@@ -56,6 +59,7 @@ def test_annotate_gives_the_ultrasound_on_its_own_grid(tmp_path, predicted):
     labels = sitk.ReadImage(str(out / "labelsTr" / "a.nii.gz"))
     assert np.array_equal(sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(us))
     assert image.GetOrigin() == labels.GetOrigin()
+    assert not is_synthetic(out / "imagesTr" / "a_0000.nii.gz")
     assert json.loads((out / "dataset.json").read_text())["channel_names"] == {"0": "ultrasound"}
 
 

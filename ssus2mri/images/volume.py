@@ -19,9 +19,9 @@ from ssus2mri.images.memory import held_mask, held_scan
 from ssus2mri.images.messages import contradicts
 from ssus2mri.images.modality import said
 from ssus2mri.images.stored import Facts, Stored
-from ssus2mri.images.synthetic import MARK, is_synthetic
+from ssus2mri.images.synthetic import is_synthetic, marked
 
-__all__ = ["MARK", "held_mask", "held_scan"]  # for stages, which know no other module of images
+__all__ = ["held_mask", "held_scan", "marked"]  # for stages, which know no other module of images
 logger = logging.getLogger(__name__)
 LEAST_HEAD_MM, MOST_HEAD_MM = 5.0, 300.0
 """Length of a head, or a brain, that a mask can have."""

@@ -6,14 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import SimpleITK as sitk
-
 from ssus2mri.files import remove, write_text
 from ssus2mri.images import volume
 from ssus2mri.prediction.predict import Prediction
 from ssus2mri.render.prediction import prediction_page
 
-_NOTE = "ITK_FileNotes"  # NIfTI's `descrip`, 79 characters
 ENDINGS = ("_mr.nii.gz", "_labels.nii.gz", "_trust.nii.gz", ".json", ".html")
 
 
@@ -32,9 +29,10 @@ def write(prediction: Prediction, name: str, out: Path, *, interval: float) -> N
     for end in ENDINGS:  # of an earlier prediction, with which these must not be mixed
         remove(out / f"{name}{end}")
     images = {"mr": prediction.mr, "labels": prediction.labels, "trust": prediction.trust}
+    remark = "FORCED, would be refused. " if prediction.refused else ""
     for kind, image in images.items():
         if image is not None:
-            volume.write(_marked(image, prediction), out / f"{name}_{kind}.nii.gz")
+            volume.write(volume.marked(image, remark), out / f"{name}_{kind}.nii.gz")
     said = facts(prediction, name, interval=interval)
     write_text(json.dumps(said, indent=2) + "\n", out / f"{name}.json")
     views = prediction.views
@@ -78,11 +76,3 @@ def _plain(value: Any) -> Any:
         return value
     number = float(value)
     return round(number, 4) if math.isfinite(number) else None
-
-
-def _marked(image: sitk.Image, prediction: Prediction) -> sitk.Image:
-    """Return an image whose header says what it is worth."""
-    forced = "FORCED, would be refused. " if prediction.refused else ""
-    marked = sitk.Image(image)
-    marked.SetMetaData(_NOTE, f"{forced}{volume.MARK}"[:79])
-    return marked
