@@ -68,5 +68,8 @@ SHOWN_NUMBERS = tuple(
 )
 """The position in `SHOWN` of every label."""
 
+LESIONS = (Tissue.CYST, Tissue.BLEED)
+"""Tissues that no healthy head has."""
+
 HEAD = (*INTRACRANIAL, Tissue.SKULL, Tissue.SUTURE)
 """Tissues inside the outer border of the skull: the head of an ultrasound."""

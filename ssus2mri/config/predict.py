@@ -34,5 +34,8 @@ class PredictSettings(Section):
     us_percentiles: Percentiles = Field(description="of the brain, mapped to 0 and 1")
     tolerance: float = Field(gt=0, lt=1, description="trust: probability of an error below this")
     interval: float = Field(gt=0, lt=1, description="probability that a size lies in its interval")
+    lesion_odds: float = Field(
+        gt=0, le=1, description="factor on what the network says of cysts and bleeds"
+    )
     blend: BlendSettings
     batch_size: int = Field(ge=1, le=1024, description="slices at a time")

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ssus2mri.config.predict import BlendSettings
 from ssus2mri.prediction.average import average_head, deform
-from ssus2mri.tissues import SHOWN, Tissue
+from ssus2mri.tissues import LESIONS, SHOWN, Tissue
 
-KEPT = (Tissue.VENTRICLES, Tissue.CHOROID_PLEXUS, Tissue.CYST, Tissue.BLEED)
+KEPT = (Tissue.VENTRICLES, Tissue.CHOROID_PLEXUS, *LESIONS)
 """Tissues that an average head hardly takes away: of wide ventricles and lesions."""
 _ROWS = [SHOWN.index(tissue) for tissue in KEPT]
 _LEAST = 1e-3  # of the network's probabilities, before their logarithm is taken

@@ -15,7 +15,7 @@ from ssus2mri.prediction.network import Network
 from ssus2mri.prediction.prepare import Floats, Prepared
 from ssus2mri.prepare.plane import axial_grid
 from ssus2mri.slices import PLANES
-from ssus2mri.tissues import SHOWN
+from ssus2mri.tissues import LESIONS, SHOWN
 
 _AROUND_PX = 6  # around the found head, which may be a little off
 
@@ -100,7 +100,17 @@ def see(prepared: Prepared, network: Network, ga_weeks: float) -> Seen:
     mean = total / count.clamp(min=1)
     tissue = mean[2:]
     tissue[:1] += (count == 0).float()  # where no slice was read there is background
+    if network.tissues:
+        tissue = _less_lesion(tissue, network.sections["predict"].lesion_odds)
     return Seen(mean[0].clamp(0, 1), mean[1], tissue)
+
+
+def _less_lesion(tissue: Tensor, odds: float) -> Tensor:
+    """Return probabilities of `SHOWN` in which lesions are rarer by a factor, and the sum is 1."""
+    factors = torch.ones(len(tissue))
+    factors[[SHOWN.index(lesion) for lesion in LESIONS]] = odds
+    rarer = tissue * factors.view(-1, 1, 1, 1)
+    return rarer / rarer.sum(0)
 
 
 def _all_planes(

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from augment import around, bend, brighten
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from torch import Tensor
-from torch.nn import functional as F
 
 from ssus2mri.learn.data.batches import Batch
-from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
+from ssus2mri.tissues import HEAD, INTRACRANIAL, LESIONS
 
 BRAIN_MM = 4.0  # from the skull's inside: its echo is thick
 PERCENTILES = (1.0, 99.5)
@@ -22,8 +22,10 @@ PLANE_MM = (-14.0, 20.0)  # levels of 2D planes
 LEVEL_MM, AGE_WEEKS = 4.0, 0.7  # standard deviations of what is said of level and age
 PLANE_SHARE = 0.3  # of slices without neighbours, as 2D planes are
 LESION_SHARE = 0.8  # of the slices of a scan with a lesion that are laid through it
+LESION_SCANS = 0.4  # of slices that are of a scan with a lesion, beside those that happen to be
 # Standard deviations of what is left after alignment: degrees, mm, log of size; each for a share.
 OFF = ((0.5, 4.0, 1.5, 0.03), (0.35, 9.0, 3.0, 0.06), (0.15, 16.0, 4.0, 0.09))
+BENT_SHARE = 0.6  # of slices whose head is bent into one that no built-in anatomy has
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def read_scan(path: Path) -> Scan:
 
 
 def _lesion_points(labels: NDArray[np.uint8], to_index: NDArray[np.float64]) -> NDArray[np.float64]:
-    indices = np.argwhere(np.isin(labels, (Tissue.CYST, Tissue.BLEED)))[:, ::-1]  # x, y, z
+    indices = np.argwhere(np.isin(labels, LESIONS))[:, ::-1]  # x, y, z
     return (indices - to_index[:, 3]) @ np.linalg.inv(to_index[:, :3]).T
 
 
@@ -89,7 +91,9 @@ def draw_batch(
     Returns:
         The batch; US of three neighbouring slices.
     """
-    rows = [scans[int(rng.integers(len(scans)))] for _ in range(count)]
+    damaged = [scan for scan in scans if len(scan.lesion)] or scans
+    sources = [damaged if rng.random() < LESION_SCANS else scans for _ in range(count)]
+    rows = [source[int(rng.integers(len(source)))] for source in sources]
     slices = [draw_slice(scan, size=size, spacing_mm=spacing_mm, rng=rng) for scan in rows]
     us = torch.stack([drawn.us for drawn in slices])
     mr = torch.stack([drawn.mr for drawn in slices])
@@ -138,7 +142,7 @@ def draw_slice(scan: Scan, *, size: int, spacing_mm: float, rng: np.random.Gener
     depth_mm = (index - (size - 1) / 2) * spacing_mm
     if flat:  # the level of a plane is a guess
         index = int(np.clip(index + round(LEVEL_MM / spacing_mm * rng.normal()), 0, size - 1))
-    axis = (np.arange(size) - (size - 1) / 2) * spacing_mm
+    axis = (np.arange(size, dtype=np.float64) - (size - 1) / 2) * spacing_mm
     offsets = (0.0,) if flat else (-spacing_mm, 0.0, spacing_mm)
     # Rows and columns of a slice: axial y, x; coronal z, x; sagittal z, y (`ssus2mri.slicing`).
     rows, columns = np.meshgrid(axis, axis, indexing="ij")
@@ -147,6 +151,9 @@ def draw_slice(scan: Scan, *, size: int, spacing_mm: float, rng: np.random.Gener
     points[..., down], points[..., along] = rows, columns
     for number, offset in enumerate(offsets):
         points[number, ..., across] = depth_mm + offset
+    if rng.random() < BENT_SHARE:
+        levels = depth_mm + np.array(offsets)
+        points += bend(levels, axis, across=across, down=down, along=along, rng=rng)
     points[..., 0] *= side
     shares = np.array([share for share, *_ in OFF])
     _, degrees, shift_mm, log_size = OFF[int(rng.choice(len(OFF), p=shares / shares.sum()))]
@@ -169,22 +176,3 @@ def draw_slice(scan: Scan, *, size: int, spacing_mm: float, rng: np.random.Gener
 
 def _read(array: NDArray[np.uint8], places: NDArray[np.float64]) -> NDArray[np.float32]:
     return ndimage.map_coordinates(array, places, order=1, output=np.float32)
-
-
-def brighten(us: Tensor, rng: np.random.Generator) -> Tensor:
-    """Change gain, its course over the slice, grey curve, sharpness and noise; ``(K, H, W)``."""
-    soft = F.avg_pool2d(us[None], 3, 1, 1)[0]
-    us = us + rng.uniform(-0.3, 0.9) * (soft - us)
-    field = torch.from_numpy(rng.normal(0, rng.uniform(0, 0.3), (1, 1, 3, 3)).astype(np.float32))
-    gain = F.interpolate(field, us.shape[1:], mode="bilinear", align_corners=True)[0].exp()
-    us = us * gain * float(np.exp(rng.normal(0, 0.15)))
-    noise = torch.from_numpy(rng.standard_normal(us.shape, np.float32))
-    us = us * (1 + rng.uniform(0, 0.25) * noise)
-    return us.clamp(0, 1) ** float(np.exp(rng.normal(0, 0.25)))
-
-
-def around(head: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return a mask of the head and up to 4 pixels around it; ``(K, H, W)`` of 0 and 1."""
-    reach = int(rng.integers(5))
-    grown = F.max_pool2d(head[None], 2 * reach + 1, 1, reach)[0] if reach else head
-    return (grown > 127).float()

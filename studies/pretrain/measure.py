@@ -29,10 +29,9 @@ from ssus2mri.prediction.sizes import measure
 from ssus2mri.prediction.synthesise import Maps, blended, fine_labels, maps_of, see
 from ssus2mri.prepare.extract import choose
 from ssus2mri.prepare.intensity import scaled
-from ssus2mri.tissues import HEAD, INTRACRANIAL, Tissue
+from ssus2mri.tissues import HEAD, INTRACRANIAL, LESIONS, Tissue
 
 EIGHT = tuple(Tissue)[1:9]
-LESIONS = (Tissue.CYST, Tissue.BLEED)
 
 
 def main() -> None:
@@ -82,6 +81,7 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
     assert maps.spread is not None
     fine = fine_labels(maps, prepared, network)
     true_labels = _true_labels(work, subject, prepared.to_atlas, fine)
+    voxel_ml = float(np.prod(like.GetSpacing())) / prepared.scale**3 / 1000  # of the scan itself
     return {
         "scan": subject.name,
         "set": subject.set_name,
@@ -93,14 +93,8 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
         "dice_network": {t.name.lower(): dice(alone.labels == t, labels == t) for t in EIGHT},
         "dice": {t.name.lower(): dice(maps.labels == t, labels == t) for t in EIGHT},
         "dice_lesion": {t.name.lower(): dice(maps.labels == t, labels == t) for t in LESIONS},
-        "volume_ratio": {
-            t.name.lower(): float((maps.labels == t).sum() / max((labels == t).sum(), 1))
-            for t in (Tissue.VENTRICLES, *LESIONS)
-        },
-        "true_ml": {
-            t.name.lower(): float((labels == t).sum() / prepared.scale**3 / 1000)
-            for t in (Tissue.VENTRICLES, *LESIONS)
-        },
+        "predicted_ml": volumes_ml(maps.labels, voxel_ml),
+        "true_ml": volumes_ml(labels, voxel_ml),
         "spread_needed": {
             "volume": spread_needed(maps, truth, brain),
             "plane": spread_needed(alone, truth, brain),
@@ -117,6 +111,12 @@ def row(subject: Subject, work: Path) -> dict[str, Any]:
         "pose_confidence": prepared.pose["confidence"],
         "head_dice": dice(maps.labels > 0, head),
     }
+
+
+def volumes_ml(labels: NDArray[np.uint8], voxel_ml: float) -> dict[str, float]:
+    """Return the volumes of ventricles and lesions, ml."""
+    shown = (Tissue.VENTRICLES, *LESIONS)
+    return {t.name.lower(): float((labels == t).sum()) * voxel_ml for t in shown}
 
 
 def spread_needed(maps: Maps, truth: NDArray[np.float32], brain: NDArray[np.bool_]) -> float:

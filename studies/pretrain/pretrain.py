@@ -1,7 +1,7 @@
 """Train the network of `predict` on simulated scans, and write it into the package.
 
-    python studies/pretrain/pretrain.py WORK [--scans 400] [--minutes 150] [--workers 2]
-        [--start MODEL --learning-rate 0.001]
+    python studies/pretrain/pretrain.py WORK [--scans 400] [--first 0] [--minutes 150]
+        [--workers 2] [--start MODEL --learning-rate 0.001]
 
 Scans are simulated beside the training, which draws slices from those that are there. All that is
 needed to go on is in WORK: the same command resumes.
@@ -49,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--scans", type=int, default=400)
+    parser.add_argument("--first", type=int, default=0, help="number, and seed, of the first scan")
     parser.add_argument("--minutes", type=float, default=150.0, help="of training in all")
     parser.add_argument("--workers", type=int, default=1, help="processes that simulate; 0: none")
     parser.add_argument("--threads", type=int, default=1, help="of the training")
@@ -69,7 +70,8 @@ def main() -> None:
             write_atlas(settings)
             atlas = placement(load_atlas())
             make = partial(make_scan, folder=folder, settings=settings, atlas=atlas)
-            futures = [pool.submit(make, number) for number in range(arguments.scans)]
+            numbers = range(arguments.first, arguments.first + arguments.scans)
+            futures = [pool.submit(make, number) for number in numbers]
         training = Training(settings, arguments.work / "state.pt", arguments.start)
         try:
             training.run(folder, futures, minutes=arguments.minutes)

@@ -14,7 +14,7 @@ from ssus2mri.prediction.synthesise import (
     onto_scan,
     synthesise,
 )
-from ssus2mri.tissues import Tissue
+from ssus2mri.tissues import SHOWN, Tissue
 
 
 def ball(radius_px: float = 9.0) -> np.ndarray:
@@ -42,6 +42,22 @@ def test_neighbours_are_the_slices_before_and_after():
     synthesise(prepared(us), network(infer, neighbours=1), 23.0)
     first = seen[0][1].amax((1, 2))  # axial, three slices
     assert np.allclose(np.diff(first[first > 0]), 1 / SIZE)
+
+
+@pytest.mark.parametrize(("times", "expected"), [(0.5, Tissue.CORTEX), (2.0, Tissue.BLEED)])
+def test_a_lesion_must_be_likelier_than_in_training(times, expected):
+    net = network(saying(Tissue.CORTEX))
+    odds = net.sections["predict"].lesion_odds
+
+    def infer(*arguments):
+        synthesis = saying(Tissue.CORTEX)(*arguments)
+        cortex = synthesis.tissue[:, SHOWN.index(Tissue.CORTEX)]
+        synthesis.tissue[:, SHOWN.index(Tissue.BLEED)] = cortex + np.log(times / odds)
+        return synthesis
+
+    maps = synthesise(prepared(ball()), network(infer), 23.0)
+    assert set(np.unique(maps.labels[ball() > 0])) == {expected}
+    assert np.allclose(maps.tissue.sum(axis=0), 1, atol=2e-3)
 
 
 def test_a_network_without_tissues_gives_mr_in_the_found_head_alone():

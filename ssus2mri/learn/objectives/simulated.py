@@ -9,12 +9,12 @@ from ssus2mri.learn.data.batches import Batch
 from ssus2mri.learn.losses import reconstruction_loss
 from ssus2mri.learn.objectives.base import Pairs, Terms, WithoutAdversary, in_order
 from ssus2mri.models.generator import Generator
-from ssus2mri.tissues import SHOWN, SHOWN_NUMBERS, Tissue
+from ssus2mri.tissues import LESIONS, SHOWN, SHOWN_NUMBERS
 
 _SIGMA_PX, _RADIUS_PX = 1.5, 5
 _K1, _K2 = 0.01, 0.03
 _LOG_LEAST = -5.0  # of the spread: under a grey level of 8 bits
-_LESION_WEIGHT = 8.0  # of a pixel, which is rare and faint; not stated in the source
+_LESION_WEIGHT = 30.0  # of a pixel, which is rare and faint; not stated in the source
 
 
 class SimulatedObjective(WithoutAdversary[Generator]):
@@ -107,7 +107,7 @@ def tissue_loss(logits: Tensor, target: Tensor) -> Tensor:
     present = true.sum((0, 2, 3)) > 0
     overlap = (2 * common / total.clamp(min=1.0))[present].mean()
     weights = torch.ones(logits.shape[1], device=logits.device)
-    weights[[SHOWN.index(Tissue.CYST), SHOWN.index(Tissue.BLEED)]] = _LESION_WEIGHT
+    weights[[SHOWN.index(tissue) for tissue in LESIONS]] = _LESION_WEIGHT
     return F.cross_entropy(logits.float(), target, weights) + 1 - overlap
 
 
