@@ -34,10 +34,12 @@ def run_predict(
     Raises:
         RefusalError: scans were refused, and nothing worse.
         InputError: a scan or the model cannot be read; the message names all that failed.
+        Exception: the first fault of the program itself, after all scans.
     """
     device.prepare(threads)
     interval = load_network(model).sections["predict"].interval
     failed: list[InputError] = []
+    faults: list[Exception] = []
     for number, scan in enumerate(scans, start=1):
         started = time.monotonic()
         try:
@@ -47,10 +49,17 @@ def run_predict(
             failed.append(_named(error, scan))
             logger.warning("%d of %d: %s", number, len(scans), failed[-1])
             continue
+        except Exception as error:
+            faults.append(error)
+            kind = type(error).__name__
+            logger.warning("%d of %d: %s: %s: %s", number, len(scans), scan.path, kind, error)
+            continue
         seconds = time.monotonic() - started
         logger.info(
             "%d of %d: %s, %.0f s", number, len(scans), summary(prediction, scan.name), seconds
         )
+    if faults:
+        raise faults[0]
     if failed:
         refused = all(isinstance(error, RefusalError) for error in failed)
         messages = [str(error) for error in failed]

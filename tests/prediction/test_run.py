@@ -21,10 +21,12 @@ from ssus2mri.tissues import Tissue
 
 @pytest.fixture
 def _stub(monkeypatch):
-    """Predict without a network: a scan named bad is refused unless forced."""
+    """Predict without a network: far scans are refused unless forced, the farthest are a fault."""
     monkeypatch.setattr(run, "load_network", lambda model: network(saying(Tissue.CORTEX)))
 
     def predict(image, *, ga_weeks, mask, model, force):
+        if image.GetOrigin()[0] > 300:
+            raise ZeroDivisionError("no such luck")
         bad = image.GetOrigin()[0] > 100
         if bad and not force:
             raise RefusalError("no head in it")
@@ -57,6 +59,13 @@ def test_a_refusal_writes_nothing_and_the_rest_goes_on(tmp_path):
     assert outputs(tmp_path) == ["good.json"]
     assert not list((tmp_path / "out").glob("bad*"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("_stub")
+def test_a_fault_of_the_program_is_raised_after_the_other_scans(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        start(tmp_path, write_scans(tmp_path, broken=400.0, bad=200.0, good=0.0))
+    assert outputs(tmp_path) == ["good.json"]
 
 
 @pytest.mark.usefixtures("_stub")
