@@ -29,7 +29,7 @@ from ssus2mri.tissues import Tissue
 
 NOTICE = (
     "For research only, not for diagnosis. The MR is synthetic: a network's estimate, learned from"
-    " simulated scans."
+    " simulated scans. Cysts and bleeds that it draws may not be there, and it misses some."
 )
 
 
