@@ -68,10 +68,12 @@ def proposals(folder: Path) -> Iterator[Proposal]:
         paths = [Path(parent) / name for name in sorted(files) if not name.startswith(".")]
         paths = [path for path in paths if path.is_file()]  # no pipe, which would never end
         images = [path for path in paths if opening.ending(path) in (*_VOLUMES, *opening.STILL)]
-        made = {path for path in images if is_synthetic(path)}
-        images = [path for path in images if path not in made]
-        if made:
-            logger.warning("%s: left out %d images that `predict` has written", parent, len(made))
+        synthetic = {path for path in images if is_synthetic(path)}
+        images = [path for path in images if path not in synthetic]
+        if synthetic:
+            logger.warning(
+                "%s: left out %d images that `predict` has written", parent, len(synthetic)
+            )
         beside = {path: _owner(path, images) for path in images}
         for path in images:
             if beside[path] is None:
@@ -82,7 +84,9 @@ def proposals(folder: Path) -> Iterator[Proposal]:
                     for column in [owner[0]]
                 }
                 yield {"image": str(path), **own}
-        yield from _scanner(Path(parent), [p for p in paths if p not in images and p not in made])
+        yield from _scanner(
+            Path(parent), [p for p in paths if p not in images and p not in synthetic]
+        )
 
 
 def _owner(path: Path, images: list[Path]) -> tuple[str, Path] | None:

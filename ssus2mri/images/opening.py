@@ -54,8 +54,8 @@ def stem(path: Path) -> str:
     What follows a dot is an ending only if a format has it: DICOM files are named ``1.2.840.7``.
     """
     end = ending(path)
-    known = end in (*_READERS, *DICOM, *_KRETZ, *STILL) and not path.is_dir()
-    return path.name[: len(path.name) - len(end)] if known else path.name
+    is_ending = end in (*_READERS, *DICOM, *_KRETZ, *STILL) and not path.is_dir()
+    return path.name[: len(path.name) - len(end)] if is_ending else path.name
 
 
 def volume(path: Path) -> Stored:

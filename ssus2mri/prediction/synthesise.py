@@ -101,11 +101,11 @@ def see(prepared: Prepared, network: Network, ga_weeks: float) -> Seen:
     tissue = mean[2:]
     tissue[:1] += (count == 0).float()  # where no slice was read there is background
     if network.tissues:
-        tissue = _less_lesion(tissue, network.sections["predict"].lesion_odds)
+        tissue = _rarer_lesions(tissue, network.sections["predict"].lesion_odds)
     return Seen(mean[0].clamp(0, 1), mean[1], tissue)
 
 
-def _less_lesion(tissue: Tensor, odds: float) -> Tensor:
+def _rarer_lesions(tissue: Tensor, odds: float) -> Tensor:
     """Return probabilities of `SHOWN` in which lesions are rarer by a factor, and the sum is 1."""
     factors = torch.ones(len(tissue))
     factors[[SHOWN.index(lesion) for lesion in LESIONS]] = odds

@@ -91,8 +91,8 @@ def draw_batch(
     Returns:
         The batch; US of three neighbouring slices.
     """
-    damaged = [scan for scan in scans if len(scan.lesion)] or scans
-    sources = [damaged if rng.random() < LESION_SCANS else scans for _ in range(count)]
+    with_lesion = [scan for scan in scans if len(scan.lesion)] or scans
+    sources = [with_lesion if rng.random() < LESION_SCANS else scans for _ in range(count)]
     rows = [source[int(rng.integers(len(source)))] for source in sources]
     slices = [draw_slice(scan, size=size, spacing_mm=spacing_mm, rng=rng) for scan in rows]
     us = torch.stack([drawn.us for drawn in slices])
