@@ -17,6 +17,10 @@ def run_settings(wildcards, output):
     return plan.run_json(config, wildcards.run)
 
 
+FIRST = len(RUNS) + 1
+"""The priority of what goes before every training: longest are those that learn from matched MR."""
+
+
 def order(wildcards):
     """Return the priority of a run: the first has the highest."""
     return len(RUNS) - RUNS.index(wildcards.run)

@@ -169,6 +169,7 @@ rule blend:
         "logs/blend/mr.log",
     benchmark:
         "results/benchmark/blend/mr.tsv"
+    priority: FIRST
     conda:
         ENVIRONMENT
     threads: 1
@@ -206,6 +207,7 @@ rule match:
         "logs/match/{volume}.log",
     benchmark:
         "results/benchmark/match/{volume}.tsv"
+    priority: FIRST
     conda:
         ENVIRONMENT
     threads: 1
