@@ -22,7 +22,8 @@ PLANE_MM = (-14.0, 20.0)  # levels of 2D planes
 LEVEL_MM, AGE_WEEKS = 4.0, 0.7  # standard deviations of what is said of level and age
 PLANE_SHARE = 0.3  # of slices without neighbours, as 2D planes are
 LESION_SHARE = 0.8  # of the slices of a scan with a lesion that are laid through it
-LESION_SCANS = 0.4  # of slices that are of a scan with a lesion, beside those that happen to be
+# Of slices, those of a scan with such a pathology, beside those that happen to be.
+PATHOLOGY_SHARES = {("cyst", "bleed"): 0.3, ("ventricles", "callosum"): 0.25}
 # Standard deviations of what is left after alignment: degrees, mm, log of size; each for a share.
 OFF = ((0.5, 4.0, 1.5, 0.03), (0.35, 9.0, 3.0, 0.06), (0.15, 16.0, 4.0, 0.09))
 BENT_SHARE = 0.6  # of slices whose head is bent into one that no built-in anatomy has
@@ -33,8 +34,8 @@ class Scan:
     """A scan as training needs it.
 
     ``us``, ``mr``, ``head`` (255 inside) and ``labels`` uint8 ``[z, y, x]``; ``to_index (3, 4)``;
-    ``ga_weeks``; ``low`` and ``high``, grey values of the US that become 0 and 1; ``lesion
-    (N, 3)``, atlas points x, y, z (mm) in a cyst or bleed, none without.
+    ``ga_weeks``; ``pathology``, its kind or "none"; ``low`` and ``high``, grey values of the US
+    that become 0 and 1; ``lesion (N, 3)``, atlas points x, y, z (mm) in a cyst or bleed.
     """
 
     us: NDArray[np.uint8]
@@ -43,6 +44,7 @@ class Scan:
     labels: NDArray[np.uint8]
     to_index: NDArray[np.float64]
     ga_weeks: float
+    pathology: str
     low: float
     high: float
     lesion: NDArray[np.float64]
@@ -53,6 +55,7 @@ def read_scan(path: Path) -> Scan:
     with np.load(path) as file:
         us, mr, labels = file["us"], file["mr"], file["labels"]
         to_index, ga_weeks = file["to_index"].astype(np.float64), float(file["ga_weeks"])
+        pathology = str(file["pathology"])
     head = np.isin(labels, HEAD)
     voxel_mm = 1 / np.cbrt(np.linalg.det(to_index[:, :3]))  # in atlas space
     inside = np.isin(labels, INTRACRANIAL)
@@ -65,6 +68,7 @@ def read_scan(path: Path) -> Scan:
         labels,
         to_index,
         ga_weeks,
+        pathology,
         float(low),
         max(float(high), float(low) + 1),
         _lesion_points(labels, to_index),
@@ -91,8 +95,12 @@ def draw_batch(
     Returns:
         The batch; US of three neighbouring slices.
     """
-    with_lesion = [scan for scan in scans if len(scan.lesion)] or scans
-    sources = [with_lesion if rng.random() < LESION_SCANS else scans for _ in range(count)]
+    groups = [
+        [scan for scan in scans if scan.pathology in kinds] or scans for kinds in PATHOLOGY_SHARES
+    ]
+    shares = list(PATHOLOGY_SHARES.values())
+    picks = rng.choice(len(groups) + 1, size=count, p=[*shares, 1 - sum(shares)])
+    sources = [[*groups, scans][pick] for pick in picks]
     rows = [source[int(rng.integers(len(source)))] for source in sources]
     slices = [draw_slice(scan, size=size, spacing_mm=spacing_mm, rng=rng) for scan in rows]
     us = torch.stack([drawn.us for drawn in slices])

@@ -44,28 +44,35 @@ def other(kind: str, *, dimensions: int, seed: int) -> sitk.Image:
     return image
 
 
-def plane_of(scan: Path, *, level_mm: float, angle_deg: float) -> sitk.Image:
+def plane_of(
+    scan: Path, *, level_mm: float, angle_deg: float = 0.0, labels: bool = False
+) -> sitk.Image:
     """Cut an axial plane out of a simulated scan.
 
     Args:
-        scan: ``.nii.gz`` with its ``_pose.tfm`` beside it.
+        scan: ``.nii.gz`` with its ``_pose.tfm`` and ``_labels.nii.gz`` beside it.
         level_mm: above the middle of the head.
         angle_deg: of the head in the plane.
+        labels: cut its tissues instead.
 
     Returns:
-        2D, float32.
+        2D, float32; labels uint8.
     """
-    image = volume.read(scan)
+    image = volume.read(
+        scan.with_name(scan.name.replace(".nii", "_labels.nii")) if labels else scan
+    )
     pose = geometry.read_transform(scan.with_name(scan.name.replace(".nii.gz", "_pose.tfm")))
     turn = sitk.Euler3DTransform()
     turn.SetRotation(0.0, 0.0, np.radians(angle_deg))
-    like = sitk.Image(PLANE_PX, PLANE_PX, 1, sitk.sitkFloat32)
+    like = sitk.Image(PLANE_PX, PLANE_PX, 1, sitk.sitkUInt8)
     like.SetSpacing([PLANE_MM] * 3)
     edge = -(PLANE_PX - 1) / 2 * PLANE_MM
     like.SetOrigin([edge, edge, level_mm])
     to_plane = sitk.CompositeTransform([turn, pose])
-    cut = sitk.Resample(image, like, to_plane.GetInverse(), sitk.sitkLinear, 0.0)
-    flat = sitk.GetImageFromArray(sitk.GetArrayFromImage(cut)[0])
+    how = sitk.sitkNearestNeighbor if labels else sitk.sitkLinear
+    cut = sitk.Resample(image, like, to_plane.GetInverse(), how, 0.0, image.GetPixelID())
+    array = sitk.GetArrayFromImage(cut)[0]
+    flat = sitk.GetImageFromArray(array.astype(np.uint8 if labels else np.float32))
     flat.SetSpacing([PLANE_MM] * 2)
     return flat
 

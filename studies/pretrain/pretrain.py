@@ -104,7 +104,7 @@ class Training:
 
     Args:
         settings: config.yaml with pretrain.yaml over it.
-        state_file: of the state that it resumes from.
+        state_file: of the state that it resumes from and saves.
         start: model whose weights it starts with; None: random ones.
     """
 
@@ -131,10 +131,10 @@ class Training:
     def run(self, folder: Path, futures: list[Future[Path]], *, minutes: float) -> None:
         """Train until so many minutes were spent in all."""
         sums: dict[str, float] = {}
-        self._look(folder, futures)
+        self.read_scans(folder, futures)
         while self.seconds < 60 * minutes:
             if self.step % LOOK_STEPS == 0:
-                self._look(folder, futures)
+                self.read_scans(folder, futures)
             started = time.monotonic()
             terms = self._update(self.seconds / (60 * minutes))
             self.seconds += time.monotonic() - started
@@ -188,7 +188,7 @@ class Training:
         atlas, count = self.settings.atlas, self.settings.train.batch_size
         return draw_batch(scans, count, size=atlas.size, spacing_mm=atlas.spacing_mm, rng=rng)
 
-    def _look(self, folder: Path, futures: list[Future[Path]]) -> None:
+    def read_scans(self, folder: Path, futures: list[Future[Path]]) -> None:
         """Read the scans that are new, waiting for the first ones."""
         while True:
             for future in futures:

@@ -37,7 +37,7 @@ AGES = (17.5, 31.0)  # weeks
 PATHOLOGY_SHARE = 1 / 2
 KINDS = ("ventricles", "cavum", "callosum", "cisterna", "cyst", "bleed")
 # Cysts and bleeds fill few slices, and how wide a ventricle is has to be learned well.
-KIND_SHARES = (0.25, 0.05, 0.1, 0.1, 0.25, 0.25)
+KIND_SHARES = (0.4, 0.05, 0.1, 0.05, 0.2, 0.2)
 _TRIES = 6  # a lesion may lie outside the head, a ventricle be as wide already
 
 
@@ -121,7 +121,8 @@ def draw_pathology(kind: str, size: float, rng: np.random.Generator) -> Patholog
     reach_mm = float(rng.uniform(4, 9))
     match kind:
         case "ventricles":
-            atrium_mm = min(float(rng.uniform(9.5, 22)) * min(size, 1.2), 24.0)
+            # In the small heads of young fetuses too, ventricles fill half of the brain.
+            atrium_mm = min(float(rng.uniform(9.5, 22)) * min(max(size, 0.9), 1.2), 24.0)
             return Ventriculomegaly(kind="ventriculomegaly", atrium_mm=atrium_mm, reach_mm=reach_mm)
         case "cavum":
             return AbsentCavum(kind="absent_cavum")

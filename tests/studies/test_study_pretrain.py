@@ -1,17 +1,20 @@
-"""Slices that the network of `predict` learns from: where they lie, and how heads are bent."""
+"""Slices that the network of `predict` learns from, and planes that it is judged on."""
 
 import augment
 import draw
 import numpy as np
+import pictures
 import pytest
+import SimpleITK as sitk
 
+from ssus2mri.images import geometry, volume
 from ssus2mri.tissues import Tissue
 
 SIZE, SPACING_MM = 24, 4.0
 AXIS_MM = (np.arange(SIZE, dtype=np.float64) - (SIZE - 1) / 2) * SPACING_MM
 
 
-def scan(lesion_mm=None) -> draw.Scan:
+def scan(lesion_mm=None, pathology="none", ga_weeks=23.0) -> draw.Scan:
     """A head of white matter whose US is its place along x; with a lesion there (x, y, z)."""
     z, y, x = np.meshgrid(AXIS_MM, AXIS_MM, AXIS_MM, indexing="ij")
     labels = np.where(x**2 + y**2 + z**2 < 36**2, Tissue.WHITE_MATTER, 0).astype(np.uint8)
@@ -23,7 +26,7 @@ def scan(lesion_mm=None) -> draw.Scan:
     grey = np.broadcast_to(10 * np.arange(SIZE), labels.shape).astype(np.uint8)
     to_index = np.column_stack([np.eye(3) / SPACING_MM, np.full(3, (SIZE - 1) / 2)])
     head = (255 * (labels > 0)).astype(np.uint8)
-    return draw.Scan(grey, grey, head, labels, to_index, 23.0, 0.0, 255.0, points)
+    return draw.Scan(grey, grey, head, labels, to_index, ga_weeks, pathology, 0.0, 255.0, points)
 
 
 @pytest.fixture
@@ -59,16 +62,21 @@ def test_a_lesion_is_met_by_the_slices_through_it(in_place, monkeypatch):
         assert (drawn.labels == Tissue.BLEED).any()
 
 
-def test_scans_with_a_lesion_have_a_share_of_their_own(in_place, monkeypatch):
+def test_scans_with_a_pathology_have_a_share_of_their_own(in_place, monkeypatch):
     monkeypatch.setattr(draw, "LESION_SHARE", 1.0)
-    scans = [scan() for _ in range(19)] + [scan((14, -10, 8))]
+    monkeypatch.setattr(draw, "AGE_WEEKS", 0.0)
+    scans = [scan() for _ in range(18)]
+    scans += [scan((14, -10, 8), "bleed"), scan(pathology="ventricles", ga_weeks=29.0)]
     batch = draw.draw_batch(
-        scans, 100, size=SIZE, spacing_mm=SPACING_MM, rng=np.random.default_rng(0)
+        scans, 200, size=SIZE, spacing_mm=SPACING_MM, rng=np.random.default_rng(0)
     )
     assert batch.labels is not None
+    lesions, wide = draw.PATHOLOGY_SHARES.values()
+    rest = (1 - lesions - wide) / len(scans)
     met = (batch.labels == Tissue.BLEED).flatten(1).any(1).float().mean()
-    expected = draw.LESION_SCANS + (1 - draw.LESION_SCANS) / 20
-    assert float(met) == pytest.approx(expected, abs=0.15)
+    assert float(met) == pytest.approx(lesions + rest, abs=0.1)
+    old = (batch.ga_weeks == 29.0).float().mean()
+    assert float(old) == pytest.approx(wide + rest, abs=0.1)
 
 
 def test_neighbours_are_bent_alike_and_nothing_folds():
@@ -100,3 +108,24 @@ def test_a_head_is_bent_otherwise_each_time():
     ]
     assert abs(np.mean(fields)) < 0.3
     assert 0.5 < np.std(fields) < 4  # mm
+
+
+def test_a_plane_and_its_tissues_show_the_same_place(tmp_path):
+    axis = np.arange(40) - 19.5
+    z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
+    ball = (x - 5) ** 2 + (y + 3) ** 2 + (z - 4.5) ** 2 < 8**2
+    for name, array in (("scan", 100 * ball), ("scan_labels", Tissue.VENTRICLES * ball)):
+        image = sitk.GetImageFromArray(array.astype(np.uint8))
+        image.SetOrigin([-19.5] * 3)
+        volume.write(image, tmp_path / f"{name}.nii.gz")
+    geometry.write_transform(sitk.Euler3DTransform(), tmp_path / "scan_pose.tfm")
+    for level_mm, radius_mm in ((4.5, 8.0), (10.5, np.sqrt(8**2 - 6**2)), (20.0, 0.0)):
+        grey, tissue = (
+            pictures.plane_of(tmp_path / "scan.nii.gz", level_mm=level_mm, labels=labels)
+            for labels in (False, True)
+        )
+        assert tissue.GetSize() == grey.GetSize()
+        shown = sitk.GetArrayFromImage(tissue) == Tissue.VENTRICLES
+        area_mm2 = shown.sum() * pictures.PLANE_MM**2
+        assert area_mm2 == pytest.approx(np.pi * radius_mm**2, rel=0.1, abs=1)
+        assert (shown != (sitk.GetArrayFromImage(grey) > 50)).mean() < 0.005
