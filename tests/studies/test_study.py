@@ -18,6 +18,9 @@ COHORT, CPU = (ROOT / "studies" / "cohort" / f"{name}.yaml" for name in ("cohort
 ABLATIONS = ROOT / "studies" / "ablations" / "ablations.yaml"
 ON_CPU = [CONFIG, SMALL, COHORT, CPU]
 OF_PREDICT = {"ours_adapted", "simulated"}  # studies/pretrain measures their network
+MATCHED = {f"ours_match_{name}" for name in ("no_bilat", "no_struct", "no_att", "300", "100")}
+LONG = {"ours_match_3d_i", "paired_3d_i", "ours_seed_2", "ours_match_seed_1"}
+LONG |= {"cyclegan_seed_1", "cyclegan_seed_2", *MATCHED}  # for a GPU only
 
 
 @pytest.fixture(scope="module")
@@ -25,19 +28,29 @@ def manifest():
     return read(ROOT / "studies" / "cohort" / "manifest.csv", val=0.1, test=0.2)
 
 
-@pytest.mark.parametrize("files", [[CONFIG, COHORT], ON_CPU], ids=["gpu", "cpu"])
-def test_every_run_is_valid_and_enabled(files):
+@pytest.mark.parametrize(
+    ("files", "left_out"), [([CONFIG, COHORT], set()), (ON_CPU, LONG)], ids=["gpu", "cpu"]
+)
+def test_every_run_is_valid_and_enabled(files, left_out):
     values, messages = load_files(files)
     assert messages == []
     project = Project.model_validate(values)
-    assert set(project.runs) - set(project.enabled_runs) == OF_PREDICT
+    assert set(project.runs) - set(project.enabled_runs) == OF_PREDICT | left_out
     labels = [run_settings(values, run).label for run in project.runs]
     assert len(set(labels)) == len(labels)
 
 
-def test_the_study_names_its_own_manifest():
-    values, _ = load_files([CONFIG, COHORT])
+@pytest.mark.parametrize("files", [[CONFIG, COHORT], ON_CPU], ids=["gpu", "cpu"])
+def test_the_study_names_its_own_manifest(files):
+    values, _ = load_files(files)
     assert (ROOT / values["manifest"]).is_file()
+
+
+def test_without_a_gpu_it_has_part_of_the_subjects(manifest):
+    part = read(ROOT / "studies" / "cohort" / "manifest_cpu.csv", val=0.1, test=0.2)
+    assert all(manifest.rows[name] == row for name, row in part.rows.items())
+    kinds = {row.pathology for row in manifest.rows.values()}
+    assert {row.pathology for row in part.rows.values()} == kinds
 
 
 def test_each_ablation_changes_one_setting():
