@@ -242,6 +242,7 @@ def test_two_frames_of_a_subject_may_be_one_file_that_says_the_size(tmp_path: Pa
     assert (table.rows["p2"].pixel_mm, table.rows["p2"].frame) == (None, 2)
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_take_seconds(tmp_path: Path) -> None:
     rows = [f"v{k},s{k},us,v{k}.nii.gz,23,train" for k in range(10_000)]
     begun = time.process_time()

@@ -37,6 +37,7 @@ rule of_a_volume:
 """
 
 
+@pytest.mark.slow
 def test_every_file_is_read_under_its_name(tmp_path: Path) -> None:
     """Wildcards and variables of paths that are meant as such are filled in beside them."""
     (tmp_path / "Snakefile").write_text(SNAKEFILE.format(names=NAMES))

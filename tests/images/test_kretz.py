@@ -60,6 +60,7 @@ def center_of(path: Path) -> np.ndarray:
     return np.array(image.TransformContinuousIndexToPhysicalPoint(index[::-1]))
 
 
+@pytest.mark.slow
 def test_landmarks_come_back_in_their_places_and_not_mirrored(tmp_path: Path) -> None:
     """Distances within 0.3 mm, by a rotation: a mirrored volume would need a reflection."""
     places = [(60, 25, 20), (30, 15, 12), (90, 35, 15), (70, 14, 30), (40, 36, 28)]
@@ -153,6 +154,7 @@ def test_refused(tmp_path: Path, how: str) -> None:
         volume.read(path)
 
 
+@pytest.mark.slow
 def test_usual_volume_is_read_in_seconds(tmp_path: Path) -> None:
     beams = np.random.default_rng(0).integers(0, 255, (150, 200, 200))
     angles = np.linspace(-0.6, 0.6, 200), np.linspace(-0.55, 0.55, 150)

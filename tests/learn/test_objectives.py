@@ -84,6 +84,7 @@ def test_every_run_gives_mr_of_the_same_size(run):
     assert torch.equal(again(inputs.us, inputs.plane, inputs.index, inputs.index).mr, synthesis.mr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["ours_3d_iii", "cyclegan", "cut"])
 def test_a_weight_of_0_skips_term_and_network(run):
     terms = settings(run).traits.terms

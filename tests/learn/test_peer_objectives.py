@@ -109,6 +109,7 @@ def step_gflop(run: str) -> float:
     return counter.get_total_flops() / 2 / 1e9
 
 
+@pytest.mark.slow
 def test_a_step_of_ours_costs_a_sixth_of_cyclegan():
     assert step_gflop("ours") == pytest.approx(122, rel=0.01)
     assert step_gflop("cyclegan") == pytest.approx(722, rel=0.01)

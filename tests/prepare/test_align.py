@@ -145,6 +145,7 @@ def test_landmark_keeps_its_place_and_files_appear(files, template, labels):
     assert out.with_name("v1.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_same_input_same_bytes(files, template, labels):
     scan, head = scan_at(template, labels, pose_of((10.0, 0.0, 8.0)))
     out = files(scan, head)

@@ -69,6 +69,7 @@ def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_figures_show_the_enabled_runs_and_name_the_others(folder: Path, tmp_path: Path) -> None:
     out = illustrate(folder, tmp_path / "figures")
     assert sorted(path.name for path in out.iterdir()) == [
@@ -89,6 +90,7 @@ def test_figures_show_the_enabled_runs_and_name_the_others(folder: Path, tmp_pat
         assert picture.width > 1000
 
 
+@pytest.mark.slow
 def test_latent_maps_of_both_encoders_are_drawn(folder: Path, tmp_path: Path) -> None:
     out = illustrate(folder, tmp_path / "figures")
     five = text_of(out / "figure5.svg")
@@ -102,6 +104,7 @@ def test_latent_maps_of_both_encoders_are_drawn(folder: Path, tmp_path: Path) ->
         assert "No data: no enabled run" in text_of(none / name)
 
 
+@pytest.mark.slow
 def test_same_input_same_bytes(folder: Path, tmp_path: Path) -> None:
     first, second = (illustrate(folder, tmp_path / name) for name in ("a", "b"))
     for path in first.iterdir():
@@ -140,6 +143,7 @@ def test_grid_around_a_slice_is_one_voxel_thick() -> None:
     assert around(header, 2, 5).GetOrigin() == pytest.approx((15.0, -28.5, -28.5))
 
 
+@pytest.mark.slow
 def test_pictures_of_planes_keep_burnt_in_names_to_themselves(folder: Path, tmp_path: Path) -> None:
     path = folder / "extract" / "us-7.h5"
     stored = slices.read(path)

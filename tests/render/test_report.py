@@ -174,6 +174,7 @@ def test_volumes_are_left_out_to_keep_the_page_small(
     assert "Pictures of the 1 least similar of 4 scans." in page
 
 
+@pytest.mark.slow
 def test_scans_beyond_the_worst_are_on_a_page_of_their_own(
     folder: Path, settings: RenderSettings
 ) -> None:
@@ -216,6 +217,7 @@ def test_tables_mark_the_best_and_an_untrained_winner(folder: Path) -> None:
     assert truth.rows[1].cells[0].text == "PSNR ↑ (dB)"
 
 
+@pytest.mark.slow
 def test_subjects_with_pathology_have_a_section_of_their_own(
     folder: Path, page: str, settings: RenderSettings, tmp_path: Path
 ) -> None:
@@ -243,6 +245,7 @@ def test_subjects_with_pathology_have_a_section_of_their_own(
     assert pathology_tables(gather(folder, phantom.LABELS, phantom.VOLUMES)) == []
 
 
+@pytest.mark.slow
 def test_page_of_subjects_with_pathology_alone(settings: RenderSettings, tmp_path: Path) -> None:
     page = _render(phantom.build(tmp_path / "results", pathologies=("us-7", "us-8")), settings)
     assert "No healthy test subject has a true or paired MR" in page

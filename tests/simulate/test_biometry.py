@@ -76,6 +76,7 @@ def test_structures_grow_at_their_own_rates():
     assert grown["atrium"] == pytest.approx(1, abs=0.15)
 
 
+@pytest.mark.slow
 def test_sulci_come_with_age():
     assert folding(18) < 1.1
     assert folding(20) == pytest.approx(folding(18), abs=0.03)

@@ -57,6 +57,7 @@ def test_another_range_is_refused() -> None:
         RandomiseSettings(**values | {"sides": {"left": 1.0}})
 
 
+@pytest.mark.slow
 def test_a_share_of_scans_is_by_a_random_scanner() -> None:
     anatomy = built_in(23.0, SETTINGS.anatomy)
 
