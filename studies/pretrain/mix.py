@@ -29,7 +29,7 @@ def main() -> None:
     before, after = (
         read_model(path).network.state_dict() for path in (arguments.before, arguments.after)
     )
-    training = Training(settings, arguments.work / "mix.pt", arguments.before)
+    training = Training(settings, None, arguments.before)
     training.read_scans(arguments.work / "scans", [])
     training.average.load_state_dict(
         {

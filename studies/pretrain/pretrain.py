@@ -104,11 +104,13 @@ class Training:
 
     Args:
         settings: config.yaml with pretrain.yaml over it.
-        state_file: of the state that it resumes from and saves.
+        state_file: of the state that it resumes from and saves; None: neither.
         start: model whose weights it starts with; None: random ones.
     """
 
-    def __init__(self, settings: Project, state_file: Path, start: Path | None = None) -> None:
+    def __init__(
+        self, settings: Project, state_file: Path | None, start: Path | None = None
+    ) -> None:
         self.settings, self.state_file = settings, state_file
         self.objective: Objective = make_objective(settings.train)
         generator = self.objective.generator
@@ -121,7 +123,7 @@ class Training:
         )
         self.step, self.seconds = 0, 0.0
         self.scans: dict[str, Scan] = {}
-        if state_file.exists():
+        if state_file is not None and state_file.exists():
             state = torch.load(state_file, weights_only=True)
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
@@ -202,6 +204,8 @@ class Training:
             time.sleep(5)
 
     def _save(self) -> None:
+        if self.state_file is None:
+            return
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),

@@ -95,7 +95,7 @@ def _blurring(size: int) -> Tensor:
     return torch.zeros(size, size).scatter_add_(1, sources, weights)
 
 
-def tissue_loss(logits: Tensor, target: Tensor, *, lesion_weight: float = _LESION_WEIGHT) -> Tensor:
+def tissue_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Compute the cross-entropy, and 1 - the overlap (Dice) averaged over the tissues there are.
 
     The overlap makes a cavum of few pixels count as much as the white matter; cysts and bleeds
@@ -104,7 +104,6 @@ def tissue_loss(logits: Tensor, target: Tensor, *, lesion_weight: float = _LESIO
     Args:
         logits: ``(N, K, H, W)``.
         target: ``(N, H, W)``, 0 to K - 1.
-        lesion_weight: of a pixel of a cyst or bleed in the cross-entropy.
 
     Returns:
         A number, the sum of both.
@@ -115,7 +114,7 @@ def tissue_loss(logits: Tensor, target: Tensor, *, lesion_weight: float = _LESIO
     present = true.sum((0, 2, 3)) > 0
     overlap = (2 * common / total.clamp(min=1.0))[present].mean()
     weights = torch.ones(logits.shape[1], device=logits.device)
-    weights[[SHOWN.index(tissue) for tissue in LESIONS]] = lesion_weight
+    weights[[SHOWN.index(tissue) for tissue in LESIONS]] = _LESION_WEIGHT
     return F.cross_entropy(logits.float(), target, weights) + 1 - overlap
 
 
