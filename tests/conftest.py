@@ -5,6 +5,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +13,20 @@ import SimpleITK as sitk
 import yaml
 
 from ssus2mri import cli
+from ssus2mri.config.base import SectionT, load_section
 from ssus2mri.images import volume
 
 ROOT = Path(__file__).parent.parent
+CONFIG = ROOT / "config" / "config.yaml"
 CommandLine = Callable[..., tuple[int, str]]
 
 # An oblique, anisotropic geometry: whatever assumes identity anywhere fails on it.
 OBLIQUE = sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.2, -0.1, 0.3).GetMatrix()
+
+
+def configured(section: type[SectionT], name: str, **changes: Any) -> SectionT:
+    """The shipped values of a section, with changes."""
+    return load_section(section, str(CONFIG), name).model_copy(update=changes)
 
 
 def blob_volume(
@@ -26,7 +34,6 @@ def blob_volume(
     *,
     spacing: tuple[float, float, float] = (1.0, 1.2, 1.5),
     origin: tuple[float, float, float] = (-11.0, 7.0, 23.0),
-    direction: tuple[float, ...] = OBLIQUE,
     landmark: tuple[int, int, int] = (15, 9, 12),
 ) -> sitk.Image:
     """A 16-bit oblique volume, smooth, with one bright voxel (x, y, z) as landmark."""
@@ -36,7 +43,7 @@ def blob_volume(
     image = sitk.GetImageFromArray(array)
     image.SetSpacing(spacing)
     image.SetOrigin(origin)
-    image.SetDirection(direction)
+    image.SetDirection(OBLIQUE)
     return image
 
 
@@ -79,7 +86,7 @@ def project(tmp_path: Path) -> Path:
         "mr1,b,mr,mr1.nii.gz,23,train,,\n"
         "us2,c,us,us2.nii.gz,23,test,,\n"
     )
-    values = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    values = yaml.safe_load(CONFIG.read_text())
     values["manifest"] = str(tmp_path / "manifest.csv")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
     return tmp_path

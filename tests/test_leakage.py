@@ -6,13 +6,12 @@ from pathlib import Path
 import pandas as pd
 import phantom_render
 import pytest
-from conftest import ROOT
+from conftest import configured
 from phantom_evaluate import compare_settings, register_settings, score
 from phantom_learn import settings as train_settings
 from phantom_learn import some_slices, write_cohort
 
 from ssus2mri import slices
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import ProbeSettings, RenderSettings
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
@@ -28,8 +27,6 @@ from ssus2mri.learn.objectives.make import make_objective
 from ssus2mri.learn.train import run_train
 from ssus2mri.provenance import certificate
 from ssus2mri.render.report import run_render
-
-CONFIG = str(ROOT / "config" / "config.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +46,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def synthesize(cohort: Path, scan: str, out: Path) -> slices.Header:
-    defaults = load_section(SynthesizeSettings, CONFIG, "synthesize")
+    defaults = configured(SynthesizeSettings, "synthesize")
     run_synthesize(
         cohort / "model.safetensors",
         [cohort / f"{scan}.h5"],
@@ -70,8 +67,8 @@ def test_squares_are_not_stamped_into_a_subject_that_the_model_has_seen(
             cohort / "us-a.h5",
             run="copy",
             out=tmp_path / "copy.npz",
-            settings=load_section(ProbeSettings, CONFIG, "probe"),
-            synthesis=load_section(SynthesizeSettings, CONFIG, "synthesize"),
+            settings=configured(ProbeSettings, "probe"),
+            synthesis=configured(SynthesizeSettings, "synthesize"),
         )
     assert not list(tmp_path.iterdir())
 
@@ -180,7 +177,7 @@ def test_the_report_names_the_override(tmp_path: Path, seen: bool) -> None:
         labels=phantom_render.LABELS,
         volumes=list(phantom_render.VOLUMES),
         out=tmp_path / "report.html",
-        settings=load_section(RenderSettings, CONFIG, "render"),
+        settings=configured(RenderSettings, "render"),
     )
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert ("synthesize.allow_seen_subjects" in page) is seen

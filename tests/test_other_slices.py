@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
-from phantom_evaluate import CONFIG, SIZE, slices, store
+from conftest import CONFIG
+from phantom_evaluate import SIZE, slices, store
 from PIL import Image
 
 from ssus2mri.errors import InputError

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import CONFIG
 
 from ssus2mri import manifest, pictured
 from ssus2mri.config.base import load_yaml
@@ -46,6 +46,6 @@ def test_figures_show_the_first_scans_and_their_mr(table: Manifest) -> None:
 
 def test_the_first_run_of_the_sources_method_is_explained() -> None:
     runs = {"a": {"method": "copy"}, "b": {}, "c": {}}
-    values = load_yaml(ROOT / "config" / "config.yaml") | {"runs": runs}
+    values = load_yaml(CONFIG) | {"runs": runs}
     assert pictured.explained(values | {"enabled_runs": ["a", "c", "b"]}) == "c"
     assert pictured.explained(values | {"enabled_runs": ["a"]}) == ""

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from conftest import ROOT
+from conftest import CONFIG, ROOT
 
 from ssus2mri import plan
 from ssus2mri.config.base import load_yaml, merge, parse
@@ -66,7 +66,7 @@ def test_a_volume_that_cannot_define_the_space_is_refused(name):
 
 @pytest.fixture
 def values() -> dict:
-    return load_yaml(ROOT / "config" / "config.yaml")
+    return load_yaml(CONFIG)
 
 
 def test_renaming_a_run_trains_nothing_again(values):

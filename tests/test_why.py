@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import CONFIG, ROOT
 
 from ssus2mri import provenance
 from ssus2mri.causes import causes, section_of
@@ -41,7 +41,7 @@ def meaning(name: str) -> object:
 
 
 def section(name: str, **changes: object) -> str:
-    values = load_yaml(ROOT / "config" / "config.yaml")
+    values = load_yaml(CONFIG)
     project = Project.model_validate(values)
     return json.dumps(getattr(project, name).model_dump() | changes)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import planes
 import pytest
-from conftest import ROOT, CommandLine
-from phantom_stages import CONFIG
+from conftest import CONFIG, ROOT, CommandLine
 from PIL import Image
 
 from ssus2mri import cli

@@ -4,13 +4,11 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
-from conftest import ROOT, CommandLine, blob_volume
+from conftest import CONFIG, CommandLine, blob_volume
 from phantom_images import BAD
 
 from ssus2mri import __version__, cli
 from ssus2mri.images import volume
-
-CONFIG = str(ROOT / "config/config.yaml")
 
 
 def refused(tmp_path: Path, command_line: CommandLine, *arguments: str) -> str:
@@ -33,7 +31,7 @@ def test_bad_image_stops_a_stage_and_harms_nothing(
     out.parent.mkdir()
     out.write_text("an earlier result")
     arguments = ["crop", str(bad), "--row", "modality=us ga_weeks=23", "--out", str(out)]
-    arguments += ["--out-mask", str(out_mask), "--settings", CONFIG]
+    arguments += ["--out-mask", str(out_mask), f"--settings={CONFIG}"]
     code, said = command_line(*arguments)
     assert (code, str(bad) in said, "Traceback" in said) == (1, True, False), said
     assert len(said.strip().splitlines()) == 1, said
@@ -48,7 +46,7 @@ def test_bad_mask_stops_crop(tmp_path: Path, command_line: CommandLine, how: str
     volume.write(scan, tmp_path / "scan.nii.gz")
     volume.write(mask if how == "empty mask" else mask[1:, :, :], tmp_path / "mask.nii.gz")
     arguments = ["crop", str(tmp_path / "scan.nii.gz"), "--row", "modality=mr ga_weeks=23"]
-    arguments += ["--mask", str(tmp_path / "mask.nii.gz"), "--settings", CONFIG]
+    arguments += ["--mask", str(tmp_path / "mask.nii.gz"), f"--settings={CONFIG}"]
     arguments += ["--out", str(tmp_path / "v.nii.gz"), "--out-mask", str(tmp_path / "m.nii.gz")]
     said = refused(tmp_path, command_line, *arguments)
     assert how in said
@@ -64,7 +62,7 @@ def test_singular_transform_stops_align(tmp_path: Path, command_line: CommandLin
     for name in ("mask", "labels"):
         volume.write(sitk.Cast(scan > 100, sitk.sitkUInt8), tmp_path / f"{name}.nii.gz")
     arguments = ["align", str(tmp_path / "scan.nii.gz"), "--row", "modality=mr ga_weeks=23"]
-    arguments += ["--mask", str(tmp_path / "mask.nii.gz"), "--settings", CONFIG]
+    arguments += ["--mask", str(tmp_path / "mask.nii.gz"), f"--settings={CONFIG}"]
     arguments += ["--template", str(tmp_path / "template.nii.gz")]
     arguments += ["--template-labels", str(tmp_path / "labels.nii.gz")]
     arguments += ["--transform", str(tmp_path / "flat.tfm"), "--out", str(tmp_path / "v.nii.gz")]
@@ -110,7 +108,7 @@ def test_bad_option(project: Path, command_line: CommandLine, option: str, messa
 def test_debug_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ["--debug", "crop", str(tmp_path / "no.nii.gz")]
     arguments += ["--row", "modality=us ga_weeks=23", "--out", "a.nii.gz", "--out-mask", "b.nii.gz"]
-    arguments += ["--settings", CONFIG]
+    arguments += [f"--settings={CONFIG}"]
     monkeypatch.setattr("sys.argv", ["ssus2mri", *arguments])
     with pytest.raises(ValueError, match="no such file"):
         cli.main()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import CONFIG
 from pydantic import TypeAdapter, ValidationError
 
 from ssus2mri.config import bounds, project
@@ -14,7 +14,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.images.grid import LEAST_MM
 from ssus2mri.manifest import Row
 
-VALUES = load_yaml(ROOT / "config/config.yaml")
+VALUES = load_yaml(CONFIG)
 
 
 def numbers(values: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import CONFIG, ROOT
 from pydantic import BaseModel
 
 from ssus2mri.config import base, project
@@ -16,7 +16,6 @@ from ssus2mri.config.project import Project, load, load_files, run_settings
 from ssus2mri.errors import InputError
 from ssus2mri.methods import METHODS
 
-CONFIG = ROOT / "config" / "config.yaml"
 SMALL, DEMO, PLANES = (ROOT / "config" / f"{name}.yaml" for name in ("small", "demo", "planes"))
 COHORT, CPU, GPU = (
     ROOT / "studies" / "cohort" / f"{name}.yaml" for name in ("cohort", "cpu", "gpu")

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from phantom_evaluate import CONFIG, slices
+from conftest import configured
+from phantom_evaluate import slices
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import SegmentSettings
 from ssus2mri.evaluate.agreement import agreement, explained, tissues_scan
 
-SETTINGS = load_section(SegmentSettings, CONFIG, "segment").contrast
+SETTINGS = configured(SegmentSettings, "segment").contrast
 INSIDE = np.ones((40, 40), bool)
 STRIPES = np.repeat(np.arange(40) // 4 % 2, 40).reshape(40, 40).astype(np.uint8)
 BLURS = {"fine_px": 1.0, "coarse_px": 5.0}

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import phantom_render as phantom
 import pytest
-from conftest import ROOT
+from conftest import configured
 from phantom_evaluate import score_settings
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.evaluate.gap_closed import COLUMNS, gaps_closed, share
 from ssus2mri.evaluate.score import TABLES
@@ -126,7 +125,7 @@ def test_the_gap_closed_is_a_table_of_the_page(bounded: Results, tmp_path: Path)
     assert 80 < ours < 95 > 50 > 40 < gan < 60
     assert table.rows[-1].cells[1].text == "24 (1)"
     out = tmp_path / "report.html"
-    settings = load_section(RenderSettings, str(ROOT / "config" / "config.yaml"), "render")
+    settings = configured(RenderSettings, "render")
     root = bounded.us["us-7"].parents[1]
     run_render(root, labels=phantom.BOUNDED, volumes=phantom.VOLUMES, out=out, settings=settings)
     page = out.read_text(encoding="utf-8")

@@ -1,11 +1,10 @@
 """Tables II to V as the paper lays them out, and the comparison of runs on the same slices."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-from phantom_evaluate import CONFIG, score
+from conftest import CONFIG
+from phantom_evaluate import score
 from test_score import compare_rows, register_rows
 
 from ssus2mri.config.base import load_yaml, merge
@@ -129,7 +128,7 @@ def test_no_cell_is_empty(tmp_path):
 
 
 def test_values_of_the_paper_are_checked_by_name():
-    values = load_yaml(Path(CONFIG))
+    values = load_yaml(CONFIG)
     for paper, expected in (
         ({"ours": {"deformations": [0.4]}}, "measures out of deformation"),
         ({"ours": {"deformation": []}}, "a mean, or a mean and a standard deviation"),

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from phantom_evaluate import CONFIG, header, store
+from conftest import configured
+from phantom_evaluate import header, store
 from phantom_segment import ByIntensity, coded
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import SegmentSettings
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import delineate, tables
@@ -21,7 +21,7 @@ from ssus2mri.slicing import cut
 from ssus2mri.tissues import Tissue
 
 SIZE, SPACING = 40, 0.8  # the network's own grid: nothing is resampled
-SETTINGS = load_section(SegmentSettings, CONFIG, "segment")
+SETTINGS = configured(SegmentSettings, "segment")
 PLACES = [(0, index) for index in range(SIZE)]
 
 

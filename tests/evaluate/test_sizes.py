@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from phantom_evaluate import CONFIG
+from conftest import configured
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import SegmentSettings
 from ssus2mri.config.pathology import Ventriculomegaly
 from ssus2mri.config.simulate import SimulateSettings
@@ -16,7 +15,7 @@ from ssus2mri.simulate.pathology import add_pathology
 from ssus2mri.tissues import Tissue
 
 SPACING = 0.8
-ATRIUM = load_section(SegmentSettings, CONFIG, "segment").atrium
+ATRIUM = configured(SegmentSettings, "segment").atrium
 
 
 def boxes(atrium_px=10):
@@ -56,7 +55,7 @@ def test_absent_tissues_have_no_size():
 
 
 def test_follow_those_of_the_simulator():
-    settings = load_section(SimulateSettings, CONFIG, "simulate").anatomy
+    settings = configured(SimulateSettings, "simulate").anatomy
     head = built_in(23.0, settings)
     widths = []
     for wanted in (0.0, 12.0, 16.0):

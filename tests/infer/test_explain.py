@@ -3,9 +3,8 @@
 import numpy as np
 import phantom_render as phantom
 import torch
-from conftest import ROOT
+from conftest import configured
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import ProbeSettings
 from ssus2mri.infer.explain import explain, grad_cam, middle_slices, stamped
 from ssus2mri.models.encoder_decoder import Shape
@@ -63,7 +62,7 @@ def test_the_middle_slice_of_every_plane_is_taken() -> None:
 
 def test_patterns_are_stamped_and_synthesised() -> None:
     volume = phantom.cut(phantom.head(32, 0), phantom.header("us-7", "us", "test", 32), 5)
-    settings = load_section(ProbeSettings, str(ROOT / "config" / "config.yaml"), "probe")
+    settings = configured(ProbeSettings, "probe")
     small = settings.model_copy(update={"margin_mm": 3.0})
     us, mr = stamped(generator(back=False), volume, [2, 7, 12], 0, small)
     assert us.shape == mr.shape == (2, 3, 32, 32)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from phantom_evaluate import CONFIG, slices
+from conftest import configured
+from phantom_evaluate import slices
 from scipy import ndimage
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import ProbeSettings
 from ssus2mri.infer.patterns import draw_patterns, draw_squares, recover, stamp
 from ssus2mri.infer.probe import COLUMNS, probe, with_neighbours
@@ -16,9 +16,7 @@ PLACES = tuple((plane, index) for plane in range(3) for index in range(28, 36))
 
 
 def settings(**changes):
-    return load_section(ProbeSettings, CONFIG, "probe").model_copy(
-        update={"slices_per_volume": 3, **changes}
-    )
+    return configured(ProbeSettings, "probe", **{"slices_per_volume": 3, **changes})
 
 
 def scan():

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import CONFIG
 from phantom_learn import batch, settings, some_slices, write_cohort
 from phantom_train import train
 
@@ -134,7 +135,7 @@ def test_matched_offers_the_match_itself(tmp_path):
 
 
 def test_only_runs_that_need_the_match_wait_for_it():
-    values = load_yaml(Path("config/config.yaml"))
+    values = load_yaml(CONFIG)
     assert plan.needs_match(values, "ours_match", "train", "val")
     assert not plan.needs_match(values, "ours_match", "test")
     assert plan.needs_match(values, "matched", "test")
@@ -152,7 +153,7 @@ def test_only_runs_that_need_the_match_wait_for_it():
 
 
 def test_runs_that_need_the_match_need_mr_volumes():
-    values = load_yaml(Path("config/config.yaml"))
+    values = load_yaml(CONFIG)
     plane = Row(
         **{"volume": "p", "subject": "p", "modality": "mr", "image": "p.png", "ga_weeks": 23},
         **{"split": "train", "plane": "axial", "pixel_mm": 0.5},

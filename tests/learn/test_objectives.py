@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from phantom_learn import CONFIG, run_batch, settings
+from conftest import CONFIG
+from phantom_learn import run_batch, settings
 
 from ssus2mri.config.base import load_yaml
 from ssus2mri.errors import InputError

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from phantom_learn import CONFIG, batch, run_batch, settings
+from conftest import CONFIG
+from phantom_learn import batch, run_batch, settings
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.functional import l1_loss
 from torch.utils.flop_counter import FlopCounterMode

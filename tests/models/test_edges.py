@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from conftest import ROOT
+from conftest import configured
 from numpy.typing import NDArray
 from phantom_learn import settings
 from phantom_simulate import small_settings
 from scipy import ndimage
 from skimage.feature import canny
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings
 from ssus2mri.images import geometry
 from ssus2mri.models.edges import EdgeNet
@@ -24,7 +23,7 @@ from ssus2mri.slicing import cut
 
 AROUND = np.ones((3, 3), bool)
 DATA = Path(os.environ.get("SSUS2MRI_DATA", "."))
-EXTRACT = load_section(ExtractSettings, str(ROOT / "config/config.yaml"), "extract")
+EXTRACT = configured(ExtractSettings, "extract")
 
 
 def network(low=0.02, high=0.05):

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from conftest import ROOT, blob_volume, brightest_point
+from conftest import blob_volume, brightest_point, configured
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.config.rows import CropRow
 from ssus2mri.errors import InputError
@@ -25,7 +24,7 @@ from ssus2mri.prepare.ellipsoid import Ellipsoid, draw, of_mask, solidity
 from ssus2mri.prepare.head import find_brain
 from ssus2mri.prepare.skull import find_head
 
-SETTINGS = load_section(CropSettings, str(ROOT / "config/config.yaml"), "crop")
+SETTINGS = configured(CropSettings, "crop")
 
 
 def rotation(degrees: float) -> np.ndarray:

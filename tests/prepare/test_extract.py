@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from conftest import ROOT
+from conftest import configured
 
 from ssus2mri import slices
-from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import ExtractSettings, IndexRange
 from ssus2mri.config.rows import ExtractRow
 from ssus2mri.errors import InputError
@@ -20,7 +19,7 @@ from ssus2mri.prepare.intensity import deep, scaled
 from ssus2mri.slices import PLANES, Slices
 from ssus2mri.tissues import Tissue
 
-SETTINGS = load_section(ExtractSettings, str(ROOT / "config/config.yaml"), "extract")
+SETTINGS = configured(ExtractSettings, "extract")
 SIZE = 24
 PIXELS = np.indices((SIZE,) * 3) - (SIZE - 1) / 2
 HEAD = (PIXELS**2).sum(axis=0) < 9**2

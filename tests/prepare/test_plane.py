@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from conftest import ROOT
+from conftest import configured
 from scipy.ndimage import gaussian_filter
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, PlaneSettings
 from ssus2mri.images import geometry
 from ssus2mri.prepare.plane import align_plane, axial_grid, thalamic_level
 from ssus2mri.tissues import Tissue
 
-SETTINGS = load_section(AlignSettings, str(ROOT / "config/config.yaml"), "align").plane
+SETTINGS = configured(AlignSettings, "align").plane
 SIZE, SPACING_MM, LEVEL = 64, 1.5, 30
 
 

@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 import phantom_render as phantom
 import pytest
-from conftest import ROOT
+from conftest import configured
 
 from ssus2mri import slices
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import BrowseSettings
 from ssus2mri.errors import InputError
 from ssus2mri.render.browse import run_browse
 
-SETTINGS = load_section(BrowseSettings, str(ROOT / "config" / "config.yaml"), "browse")
+SETTINGS = configured(BrowseSettings, "browse")
 
 
 @pytest.fixture(scope="module")

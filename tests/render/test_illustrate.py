@@ -7,11 +7,10 @@ import numpy as np
 import phantom_render as phantom
 import pytest
 import SimpleITK as sitk
-from conftest import ROOT
+from conftest import configured
 from PIL import Image
 
 from ssus2mri import slices
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import IllustrateSettings
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry
@@ -20,7 +19,7 @@ from ssus2mri.render.illustrate import run_illustrate
 from ssus2mri.render.picture_grid import Panel, picture_grid, wrapped
 from ssus2mri.render.whole_picture import around, whole_picture
 
-SETTINGS = load_section(IllustrateSettings, str(ROOT / "config" / "config.yaml"), "illustrate")
+SETTINGS = configured(IllustrateSettings, "illustrate")
 WANTED = {"figure6": ["ours", "absent", "gan"], "figure8": ["ours"], "figure9": ["ours", "absent"]}
 
 

@@ -9,23 +9,20 @@ import numpy as np
 import pandas as pd
 import phantom_render as phantom
 import pytest
-from conftest import ROOT
+from conftest import configured
 from PIL import Image
 
 from ssus2mri import slices
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.errors import InputError
 from ssus2mri.render.gather import gather
 from ssus2mri.render.layouts import pathology_tables, score_tables
 from ssus2mri.render.report import run_render
 
-CONFIG = ROOT / "config" / "config.yaml"
-
 
 @pytest.fixture(scope="module")
 def settings() -> RenderSettings:
-    return load_section(RenderSettings, str(CONFIG), "render")
+    return configured(RenderSettings, "render")
 
 
 @pytest.fixture(scope="module")

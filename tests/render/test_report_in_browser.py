@@ -6,9 +6,8 @@ from pathlib import Path
 import phantom_render as phantom
 import pytest
 from browser import PHONE, Page, chromium
-from conftest import ROOT
+from conftest import configured
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.render.report import run_render
 
@@ -26,7 +25,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
             of_runs = {run: labels[run] if table == "BOUNDED" else value for run in MANY}
             patch.setattr(phantom, table, getattr(phantom, table) | of_runs)
         phantom.build(root, labels=labels, positions=True, pathologies=("us-8",))
-    settings = load_section(RenderSettings, str(ROOT / "config" / "config.yaml"), "render")
+    settings = configured(RenderSettings, "render")
     out = root / "render" / "report.html"
     run_render(root, labels=labels, volumes=phantom.VOLUMES, out=out, settings=settings)
     return out

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from phantom_simulate import CONFIG, label_anatomy, small_settings
+from conftest import CONFIG
+from phantom_simulate import label_anatomy, small_settings
 from pydantic import TypeAdapter
 from scipy import ndimage
 

@@ -7,12 +7,11 @@ import sys
 import pandas as pd
 import phantom_render
 import pytest
-from conftest import ROOT
+from conftest import CONFIG, ROOT
 
 from ssus2mri.config.project import Project, load_files, run_settings
 from ssus2mri.manifest import read
 
-CONFIG = ROOT / "config" / "config.yaml"
 SMALL = ROOT / "config" / "small.yaml"
 COHORT, CPU = (ROOT / "studies" / "cohort" / f"{name}.yaml" for name in ("cohort", "cpu"))
 ABLATIONS = ROOT / "studies" / "ablations" / "ablations.yaml"

@@ -2,18 +2,16 @@
 
 import numpy as np
 import SimpleITK as sitk
+from conftest import configured
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings
 from ssus2mri.images import geometry
 from ssus2mri.prepare.align import head_of
 from ssus2mri.tissues import Tissue
 
-SETTINGS = load_section(AlignSettings, "config/config.yaml", "align").model_copy(
-    update={"coarse_mm": 4.0, "fine_mm": 2.5, "starts": 6, "steps": 40}
-)
+SETTINGS = configured(AlignSettings, "align", coarse_mm=4.0, fine_mm=2.5, starts=6, steps=40)
 SIZE, SPACING = 48, 2.0
 
 

@@ -4,29 +4,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from conftest import ROOT
+from conftest import configured
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.evaluate import CompareSettings, RegisterSettings, ScoreSettings
 from ssus2mri.evaluate.score import run_score
 from ssus2mri.slices import Header, Slices, write
 
-CONFIG = str(ROOT / "config" / "config.yaml")
 SIZE, SPACING = 64, 1.5
 
 
 def register_settings(**changes):
-    settings = load_section(RegisterSettings, CONFIG, "register")
-    return settings.model_copy(update={"slices_per_volume": 3, **changes})
+    return configured(RegisterSettings, "register", **{"slices_per_volume": 3, **changes})
 
 
 def compare_settings(**changes):
-    settings = load_section(CompareSettings, CONFIG, "compare")
-    return settings.model_copy(update={"slices_per_volume": 3, **changes})
+    return configured(CompareSettings, "compare", **{"slices_per_volume": 3, **changes})
 
 
 def score_settings(**changes):
-    return load_section(ScoreSettings, CONFIG, "score").model_copy(update=changes)
+    return configured(ScoreSettings, "score", **changes)
 
 
 def score(out, labels, methods, **changes):

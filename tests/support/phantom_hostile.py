@@ -10,12 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import phantom_inputs as phantom
-from conftest import ROOT
+from conftest import CONFIG
 from phantom_learn import some_slices
 
 from ssus2mri import slices
 
-CONFIG = str(ROOT / "config" / "config.yaml")
 ABOUT = ("--row=modality=us ga_weeks=23", f"--settings={CONFIG}")
 CROP = (*ABOUT, "--out=out/o.nii.gz", "--out-mask=out/m.nii.gz")
 PLANE = ("--row=modality=us ga_weeks=23 plane=axial pixel_mm=0.2",)  # in place of the row of ABOUT
@@ -180,21 +179,21 @@ def dicom_of_frames(folder: Path) -> list[str]:
 def yaml_of_aliases(folder: Path) -> list[str]:
     lines = ["a0: &a0 [x, x]", *(f"a{k}: &a{k} [*a{k - 1}, *a{k - 1}]" for k in range(1, 60))]
     (folder / "mine.yaml").write_text("\n".join(lines))
-    return ["check", CONFIG, "mine.yaml"]
+    return ["check", str(CONFIG), "mine.yaml"]
 
 
 def yaml_nested(folder: Path) -> list[str]:
     (folder / "mine.yaml").write_text("a: " + "{a: " * 100_000)
-    return ["check", CONFIG, "mine.yaml"]
+    return ["check", str(CONFIG), "mine.yaml"]
 
 
 def manifest_of_one_line(folder: Path) -> list[str]:
     (folder / "m.csv").write_text("volume,subject,modality,image,ga_weeks,split\n" + "x" * 10**8)
-    return ["check", CONFIG, "--manifest=m.csv"]
+    return ["check", str(CONFIG), "--manifest=m.csv"]
 
 
 def manifest_without_end(folder: Path) -> list[str]:
-    return ["check", CONFIG, "--manifest=/dev/zero"]
+    return ["check", str(CONFIG), "--manifest=/dev/zero"]
 
 
 def settings_nested(folder: Path) -> list[str]:
@@ -225,7 +224,7 @@ def transform_of_numbers(folder: Path) -> list[str]:
         )
     )
     (folder / "m.csv").write_text(rows)
-    return ["check", CONFIG, "--manifest=m.csv"]
+    return ["check", str(CONFIG), "--manifest=m.csv"]
 
 
 def ratings_with_markup(folder: Path) -> list[str]:

@@ -5,16 +5,15 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
+from conftest import CONFIG
 
 from ssus2mri import slices
-from ssus2mri.config.base import merge, parse
+from ssus2mri.config.base import load_yaml, merge, parse
 from ssus2mri.config.learn import TrainSettings
 from ssus2mri.learn.data.batches import Batch
 from ssus2mri.slices import Header, Slices
 
 torch.set_num_threads(1)  # threads would only wait for each other over tensors as small as these
-CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 SIZE = 64
 TINY = {
     "network": {
@@ -37,7 +36,7 @@ TINY = {
 
 def settings(run: str = "ours", **changes: Any) -> TrainSettings:
     """Return a run's settings, tiny, with changes."""
-    values = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    values = load_yaml(CONFIG)
     values = merge(merge(merge(values["train"], TINY), values["runs"][run]), changes)
     return parse(TrainSettings, values, run)
 

@@ -4,15 +4,14 @@ from functools import cache
 
 import numpy as np
 import SimpleITK as sitk
-from conftest import ROOT
+from conftest import configured
 from scipy import ndimage
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import MatchSettings
 from ssus2mri.images import geometry
 
 SIZE, SPACING = 40, 2.4
-CONFIGURED = load_section(MatchSettings, str(ROOT / "config/config.yaml"), "match")
+CONFIGURED = configured(MatchSettings, "match")
 COARSE = CONFIGURED.ffd.model_copy(update={"resolution_mm": [4.8]})
 SETTINGS = CONFIGURED.model_copy(update={"spacing_mm": SPACING, "window_mm": 4.0, "ffd": COARSE})
 POINTS = (np.indices((SIZE,) * 3) - (SIZE - 1) / 2) * SPACING

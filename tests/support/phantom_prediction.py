@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 import torch
-import yaml
+from conftest import CONFIG
 
-from ssus2mri.config.base import parse
+from ssus2mri.config.base import load_yaml, parse
 from ssus2mri.images import geometry
 from ssus2mri.models.generator import Synthesis
 from ssus2mri.prediction.atlas import Atlas
@@ -19,13 +19,12 @@ from ssus2mri.prediction.prepare import Prepared
 from ssus2mri.prediction.sizes import Size
 from ssus2mri.tissues import SHOWN, Tissue
 
-CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 SIZE, SPACING_MM = 32, 2.0
 SPREAD = {"plane": 2.0, "volume": 3.0}
 
 
 def sections() -> dict:
-    values = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    values = load_yaml(CONFIG)
     return {name: parse(section, values[name], name) for name, section in SECTIONS.items()}
 
 

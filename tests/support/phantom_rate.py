@@ -5,20 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from conftest import ROOT
+from conftest import configured
 from phantom_evaluate import slices, store
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.rate import RateSettings
 from ssus2mri.rate.study import run_rate
 
-CONFIG = str(ROOT / "config" / "config.yaml")
 RUNS = ("alpha", "beta")
 PLACES = tuple((plane, index) for plane in range(3) for index in range(20, 44, 3))
 
 
 def rate_settings(**changes) -> RateSettings:
-    return load_section(RateSettings, CONFIG, "rate").model_copy(update=changes)
+    return configured(RateSettings, "rate", **changes)
 
 
 CERTIFICATES = {"alpha": "a" * 12, "beta": "b" * 12}

@@ -6,18 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from conftest import configured
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.simulate.anatomy import Anatomy
 from ssus2mri.simulate.atlas import from_labels
 
-CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
-
 
 def small_settings(size: int = 48) -> SimulateSettings:
     """The configured simulation on a coarse grid of 96 mm."""
-    full = load_section(SimulateSettings, str(CONFIG), "simulate")
+    full = configured(SimulateSettings, "simulate")
     anatomy = full.anatomy.model_copy(update={"spacing_mm": 1.0})
     return full.model_copy(update={"size": size, "spacing_mm": 96 / size, "anatomy": anatomy})
 

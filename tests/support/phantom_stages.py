@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from conftest import ROOT
+from conftest import configured
 
-from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import AlignSettings, CropSettings, ExtractSettings
 from ssus2mri.config.rows import AlignRow, CropRow, ExtractRow
 from ssus2mri.images import geometry, volume
@@ -16,7 +15,6 @@ from ssus2mri.prepare.crop import run_crop
 from ssus2mri.prepare.extract import run_extract
 from ssus2mri.tissues import Tissue
 
-CONFIG = str(ROOT / "config/config.yaml")
 SPACING_MM = 1.0
 SIZE = 64
 
@@ -72,7 +70,7 @@ def through_the_stages(
         mask=mask,
         out=out / "crop.nii.gz",
         out_mask=out / "mask.nii.gz",
-        settings=load_section(CropSettings, CONFIG, "crop"),
+        settings=configured(CropSettings, "crop"),
     )
     run_align(
         out / "crop.nii.gz",
@@ -82,7 +80,7 @@ def through_the_stages(
         row=AlignRow(**about),
         transform=pose,
         out=out / "v.nii.gz",
-        settings=load_section(AlignSettings, CONFIG, "align"),
+        settings=configured(AlignSettings, "align"),
     )
     run_extract(
         out / "v.nii.gz",
@@ -92,5 +90,5 @@ def through_the_stages(
         labels=None,
         truth=None,
         out=out / "v.h5",
-        settings=load_section(ExtractSettings, CONFIG, "extract").model_copy(update=extract),
+        settings=configured(ExtractSettings, "extract", **extract),
     )

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import CONFIG, ROOT
 from typer.testing import CliRunner
 
 from ssus2mri import plan
@@ -61,8 +61,7 @@ def test_a_list_that_is_missing_is_named(folder):
 def test_a_command_reads_its_files_from_a_list(folder):
     """The first file of the list is looked for, and is not there."""
     argument = f"@{plan.write_listing(['missing-1.h5', 'missing-2.h5'])}"
-    config = str(ROOT / "config" / "config.yaml")
-    options = (f"--references={argument}", "--out=o.csv", f"--settings={config}")
+    options = (f"--references={argument}", "--out=o.csv", f"--settings={CONFIG}")
     done = CliRunner().invoke(app, ["register", argument, *options])
     assert isinstance(done.exception, InputError)
     assert str(done.exception).startswith("missing-1.h5: expected a slice file")

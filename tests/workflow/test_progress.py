@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
-ROOT = Path(__file__).parents[2]
 SPEC = importlib.util.spec_from_file_location("progress", ROOT / "workflow" / "progress.py")
 progress = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(progress)
