@@ -15,9 +15,11 @@ from ssus2mri.commands.options import (
     Settings,
     Threads,
     apart,
+    files_argument,
     listed,
     optional,
     paths,
+    paths_option,
     section_option,
 )
 from ssus2mri.config.base import load_section
@@ -58,9 +60,7 @@ def probe(
 
 @app.command()
 def delineate(
-    extracts: Annotated[
-        list[Path], typer.Argument(help="Slice files of the test ultrasound, or @FILE.")
-    ],
+    extracts: Annotated[list[Path], files_argument("Slice files of the test ultrasound")],
     out: Annotated[Path, typer.Option(help="Folder: {volume}.npz.")],
     references: Annotated[
         str,
@@ -79,12 +79,8 @@ def delineate(
 
 @app.command()
 def segment(
-    synthetic: Annotated[
-        list[Path], typer.Argument(help="Synthetic slice files of one run, or @FILE.")
-    ],
-    extracts: Annotated[
-        str, typer.Option(help="Slice files of the test ultrasound, separated by spaces, or @FILE.")
-    ],
+    synthetic: Annotated[list[Path], files_argument("Synthetic slice files of one run")],
+    extracts: Annotated[str, paths_option("Slice files of the test ultrasound")],
     delineated: Annotated[Path, typer.Option(help="Folder that `delineate` wrote.")],
     out: Out,
     settings: Settings = DEFAULT,

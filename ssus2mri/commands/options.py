@@ -48,13 +48,24 @@ weeks = _checked(
 )
 pixel = _checked("--pixel-mm", "0.02 to 5 mm, or 0", lambda v: v == 0 or _range(0.02, 5)(v))
 
+
+def files_argument(what: str) -> Any:
+    """Return the files of a command, as paths or in a list; see `listed`."""
+    return typer.Argument(help=f"{what}, or @FILE.")
+
+
+def paths_option(what: str) -> Any:
+    """Return an option for several files; see `paths`."""
+    return typer.Option(help=f"{what}, separated by spaces, or @FILE.")
+
+
 Settings = Annotated[
     str, typer.Option(help="The stage's section as JSON, or a whole configuration file (YAML).")
 ]
 Labels = Annotated[str, typer.Option(help="JSON: run -> name in tables, in their order.")]
 Methods = Annotated[str, typer.Option(help="JSON: run -> its method (`train.method`).")]
 Model = Annotated[Path, typer.Argument(help="model.safetensors of the run.")]
-Extracts = Annotated[list[Path], typer.Argument(help="US slice files, or @FILE.")]
+Extracts = Annotated[list[Path], files_argument("US slice files")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 Run = Annotated[
     str, typer.Option(help="Name of the run.", callback=_checked("--run", NAME, _is_name))
@@ -64,9 +75,7 @@ Template = Annotated[Path, typer.Option(help="Template of the modality, written 
 Matched = Annotated[
     str, typer.Option(help="Folder of matched MR, for runs that use it; empty: none.")
 ]
-Synthetic = Annotated[
-    list[Path] | None, typer.Argument(help="Synthetic slice files of one run, or @FILE.")
-]
+Synthetic = Annotated[list[Path] | None, files_argument("Synthetic slice files of one run")]
 OtherFolder = Annotated[
     Path | None,
     typer.Option(

@@ -16,6 +16,7 @@ from ssus2mri.commands.options import (
     apart,
     optional,
     paths,
+    paths_option,
     section_option,
     texts,
     words,
@@ -53,16 +54,12 @@ def explain(
 @app.command()
 def illustrate(
     results: Annotated[Path, typer.Argument(help="The results folder.")],
-    volumes: Annotated[
-        str, typer.Option(help="Test US volumes to show, separated by spaces, or @FILE.")
-    ],
+    volumes: Annotated[str, paths_option("Test US volumes to show")],
     labels: Labels,
     methods: Methods,
     images: Annotated[str, typer.Option(help="JSON: volume -> its image file.")],
     out: Annotated[Path, typer.Option(help="Folder: figure5 to figure9, .png and .svg.")],
-    mr: Annotated[
-        str, typer.Option(help="MR volumes to show beside them, separated by spaces, or @FILE.")
-    ] = "",
+    mr: Annotated[str, paths_option("MR volumes to show beside them")] = "",
     explained: Annotated[str, typer.Option(help="File that `explain` wrote; empty: none.")] = "",
     settings: Settings = DEFAULT,
 ) -> None:
@@ -88,19 +85,11 @@ def illustrate(
 @app.command()
 def browse(
     extract: Annotated[Path, typer.Argument(help="Slice file of the ultrasound.")],
-    synthetic: Annotated[
-        str,
-        typer.Option(help="Its synthetic slice files, one per run, separated by spaces, or @FILE."),
-    ],
+    synthetic: Annotated[str, paths_option("Its synthetic slice files, one per run")],
     labels: Labels,
     methods: Methods,
     out: Out,
-    mr: Annotated[
-        str,
-        typer.Option(
-            help="Slice files of real MR to show beside it, separated by spaces, or @FILE."
-        ),
-    ] = "",
+    mr: Annotated[str, paths_option("Slice files of real MR to show beside it")] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Write a page to browse a test scan, its synthetic MR of every run, and real MR."""
@@ -123,7 +112,7 @@ def browse(
 def render(
     results: Annotated[Path, typer.Argument(help="The results folder.")],
     labels: Labels,
-    volumes: Annotated[str, typer.Option(help="Test US volumes, separated by spaces, or @FILE.")],
+    volumes: Annotated[str, paths_option("Test US volumes")],
     out: Out,
     scans: Annotated[
         str, typer.Option(help="Volumes to include, separated by spaces, or @FILE; empty: all.")

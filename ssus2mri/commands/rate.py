@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import DEFAULT, Out, Settings, apart, listed, paths, section_option
+from ssus2mri.commands.options import (
+    DEFAULT,
+    Out,
+    Settings,
+    apart,
+    files_argument,
+    listed,
+    paths,
+    paths_option,
+    section_option,
+)
 from ssus2mri.config.base import load_section
 
 app = typer.Typer(
@@ -15,12 +25,8 @@ app = typer.Typer(
 
 @app.command()
 def study(
-    synthetic: Annotated[
-        list[Path], typer.Argument(help="Synthetic slice files of all runs, or @FILE.")
-    ],
-    references: Annotated[
-        str, typer.Option(help="Slice files of real MR, separated by spaces, or @FILE.")
-    ],
+    synthetic: Annotated[list[Path], files_argument("Synthetic slice files of all runs")],
+    references: Annotated[str, paths_option("Slice files of real MR")],
     out: Out,
     settings: Settings = DEFAULT,
 ) -> None:

@@ -22,9 +22,11 @@ from ssus2mri.commands.options import (
     Threads,
     apart,
     count,
+    files_argument,
     listed,
     optional,
     paths,
+    paths_option,
     texts,
     watch,
 )
@@ -35,10 +37,7 @@ app = typer.Typer()
 
 @app.command()
 def train(
-    extracts: Annotated[
-        list[Path],
-        typer.Argument(help="Slice files of the training and validation splits, or @FILE."),
-    ],
+    extracts: Annotated[list[Path], files_argument("Slice files to train on and to validate on")],
     run: Run,
     out: Annotated[Path, typer.Option(help="model.safetensors; other outputs go beside it.")],
     checkpoints: Annotated[
@@ -108,16 +107,12 @@ def synthesize(
 
 @app.command()
 def register(
-    references: Annotated[
-        str, typer.Option(help="Slice files of real MR, separated by spaces, or @FILE.")
-    ],
+    references: Annotated[str, paths_option("Slice files of real MR")],
     out: Out,
     synthetic: Synthetic = None,
     folder: OtherFolder = None,
     run: OtherRun = "",
-    extracts: Annotated[
-        str, typer.Option(help="With --synthetic: US slice files, separated by spaces, or @FILE.")
-    ] = "",
+    extracts: Annotated[str, paths_option("With --synthetic: US slice files")] = "",
     settings: Settings = DEFAULT,
 ) -> None:
     """Score how far synthetic MR must be deformed to become real MR: one row per slice."""
@@ -140,12 +135,7 @@ def register(
 
 @app.command()
 def compare(
-    extracts: Annotated[
-        str,
-        typer.Option(
-            help="US and MR slice files of the test scans, separated by spaces, or @FILE."
-        ),
-    ],
+    extracts: Annotated[str, paths_option("US and MR slice files of the test scans")],
     out: Out,
     synthetic: Synthetic = None,
     folder: OtherFolder = None,
@@ -171,8 +161,8 @@ def compare(
 
 @app.command()
 def score(
-    register: Annotated[str, typer.Option(help="CSVs of `register`, separated by spaces.")],
-    compare: Annotated[str, typer.Option(help="CSVs of `compare`, separated by spaces.")],
+    register: Annotated[str, paths_option("CSVs of `register`")],
+    compare: Annotated[str, paths_option("CSVs of `compare`")],
     labels: Labels,
     methods: Methods,
     out: Annotated[

@@ -11,9 +11,11 @@ from ssus2mri.commands.options import (
     Settings,
     Template,
     apart,
+    files_argument,
     listed,
     optional,
     paths,
+    paths_option,
     row_option,
     section_option,
 )
@@ -198,12 +200,8 @@ def view(
 
 @app.command()
 def blend(
-    images: Annotated[
-        list[Path], typer.Argument(help="Aligned MR of the training split, or @FILE.")
-    ],
-    masks: Annotated[
-        str, typer.Option(help="Their masks by `crop`, separated by spaces, or @FILE.")
-    ],
+    images: Annotated[list[Path], files_argument("Aligned MR of the training split")],
+    masks: Annotated[str, paths_option("Their masks by `crop`")],
     transforms: Annotated[str, typer.Option(help="Their transforms by `align`, likewise.")],
     template: Annotated[Path, typer.Option(help="MR of the atlas, written by `template`.")],
     out: Out,
@@ -234,9 +232,7 @@ def match(
     mask: Annotated[Path, typer.Option(help="Mask of the cropped image, written by `crop`.")],
     transform: Annotated[Path, typer.Option(help="Image -> atlas, written by `align`.")],
     extract: Annotated[Path, typer.Option(help="Slice file of the volume, by `extract`.")],
-    views: Annotated[
-        str, typer.Option(help="Ultrasound of the atlas from each side, separated by spaces.")
-    ],
+    views: Annotated[str, paths_option("Ultrasound of the atlas from each side")],
     template_head: Annotated[Path, typer.Option(help="Mask of the atlas's head.")],
     template_labels: Annotated[Path, typer.Option(help="Tissues of the atlas.")],
     blend: Annotated[Path, typer.Option(help="Mean training MR, written by `blend`.")],
