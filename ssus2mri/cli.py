@@ -194,41 +194,31 @@ def main() -> None:
         for arguments in commands:
             _run(command, arguments)
         sys.exit(0)
-    except RefusalError as error:
-        if debug:
-            raise
-        print(f"ssus2mri: {error}", file=sys.stderr)
-        sys.exit(3)
-    except InputError as error:
-        if debug:
-            raise
-        print(f"ssus2mri: {error}", file=sys.stderr)
-        sys.exit(1)
     except Exception as error:
         if debug:
             raise
-        if isinstance(error, OSError) and error.filename and error.errno in _OF_PATHS:
-            print(
-                f"ssus2mri: {error.filename}: expected a path that can be used; found"
-                f" {error.strerror}. Correct the path, or its permissions.",
-                file=sys.stderr,
-            )
-            sys.exit(1)
-        if isinstance(error, MemoryError) or _SHORT_OF_MEMORY.search(str(error)):
-            print(
-                "ssus2mri: not enough memory. Use a machine with more, smaller batches"
-                " (`batch_size`) or smaller images.",
-                file=sys.stderr,
-            )
-            sys.exit(1)
-        print(
-            f"ssus2mri: a fault of this program, not of your input: {type(error).__name__}:"
-            f" {' '.join(str(error).split())[:200]}. Please report it with {_kept(error)}.",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+        message, code = _answer(error)
+        print(f"ssus2mri: {message}", file=sys.stderr)
+        sys.exit(code)
     finally:
         gc.freeze()  # or Python looks for garbage among all that libraries hold, before it ends
+
+
+def _answer(error: Exception) -> tuple[str, int]:
+    """Return what is said of an error, and the exit code."""
+    if isinstance(error, RefusalError):
+        return str(error), 3
+    if isinstance(error, InputError):
+        return str(error), 1
+    if isinstance(error, OSError) and error.filename and error.errno in _OF_PATHS:
+        path = f"{error.filename}: expected a path that can be used; found {error.strerror}."
+        return f"{path} Correct the path, or its permissions.", 1
+    if isinstance(error, MemoryError) or _SHORT_OF_MEMORY.search(str(error)):
+        use = "Use a machine with more, smaller batches (`batch_size`) or smaller images."
+        return f"not enough memory. {use}", 1
+    fault = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    report = f"Please report it with {_kept(error)}."
+    return f"a fault of this program, not of your input: {fault}. {report}", 2
 
 
 def _kept(error: Exception) -> Path:
