@@ -5,7 +5,7 @@ Headers are read first and voxels block by block, so that a table of any size ne
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ssus2mri import manifest, plan, subjects
@@ -26,11 +26,11 @@ LEAST_VOXELS = 2**12
 class Seen:
     """What a row's files are like: messages, and a number of the pixels, if they were read."""
 
-    messages: list[str] = field(default_factory=list)
-    content: tuple[int, int] | None = None
+    messages: list[str]
+    content: tuple[int, int] | None
 
 
-def run_check(config: list[Path], manifest_path: str = "") -> tuple[list[str], str]:
+def run_check(config: list[Path], manifest_path: str) -> tuple[list[str], str]:
     """Check configuration, manifest and images.
 
     Args:
@@ -72,16 +72,10 @@ def check_images(table: Manifest, path: Path) -> list[str]:
     """
     outputs = generated(table)
     with ThreadPoolExecutor(WORKERS) as pool:
-        seen = dict(
-            zip(
-                table.rows,
-                pool.map(lambda row: _row(row, outputs), table.rows.values()),
-                strict=True,
-            )
-        )
+        seen = list(pool.map(lambda row: _row(row, outputs), table.rows.values()))
     contents = {
-        name: (row_seen.content, table.rows[name].subject)
-        for name, row_seen in seen.items()
+        row.volume: (row_seen.content, row.subject)
+        for row, row_seen in zip(table.rows.values(), seen, strict=True)
         if row_seen.content is not None
     }
     large = {
@@ -90,7 +84,7 @@ def check_images(table: Manifest, path: Path) -> list[str]:
     small = {name: value for name, value in contents.items() if name not in large}
     for message in subjects.same_content(path, small, "pixels", column="volume"):
         logger.warning("%s", message)
-    files = [message for row_seen in seen.values() for message in row_seen.messages]
+    files = [message for row_seen in seen for message in row_seen.messages]
     return files + subjects.same_content(path, large, "pixels", column="volume")
 
 
@@ -134,7 +128,7 @@ def _row(row: Row, outputs: set[str]) -> Seen:
         grid, content = looked or (None, None)
         if looked:
             attempt(lambda: volume.require_modality(Path(row.image), row.modality))
-    if row.mask and row.mask not in outputs and (grid is not None or not _exists(row.mask)):
+    if row.mask and row.mask not in outputs and (grid is not None or not Path(row.mask).exists()):
         attempt(lambda: volume.examine_mask(Path(row.mask), grid, plane=bool(row.plane)))
     if row.transform and row.transform not in outputs:
         attempt(lambda: geometry.read_transform(Path(row.transform), 2 if row.plane else 3))
@@ -151,7 +145,3 @@ def _image(row: Row) -> tuple[Grid, tuple[int, int]]:
     else:
         grid, facts = volume.examine(path)
     return grid, (grid.count, facts.content)
-
-
-def _exists(path: str) -> bool:
-    return Path(path).exists()

@@ -38,6 +38,8 @@ ON_EXIT = (
     ' (--cores). The same command then goes on." >&2; fi'
 )
 """What bash does at the end of a job's command."""
+_SLACK_S = 60.0
+"""How far clocks of a network may differ."""
 _held: list[int] = []  # the descriptor: closed, and so unlocked, with the process
 
 
@@ -108,12 +110,8 @@ def require_writable(folders: Iterable[Path]) -> None:
                 probe.unlink()
 
 
-def require_past(paths: Iterable[Path], slack_s: float = 60.0) -> None:
+def require_past(paths: Iterable[Path]) -> None:
     """Refuse files of a time to come: the clock was set back, and outputs would look out of date.
-
-    Args:
-        paths: inputs and results.
-        slack_s: how far clocks of a network may differ.
 
     Raises:
         InputError: there is one.
@@ -123,7 +121,7 @@ def require_past(paths: Iterable[Path], slack_s: float = 60.0) -> None:
     for path in paths:
         with suppress(OSError):
             times[path] = path.stat().st_mtime
-    ahead = {path: stamp - now for path, stamp in times.items() if stamp - now > slack_s}
+    ahead = {path: stamp - now for path, stamp in times.items() if stamp - now > _SLACK_S}
     if ahead:
         last = max(ahead, key=lambda path: ahead[path])
         raise InputError(

@@ -79,7 +79,7 @@ def _of_folder(folder: Path, ga_weeks: float, pixel_mm: float | None) -> list[So
     for proposal in images:
         path = Path(proposal["image"])
         if proposal.get("modality", "us") == "us":
-            flat = bool(proposal.get("plane")) or opening.ending(path) in opening.STILL
+            flat = opening.ending(path) in opening.STILL
             size = pixel_mm if flat else None
             mask = Path(proposal["mask"]) if proposal.get("mask") else None
             scans.append(Source(_name(path), path, ga_weeks, flat, size, mask=mask))

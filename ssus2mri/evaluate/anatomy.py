@@ -27,8 +27,8 @@ def anatomy(
     """Summarise the rows of `segment`.
 
     Returns:
-        Rows with those columns and `COLUMNS`, by run; subjects without a pathology come first. No
-        row of a measure that no scan has.
+        Rows with at least those columns and `COLUMNS`, by run; subjects without a pathology come
+        first. No row of a measure that no scan has.
     """
     measured = errors(rows)
     return [
@@ -39,7 +39,7 @@ def anatomy(
             "unit": group["unit"].iloc[0],
             "n_missing": int(group["missing"].sum()),
             "true_mr": _mean(group["true_mr"]),
-            **_without_slices(summarise(group, "value", settings)),
+            **summarise(group, "value", settings),
         }
         for run, head in heads.items()
         for pathology in sorted(measured["pathology"].unique())
@@ -67,7 +67,3 @@ def errors(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _mean(values: pd.Series) -> float | None:
     return float(values.mean()) if values.notna().any() else None
-
-
-def _without_slices(numbers: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {name: value for name, value in numbers.items() if name != "n_slices"}

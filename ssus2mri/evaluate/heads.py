@@ -33,14 +33,15 @@ def read_heads(
             do="Name every run's method, as in its settings.",
         )
     rows = pd.concat([frame[["run", "volume", "certificate", "seen"]] for frame in frames])
-    heads: Heads = {}
-    for run, label in labels.items():
-        own = where(rows, run=run)
-        heads[run] = {
-            **{"run": run, "label": label, "role": ROLES[methods[run]]},
-            **marks(own),
+    return {
+        run: {
+            "run": run,
+            "label": label,
+            "role": ROLES[methods[run]],
+            **marks(where(rows, run=run)),
         }
-    return heads
+        for run, label in labels.items()
+    }
 
 
 def marks(rows: pd.DataFrame) -> dict[str, str]:

@@ -123,7 +123,8 @@ def _marks(
     values = {"certificate": "certificate", "test scans among them": "n_seen"}
     return [
         {
-            **{"Settings": _SEEN, "Value": value},
+            "Settings": _SEEN,
+            "Value": value,
             **{
                 head: (runs[run][key] or _NONE) if run in runs else _NO_MODEL
                 for run, head in heads.items()

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ssus2mri.config.evaluate import ScoreSettings
 from ssus2mri.evaluate import tables
-from ssus2mri.evaluate.statistics import COUNTS, STATISTICS, Numbers, of_plane, summarise, where
+from ssus2mri.evaluate.statistics import of_plane, summarise, where
 from ssus2mri.slices import PLANES
 
 KINDS = ("pair", "truth")
@@ -57,12 +57,10 @@ def opinions(mos: pd.DataFrame) -> list[dict[str, object]]:
     ]
 
 
-def over_all_planes(rows: Sequence[Mapping[str, Any]]) -> dict[Key, Numbers]:
-    """Return the statistics over all planes by stage, measure, kind and run."""
+def over_all_planes(rows: Sequence[Mapping[str, Any]]) -> dict[Key, Mapping[str, Any]]:
+    """Return the rows over all planes by stage, measure, kind and run."""
     return {
-        (row["stage"], row["measure"], row["kind"], row["run"]): {
-            name: row[name] for name in (*COUNTS, *STATISTICS)
-        }
+        (row["stage"], row["measure"], row["kind"], row["run"]): row
         for row in rows
         if row["plane"] == "all"
     }

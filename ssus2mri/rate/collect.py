@@ -137,12 +137,8 @@ def mean_opinions(ratings: pd.DataFrame, settings: ScoreSettings) -> list[dict[s
             table.to_numpy(dtype=np.float64), volumes.to_numpy(dtype=str), settings=settings
         )
         counts = {"n_observers": len(table), "n_images": len(volumes)}
-        rows.append(
-            {
-                **{"group": group, "run": run, **marks(part), **counts},
-                **{"n_volumes": volumes.nunique(), **scores},
-            }
-        )
+        counts["n_volumes"] = volumes.nunique()
+        rows.append({"group": group, "run": run, **marks(part), **counts, **scores})
     return rows
 
 

@@ -68,21 +68,10 @@ def scan_table(results: Results) -> Table:
         weeks = [header.ga_weeks for header in headers]
         subjects = sorted({header.subject for header in headers})
         names = ", ".join(subjects[:12]) + (", …" if len(subjects) > 12 else "")
-        rows.append(
-            Row(
-                [
-                    Cell(f"{modality.upper()}, {split}"),
-                    Cell(str(len(headers))),
-                    Cell(str(len(subjects))),
-                    Cell(
-                        f"{min(weeks):g} to {max(weeks):g}"
-                        if len(set(weeks)) > 1
-                        else f"{weeks[0]:g}"
-                    ),
-                    Cell(names),
-                ]
-            )
-        )
+        ages = f"{min(weeks):g}" + (f" to {max(weeks):g}" if len(set(weeks)) > 1 else "")
+        counts = (str(len(headers)), str(len(subjects)))
+        texts = (f"{modality.upper()}, {split}", *counts, ages, names)
+        rows.append(Row([Cell(text) for text in texts]))
     grid = Counter((header.size, header.spacing_mm) for header in results.headers)
     sizes = "; ".join(
         f"{size} voxels of {spacing:g} mm along each edge" for size, spacing in sorted(grid)

@@ -62,9 +62,10 @@ def latent_figure(explained: Explained | None, labels: Mapping[str, str]) -> Fig
         return picture_grid(_LATENT, [], [], notes=[_NONE])
     plane, run = str(explained["plane"]), str(explained["run"])
     sides = [_side("Forward, encoder A", explained, "a", ("Source US", "us"), ("Synth. MR", "mr"))]
+    maps, height, width = explained["latent_a"].shape
     notes = [
         f"{labels.get(run, run)}, {explained['volume']}, {plane} slice {explained['index']}."
-        f" {len(explained['latent_a'])} maps of {_size(explained['latent_a'])} pixels, each on its"
+        f" {maps} maps of {height} x {width} pixels, each on its"
         " own grey scale. Attention: Grad-CAM of the sum of the output in the head, our choice.",
     ]
     if "latent_d" in explained:
@@ -154,7 +155,3 @@ def _draw(sides: list[Side], notes: list[str]) -> Figure:
             )
     write_notes(figure, notes, width)
     return figure
-
-
-def _size(latent: NDArray[Any]) -> str:
-    return f"{latent.shape[1]} x {latent.shape[2]}"

@@ -125,8 +125,11 @@ def gather(
     headers = {path: read_header(path) for path in _listed(root / "extract", "*.h5", scans)}
     runs = tuple(_run(root, name, label, volumes) for name, label in labels.items())
     score = {f"{name}.csv": root / "score" / f"{name}.csv" for name in (*PAPER_TABLES, *TABLES)}
-    score_tables = {f"{name}.csv": _score_table(score[f"{name}.csv"]) for name in TABLES}
-    _require_runs(score_tables["summary.csv"], list(labels), score["summary.csv"])
+    score_tables = {
+        name: tables.read([score[f"{name}.csv"]], columns, text=_TEXT)
+        for name, columns in TABLES.items()
+    }
+    _require_runs(score_tables["summary"], list(labels), score["summary.csv"])
     return Results(
         runs=runs,
         us=_slice_files(root / "extract", volumes),
@@ -136,13 +139,11 @@ def gather(
         pictures={name: root / "align" / f"{name}.png" for name in align},
         figures={path.stem: path for path in sorted((root / "illustrate").glob("figure*.png"))},
         downloads={name: _data_uri(path) for name, path in score.items()},
-        summary=scores_of(score_tables["summary.csv"], "stage", "kind", "plane", "measure"),
-        pathology=scores_of(score_tables["pathology.csv"], "pathology", "measure"),
-        anatomy=anatomy_of(score_tables["anatomy.csv"]),
-        gap_closed=scores_of(
-            score_tables["gap_closed.csv"], "lower_bound", "upper_bound", "measure"
-        ),
-        paper=scores_of(score_tables["paper.csv"], "measure"),
+        summary=scores_of(score_tables["summary"], "stage", "kind", "plane", "measure"),
+        pathology=scores_of(score_tables["pathology"], "pathology", "measure"),
+        anatomy=anatomy_of(score_tables["anatomy"]),
+        gap_closed=scores_of(score_tables["gap_closed"], "lower_bound", "upper_bound", "measure"),
+        paper=scores_of(score_tables["paper"], "measure"),
     )
 
 
@@ -176,10 +177,6 @@ def _run(root: Path, name: str, label: str, volumes: Sequence[str]) -> Run:
 def _rows(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read rows of slices, ``index`` as a number."""
     return tables.read([path], columns).astype({"index": int})
-
-
-def _score_table(path: Path) -> pd.DataFrame:
-    return tables.read([path], TABLES[path.stem], text=_TEXT)
 
 
 def _require_runs(table: pd.DataFrame, runs: Sequence[str], path: Path) -> None:

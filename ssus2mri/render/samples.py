@@ -82,17 +82,10 @@ def sample(
     plane, index = int(us.plane[place]), int(us.index[place])
     name = plane_name(plane)
     white = white_level(us.image, within_skull(us.head, us.header.spacing_mm))
-    synthetic = {
-        run: Panel(
-            upright(
-                synthetic_at(read(files.root / "synthesize" / run / f"{volume}.h5"), us, [place])[
-                    0
-                ],
-                name,
-            )
-        )
-        for run in runs
-    }
+    synthetic = {}
+    for run in runs:
+        (image,) = synthetic_at(read(files.root / "synthesize" / run / f"{volume}.h5"), us, [place])
+        synthetic[run] = Panel(upright(image, name))
     drawn = Sample(
         name=f"{volume}\n{name} {index}",
         whole=files.whole(us, plane, index, white),
