@@ -55,7 +55,6 @@ def main() -> None:
         f"{'':24}{'rotation, deg':>20}{'head centre, mm':>18}{'within 10 deg, 3 mm':>22}"
         f"{'worst':>18}{'uncertain':>10}{'crop s':>8}{'align s':>8}"
     )
-    numbers = range(arguments.first, arguments.first + max(arguments.us, arguments.mr))
     with ProcessPoolExecutor(arguments.workers) as pool:
 
         def show(name: str, judge: Callable[[Any], Any], cases: Iterable[Any]) -> None:
@@ -65,20 +64,18 @@ def main() -> None:
                 for case, result in zip(cases, results, strict=True):
                     print(f"    {case}", *(f"{value:.2f}" for value in result))
 
+        def numbered(count: int, labels: Path | None = None) -> list[tuple[int, Path | None]]:
+            return [(arguments.first + number, labels) for number in range(count)]
+
         simulated = partial(simulated_case, template=template)
-        if arguments.us:
-            us = partial(simulated, modality="us", settings=settings)
-            show("us", us, [(n, None) for n in numbers[: arguments.us]])
-        if arguments.mr:
-            mr = partial(simulated, modality="mr", settings=settings)
-            show("mr", mr, [(n, None) for n in numbers[: arguments.mr]])
+        for modality in ("us", "mr"):
+            if count := getattr(arguments, modality):
+                run = partial(simulated, modality=modality, settings=settings)
+                show(modality, run, numbered(count))
         for path in arguments.labels:
             for modality in ("us", "mr"):
-                cases = [
-                    (n, path) for n in range(arguments.first, arguments.first + arguments.turned)
-                ]
                 run = partial(simulated, modality=modality, settings=settings)
-                show(f"{modality} {path.name.split('_')[0]}", run, cases)
+                show(f"{modality} {path.name.split('_')[0]}", run, numbered(arguments.turned, path))
         for path in arguments.images:
             run = partial(turned_mr, path, template=template, settings=settings)
             show(f"real mr {path.name.split('_')[0]}", run, list(range(arguments.turned)))
@@ -86,10 +83,7 @@ def main() -> None:
             for name, chain in load_yaml(ROOT / "benchmarks" / "chains.yaml").items():
                 own = project.validated(merge(values, {"simulate": {"ultrasound": chain}}))
                 run = partial(simulated, modality="us", settings=own)
-                cases = [
-                    (n, None) for n in range(arguments.first, arguments.first + arguments.chains)
-                ]
-                show(f"us, {name}", run, cases)
+                show(f"us, {name}", run, numbered(arguments.chains))
         if arguments.real:
             real(arguments, template, settings, pool)
 
@@ -113,7 +107,7 @@ def real(
         results = list(pool.map(run, cases))
         rotations = np.array([rotation for rotation, *_ in results])
         to_reference = degrees_between(rotations, reference)
-        confidence, crop_s, align_s = np.array([rest for _, *rest in results]).T
+        confidence, crop_s, align_s = np.array([numbers for _, *numbers in results]).T
         away = Rotation.from_matrix(rotations[0] @ reference.T).as_rotvec(degrees=True)
         print(
             f"{path.name}: {to_reference[0]:.1f} deg from the reference (x, y, z"

@@ -20,6 +20,7 @@ import pandas as pd
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ssus2mri import measures
 from ssus2mri.config.base import load_section
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.config.rows import SimulateRow
@@ -35,8 +36,7 @@ CONFIG = str(Path(__file__).parent.parent / "config/config.yaml")
 
 
 def dice(a: sitk.Image, b: sitk.Image) -> float:
-    first, second = (sitk.GetArrayViewFromImage(mask) > 0 for mask in (a, b))
-    return float(2 * (first & second).sum() / (first.sum() + second.sum()))
+    return measures.dice(*(sitk.GetArrayViewFromImage(mask) > 0 for mask in (a, b))) or 0.0
 
 
 def line(name: str, values: list[float], seconds: list[float], peer: NDArray) -> str:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from ssus2mri.images import geometry, volume
+from ssus2mri.prepare.intensity import scaled
 
 SIZE, SPACING_MM = 160, 0.6
 MIDDLE = (50, 110)
 """Indices between which every plane crosses the brain."""
-PERCENTILES = (0.5, 99.5)
+PERCENTILES = [0.5, 99.5]
+SQUARINGS = 6
 APART = 8
 """Slices by which a pair of kind `apart` differs at most."""
 
@@ -46,11 +48,8 @@ def brains(folder: Path) -> Brains:
             for source, how in ((image, sitk.sitkLinear), (mask, sitk.sitkNearestNeighbor))
         )
         brain = inside > 0
-        low, high = np.percentile(array[brain], PERCENTILES)
-        scans[path.name.partition("_")[0]] = (
-            np.clip((array - low) / (high - low), 0, 1) * brain,
-            brain,
-        )
+        unit, _, _ = scaled(array, brain, PERCENTILES)
+        scans[path.name.partition("_")[0]] = unit, brain
     return scans
 
 
@@ -106,9 +105,9 @@ def planted(
     return _exponential(velocity * scale, spacing_mm)
 
 
-def _exponential(velocity_mm: Floats, spacing_mm: float, squarings: int = 6) -> Floats:
-    field = velocity_mm / 2**squarings
-    for _ in range(squarings):
+def _exponential(velocity_mm: Floats, spacing_mm: float) -> Floats:
+    field = velocity_mm / 2**SQUARINGS
+    for _ in range(SQUARINGS):
         moved = [warp(part, field, spacing_mm=spacing_mm, mode="nearest") for part in field]
         field = field + np.stack(moved)
     return field
@@ -127,6 +126,6 @@ def central_determinant(field: Floats, spacing_mm: float = SPACING_MM) -> Floats
     return (1 + yy) * (1 + xx) - yx * xy
 
 
-def abs_log_det(determinants: Floats, mask: NDArray[np.bool_], least: float = 0.01) -> float:
+def abs_log_det(determinants: Floats, mask: NDArray[np.bool_]) -> float:
     """Return the mean |log det J| in the mask."""
-    return float(np.abs(np.log(np.maximum(determinants[mask], least))).mean())
+    return float(np.abs(np.log(np.maximum(determinants[mask], 0.01))).mean())

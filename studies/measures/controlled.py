@@ -42,8 +42,6 @@ LIKENESS = ("ssim", "ssim_brain", "ms_ssim", "nmi", "psnr", "mae")
 DEFORMATION = ("deformation", "similarity_before", "similarity_after")
 LOOKS = ("truth", "blur_1.5", "blur_3", "noise", "gamma", "negative", "one_grey")
 
-ORDERS = ((1, 0), (0, 1))  # derivatives along rows and columns
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -81,19 +79,16 @@ def measured(test: Subject, training: list[Subject], folder: Path) -> list[dict[
     slices = {name: as_slices(test, name, image) for name, (image, _) in shown.items()}
     seen = {name: segment(synthetic, load_network()) for name, synthetic in slices.items()}
     settings = load_section(SegmentSettings, CONFIG, "segment")
+    compare = load_section(CompareSettings, CONFIG, "compare")
+    register = load_section(RegisterSettings, CONFIG, "register")
+    register = register.model_copy(update={"slices_per_volume": 6})
     rows = []
     for name, synthetic in slices.items():
         path = folder / "synthesize" / name / us.name
         write(synthetic, path)
         compared, registered = folder / "compare.csv", folder / "register.csv"
-        register = load_section(RegisterSettings, CONFIG, "register")
-        run_compare([path], extracts=[us], out=compared, settings=_compare())
-        run_register(
-            [path],
-            references=references,
-            out=registered,
-            settings=register.model_copy(update={"slices_per_volume": 6}),
-        )
+        run_compare([path], extracts=[us], out=compared, settings=compare)
+        run_register([path], references=references, out=registered, settings=register)
         likeness = pd.read_csv(compared).mean(numeric_only=True)
         deformation = pd.read_csv(registered).mean(numeric_only=True)
         rows.append(
@@ -150,14 +145,10 @@ def syntheses(
     shown = {name: (image, classes) for name, image in syntheses.items()}
     for strength_mm in (0.75, 1.5, 3.0, 6.0):
         field = _field(truth.shape, strength_mm, rng)
-        shown[f"warp_{strength_mm:g}"] = (
-            _warped(truth, field, order=1),
-            _warped(classes, field, order=0),
-        )
-    nearest = min(
-        training,
-        key=lambda mr: abs(mr.slices.header.ga_weeks - test.slices.header.ga_weeks),
-    )
+        warped = _warped(truth, field, order=1), _warped(classes, field, order=0)
+        shown[f"warp_{strength_mm:g}"] = warped
+    weeks = test.slices.header.ga_weeks
+    nearest = min(training, key=lambda mr: abs(mr.slices.header.ga_weeks - weeks))
     shown["atlas"] = (nearest.truth, nearest.classes)
     shown["half_atlas"] = ((truth + nearest.truth) / 2, classes)
     us = volume_of(test.slices, np.rint(test.slices.image * 255).astype(np.uint8))
@@ -198,10 +189,6 @@ def edge_agreement(scan: Volume, image: Volume, inside: NDArray[np.bool_]) -> fl
     weight = (size[0] * size[1])[inside]
     cosine = (gradients[0] * gradients[1]).sum(axis=0)[inside] / np.maximum(weight, 1e-12)
     return float((weight * cosine**2).sum() / max(weight.sum(), 1e-12))
-
-
-def _compare() -> CompareSettings:
-    return load_section(CompareSettings, CONFIG, "compare")
 
 
 def _one_grey(truth: Volume, classes: NDArray[np.uint8]) -> Volume:

@@ -13,6 +13,7 @@ from ssus2mri.config.prepare import ExtractSettings
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.images import geometry
 from ssus2mri.prepare.extract import choose, extract
+from ssus2mri.prepare.intensity import scaled
 from ssus2mri.segment.classes import class_of
 from ssus2mri.simulate.anatomy import head_mask
 from ssus2mri.simulate.cohort import anatomy_of, settings_of, simulate
@@ -65,12 +66,7 @@ def subject(
     if pathology is not None:
         anatomy = add_pathology(anatomy, pathology)
     scan = simulate(
-        name,
-        subject=name,
-        modality=modality,
-        ga_weeks=ga_weeks,
-        anatomy=anatomy,
-        settings=own,
+        name, subject=name, modality=modality, ga_weeks=ga_weeks, anatomy=anatomy, settings=own
     )
     rules = load_section(ExtractSettings, CONFIG, "extract")
     labels = sitk.GetArrayFromImage(scan.labels)
@@ -97,8 +93,6 @@ def subject(
         truth=scan.truth,
         truth_percentiles=rules.mr_percentiles,
     )
-    low, high = np.percentile(
-        (truth := sitk.GetArrayFromImage(scan.truth))[truth > 0], rules.mr_percentiles
-    )
-    unit = np.clip((truth - low) / (high - low), 0, 1) * (truth > 0)
+    truth = sitk.GetArrayFromImage(scan.truth)
+    unit, _, _ = scaled(truth, truth > 0, rules.mr_percentiles)
     return Subject(slices, unit, class_of(labels))

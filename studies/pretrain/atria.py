@@ -17,6 +17,7 @@ import torch
 from pictures import plane_of
 from scan_sets import Subject, subjects
 
+from ssus2mri.measures import dice
 from ssus2mri.prediction.predict import predict
 from ssus2mri.prediction.sizes import measure
 from ssus2mri.tissues import Tissue
@@ -62,7 +63,7 @@ def row(subject: Subject, scan: Path, level_mm: float) -> dict[str, Any]:
         "interval_mm": size and (round(size.low_mm, 1), round(size.high_mm, 1)),
         "true_atrium_mm": measure(sitk.JoinSeries(labels), 1.0).get("atrium"),
         "area": round(float(seen.sum() / max(true.sum(), 1)), 3),
-        "dice": round(float(2 * (seen & true).sum() / max(seen.sum() + true.sum(), 1)), 3),
+        "dice": round(dice(seen, true) or 0.0, 3),
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import blob_volume, brightest_point, configured
+from crop import dice
 
 from ssus2mri.config.prepare import CropSettings
 from ssus2mri.config.rows import CropRow
@@ -48,11 +49,6 @@ def skull(ellipsoid: Ellipsoid, size: tuple[int, ...], spacing: float) -> sitk.I
     result = sitk.GetImageFromArray(np.clip(array, 0, 255).astype(np.float32))
     result.CopyInformation(image)
     return result
-
-
-def overlap(a: sitk.Image, b: sitk.Image) -> float:
-    first, second = (sitk.GetArrayViewFromImage(m) > 0 for m in (a, b))
-    return float(2 * (first & second).sum() / (first.sum() + second.sum()))
 
 
 def run(folder: Path, image: Path, mask: Path | None = None, **changes: Any) -> tuple[Path, Path]:
@@ -98,7 +94,7 @@ def test_finds_an_ellipse(degrees: float) -> None:
     head = find_head(image, 23.0, SETTINGS.skull)
     assert np.linalg.norm(head.center - truth.center) < 1.0
     np.testing.assert_allclose(np.sort(head.axes), np.sort(truth.axes), rtol=0.03)
-    assert overlap(draw(head, image), draw(truth, image)) > 0.96
+    assert dice(draw(head, image), draw(truth, image)) > 0.96
 
 
 def test_finds_an_ellipsoid() -> None:
@@ -125,7 +121,7 @@ def test_round_head_over_a_face() -> None:
     image = sitk.GetImageFromArray(array)
     image.SetSpacing([1.5] * 3)
     head = find_head(image, 23.0, SETTINGS.skull)
-    assert overlap(draw(head, image), draw(truth, image)) > 0.95
+    assert dice(draw(head, image), draw(truth, image)) > 0.95
 
 
 def test_crop_keeps_world_and_intensities(oblique: sitk.Image) -> None:
@@ -226,5 +222,5 @@ def test_real_planes() -> None:
         image = volume.read_plane(folder / row.image, row.pixel_mm)
         mask = volume.read_mask(folder / row.mask, image)
         if solidity(mask) >= SETTINGS.min_solidity:
-            overlaps.append(overlap(draw(find_head(image, 23.0, SETTINGS.skull), image), mask))
+            overlaps.append(dice(draw(find_head(image, 23.0, SETTINGS.skull), image), mask))
     assert np.median(overlaps) >= 0.9
