@@ -100,6 +100,15 @@ def template(tmp_path: Path) -> Path:
     return write_template(tmp_path / "template")
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A page in a headless Chromium; without one the test is skipped."""
+    from browser import chromium
+
+    with chromium() as page:
+        yield page
+
+
 @pytest.fixture(autouse=True)
 def _process_as_before() -> Iterator[None]:
     """Undo what the command line does: to logging, whose stream ends with the test, and garbage."""

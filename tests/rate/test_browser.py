@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser import DESKTOP, PHONE, chromium
+from browser import DESKTOP, PHONE
 from phantom_evaluate import score_settings
 from phantom_rate import key_of, rate_settings, written_study
 from selenium.webdriver.common.keys import Keys
@@ -23,12 +23,6 @@ def settings():
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, settings) -> Path:
     return written_study(tmp_path_factory.mktemp("study"), settings)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as page:
-        yield page
 
 
 @pytest.fixture

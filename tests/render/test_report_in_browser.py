@@ -1,11 +1,10 @@
 """The report as its readers open it: whole at 1,200 pixels and on a phone, silent, by itself."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import phantom_render as phantom
 import pytest
-from browser import PHONE, Page, chromium
+from browser import PHONE, Page
 from conftest import configured
 
 from ssus2mri.config.evaluate import RenderSettings
@@ -29,12 +28,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = root / "render" / "report.html"
     run_render(root, labels=labels, volumes=phantom.VOLUMES, out=out, settings=settings)
     return out
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    with chromium() as page:
-        yield page
 
 
 def opened(browser: Page, path: Path, size: tuple[int, int]) -> Page:

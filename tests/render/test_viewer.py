@@ -2,12 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import PHONE, Page, chromium
+from browser import PHONE, Page
 from phantom_render import decoded
 
 from ssus2mri.render.viewer import Layer, Scan, viewer_page
@@ -46,12 +45,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("viewer") / "a page #1 %C3.html"
     path.write_text(viewer_page(scan(), slices_per_plane=40), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    with chromium() as page:
-        yield page
 
 
 def colour(page: Page, layer: int, row: int, column: int) -> list[int]:
