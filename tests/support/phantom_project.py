@@ -140,13 +140,19 @@ class Project:
     @contextmanager
     def edited(self, name: str, old: str, new: str) -> Iterator[None]:
         """Replace text in a file for a while; without ``old``, put ``new`` at the end."""
+        with self.restored(name) as path:
+            text = path.read_text()
+            assert old in text, f"{old!r} is not in {name}"
+            path.write_text(text.replace(old, new, 1) if old else text + new)
+            yield
+
+    @contextmanager
+    def restored(self, name: str) -> Iterator[Path]:
+        """A file to change or to remove: afterwards it is as it was, its times too."""
         path = self.folder / name
         before, times = path.read_bytes(), path.stat()
-        text = before.decode()
-        assert old in text, f"{old!r} is not in {name}"
-        path.write_text(text.replace(old, new, 1) if old else text + new)
         try:
-            yield
+            yield path
         finally:
             path.write_bytes(before)
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))

@@ -1,7 +1,6 @@
 """The flow as a user meets it: a whole run, then what an edit makes run again, and nothing else."""
 
 import gzip
-import os
 import zipfile
 from pathlib import Path
 
@@ -198,14 +197,9 @@ def test_a_2d_plane_is_prepared_by_one_process(project):
 
 
 def test_changed_image_reruns_what_depends_on_it(project):
-    path = project.folder / IMAGE
-    before, times = path.read_bytes(), path.stat()
-    path.write_bytes(before + b"\0")
-    try:
+    with project.restored(IMAGE) as path:
+        path.write_bytes(path.read_bytes() + b"\0")
         assert project.plan() == {**PREPARE_ONE, "blend": 1, "match": 1, **DELINEATE, **TRAIN}
-    finally:
-        path.write_bytes(before)
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def test_touched_image_reruns_nothing(project):
@@ -214,14 +208,9 @@ def test_touched_image_reruns_nothing(project):
 
 
 def test_lost_output_is_made_again(project):
-    path = project.folder / "results" / "score" / "table2.csv"
-    text, times = path.read_bytes(), path.stat()
-    path.unlink()
-    try:
+    with project.restored("results/score/table2.csv") as path:
+        path.unlink()
         assert project.plan() == REPORT
-    finally:
-        path.write_bytes(text)
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def test_same_seed_gives_the_same_bytes(project):
