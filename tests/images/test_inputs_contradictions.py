@@ -56,10 +56,7 @@ def more_pixels(data: pydicom.Dataset) -> None:
 def some_frames(sequence: str, **elements: Any) -> Callable[[pydicom.Dataset], None]:
     def change(data: pydicom.Dataset) -> None:
         for frame in data.PerFrameFunctionalGroupsSequence[:5]:
-            item = pydicom.Dataset()
-            for name, value in elements.items():
-                setattr(item, name, value)
-            setattr(frame, sequence, [item])
+            setattr(frame, sequence, [phantom.item(**elements)])
 
     return change
 

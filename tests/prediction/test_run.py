@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from dataclasses import replace
 
 import pytest
@@ -12,7 +11,6 @@ from phantom_inputs import series
 from phantom_prediction import network, prediction, saying
 
 import ssus2mri
-from ssus2mri import cli
 from ssus2mri.errors import InputError, RefusalError
 from ssus2mri.prediction import run
 from ssus2mri.prediction.source import Source
@@ -102,21 +100,15 @@ def test_force_predicts_what_would_be_refused(tmp_path):
 
 
 @pytest.mark.usefixtures("_stub")
-def test_exit_codes(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "expected"), [("good", 0), ("bad", 3), ("gone", 1), ("bad --force", 0)]
+)
+def test_exit_codes(tmp_path, command_line, arguments, expected):
     write_scans(tmp_path, bad=200.0, good=0.0)
-
-    def code(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["ssus2mri", "predict", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        return caught.value.code or 0
-
-    options = ["--ga-weeks=23", f"--out={tmp_path / 'out'}", "--threads=1"]
-    assert code(str(tmp_path / "good.nii.gz"), *options) == 0
-    assert code(str(tmp_path / "bad.nii.gz"), *options) == 3
-    assert "Traceback" not in capsys.readouterr().err
-    assert code(str(tmp_path / "gone.nii.gz"), *options) == 1
-    assert code(str(tmp_path / "bad.nii.gz"), "--force", *options) == 0
+    name, *force = arguments.split()
+    options = ["--ga-weeks=23", f"--out={tmp_path / 'out'}", "--threads=1", *force]
+    code, said = command_line("predict", str(tmp_path / f"{name}.nii.gz"), *options)
+    assert (code, "Traceback" in said) == (expected, False)
 
 
 @pytest.mark.usefixtures("_stub")
