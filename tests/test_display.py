@@ -5,9 +5,9 @@ import numpy as np
 from ssus2mri.display import white_level, windowed, within_skull
 
 
-def head_with_skull(size: int = 64) -> tuple[np.ndarray, np.ndarray]:
+def head_with_skull() -> tuple[np.ndarray, np.ndarray]:
     """Two slices of a disc: brain from 0 to 0.2, a skull of 1.0 around it, 1 mm pixels."""
-    y, x = np.mgrid[:size, :size] - size / 2
+    y, x = np.mgrid[:64, :64] - 32
     radius = np.hypot(x, y)
     brain = 0.2 * (x + 24) / 48
     image = np.where(radius < 24, brain, np.where(radius < 28, 1.0, 0.0))

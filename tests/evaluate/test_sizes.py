@@ -18,14 +18,14 @@ SPACING = 0.8
 ATRIUM = configured(SegmentSettings, "segment").atrium
 
 
-def boxes(atrium_px=10):
-    """A brain 100 voxels wide, its cerebellum 40; ventricles of two atria, so many voxels wide."""
+def boxes():
+    """A brain 100 voxels wide, its cerebellum 40; ventricles of two atria, 10 wide."""
     classes = np.zeros((60, 120, 120), np.uint8)
     classes[5:55, 10:110, 10:110] = Tissue.WHITE_MATTER
     classes[28:32, 48:52, 50:70] = Tissue.DEEP_GREY
     classes[8:16, 80:100, 40:80] = Tissue.CEREBELLUM
     for left in (30, 80):
-        classes[28:34, 52:100, left : left + atrium_px] = Tissue.VENTRICLES
+        classes[28:34, 52:100, left : left + 10] = Tissue.VENTRICLES
     return classes
 
 

@@ -30,9 +30,9 @@ def network(low=0.02, high=0.05):
     return EdgeNet(sigma=1.0, low=low, high=high)
 
 
-def disc(size=64, radius=20.0):
-    y, x = np.mgrid[:size, :size] - (size - 1) / 2
-    return torch.from_numpy((np.hypot(y, x) < radius).astype(np.float32))[None, None]
+def disc():
+    y, x = np.mgrid[:64, :64] - 31.5
+    return torch.from_numpy((np.hypot(y, x) < 20).astype(np.float32))[None, None]
 
 
 def test_a_ramp_has_its_slope_as_magnitude():

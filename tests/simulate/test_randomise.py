@@ -18,12 +18,12 @@ SOUND = (
 )
 
 
-def scanners(count: int = 60):
+def scanners():
     return [
         draw_scanner(
             SETTINGS.ultrasound, SETTINGS.randomise, hc_mm=210.0, rng=np.random.default_rng(seed)
         )
-        for seed in range(count)
+        for seed in range(60)
     ]
 
 

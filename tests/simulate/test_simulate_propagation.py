@@ -36,11 +36,11 @@ def _db(amplitude):
     return 20 * np.log10(amplitude)
 
 
-def _layer(begin_mm, end_mm, blur_mm=0.4):
-    """Bone from one depth to another, smooth at both."""
-    inside = (begin_mm <= DEPTH_MM) & (end_mm > DEPTH_MM)
+def _layer():
+    """Bone at depths of 12 to 15 mm, smooth at both."""
+    inside = (DEPTH_MM >= 12) & (DEPTH_MM < 15)
     bone = np.broadcast_to(inside, FAN.shape).astype(np.float32)
-    return ndimage.gaussian_filter1d(bone, blur_mm / FAN.step_mm, axis=0)
+    return ndimage.gaussian_filter1d(bone, 0.4 / FAN.step_mm, axis=0)
 
 
 def test_even_tissue_attenuates_by_its_coefficient_and_compensation_evens_it_out():
@@ -64,7 +64,7 @@ def test_even_tissue_attenuates_by_its_coefficient_and_compensation_evens_it_out
 @pytest.mark.parametrize("cosine", [1.0, 0.5])
 def test_bone_plate_casts_the_analytic_shadow(cosine):
     settings = quiet(grazing_loss=6.0)
-    maps = plate(_layer(12, 15), FAN, settings)
+    maps = plate(_layer(), settings)
     slope, _ = borders(maps.impedance, FAN, settings)
     flat = np.full(FAN.shape, cosine, np.float32)
     soft, total = loss_db(maps, slope, flat, FAN, 4.0, settings)
@@ -83,9 +83,9 @@ def test_bone_plate_casts_the_analytic_shadow(cosine):
 
 def test_echo_behind_a_plate_is_darker_by_its_loss():
     settings = quiet(grazing_loss=0.0)
-    bone = _layer(12, 15)
+    bone = _layer()
     bone[:, :, 12:] = 0
-    maps = plate(bone, FAN, settings)
+    maps = plate(bone, settings)
     echo = envelope(maps, FAN, console(), settings, blur_mm=0.4, rng=RNG(0))
     behind = echo[50:]
     shadow, clear = (

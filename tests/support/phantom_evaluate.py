@@ -1,6 +1,5 @@
 """A small head in slice files, and the settings of the stages that evaluate."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,18 +50,11 @@ def picture(shift_mm=(0.0, 0.0), size=SIZE, spacing=SPACING):
 
 
 def header(volume, **changes):
-    values = {
-        "volume": volume,
-        "subject": volume,
-        "modality": "mr",
-        "ga_weeks": 23.0,
-        "split": "train",
-        "spacing_mm": SPACING,
-        "size": SIZE,
-        "low": 0.0,
-        "high": 1.0,
+    defaults = {
+        **{"subject": volume, "modality": "mr", "ga_weeks": 23.0, "split": "train"},
+        **{"spacing_mm": SPACING, "size": SIZE, "low": 0.0, "high": 1.0},
     }
-    return replace(Header(**values), **changes)
+    return Header(volume=volume, **(defaults | changes))
 
 
 def slices(volume, places=((0, 30), (1, 31), (2, 32)), *, seed=0, truth=False, **changes):

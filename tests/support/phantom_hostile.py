@@ -29,11 +29,11 @@ def zeros(count: int) -> bytes:
     return b"".join([*parts, packer.flush()])
 
 
-def nifti_header(path: Path, size: tuple[int, ...], *, kind: int = 4, start: float = 352) -> bytes:
+def nifti_header(path: Path, size: tuple[int, ...], *, start: float = 352) -> bytes:
     """Return the header of a NIfTI file that claims a size."""
     raw = bytearray(phantom.nifti(path).read_bytes()[:352])
     raw[40:56] = struct.pack("<8h", len(size), *size, *([1] * (7 - len(size))))
-    raw[70:74] = struct.pack("<2h", kind, 16)
+    raw[70:74] = struct.pack("<2h", 4, 16)
     raw[108:112] = struct.pack("<f", start)
     for axis, count in enumerate(size):  # spacing, so that the extent is that of a head
         raw[80 + 4 * axis : 84 + 4 * axis] = struct.pack("<f", 200 / count)

@@ -130,9 +130,9 @@ def nrrd_of(data: bytes = b"", **lines: str | None) -> Maker:
     return lambda path: nrrd(path, lines=dict(changes), data=data)
 
 
-def meta_of(data: bytes = b"", **lines: str | None) -> Maker:
+def meta_of(**lines: str | None) -> Maker:
     """Make a MetaImage with other fields."""
-    return lambda path: meta(path, lines=dict(lines), data=data)
+    return lambda path: meta(path, lines=lines)
 
 
 def dataset(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import phantom_evaluate
 from numpy.typing import NDArray
-from phantom_evaluate import score
 from PIL import Image
 
 from ssus2mri import slices
@@ -55,18 +55,9 @@ def cut(volume: NDArray[np.float64], header: Header, each: int, **arrays: object
 
 
 def header(volume: str, modality: str, split: str, size: int) -> Header:
-    return Header(
-        volume=volume,
-        subject=volume.split("-")[1],
-        modality=modality,
-        ga_weeks=23.0,
-        split=split,
-        spacing_mm=96 / size,
-        size=size,
-        low=0.0,
-        high=1000.0,
-        origin_mm=(0.0, 0.0, 0.0),
-    )
+    about = {"subject": volume.split("-")[1], "modality": modality, "split": split, "high": 1000.0}
+    grid = {"spacing_mm": 96 / size, "size": size, "origin_mm": (0.0, 0.0, 0.0)}
+    return phantom_evaluate.header(volume, **about, **grid)
 
 
 def build(
@@ -163,7 +154,7 @@ def build(
         stage: [root / stage / f"{run}.csv" for run in labels]
         for stage in ("register", "compare", "segment")
     }
-    score(root / "score", labels, METHODS, **paths, bootstrap_samples=100)
+    phantom_evaluate.score(root / "score", labels, METHODS, **paths, bootstrap_samples=100)
     return root
 
 

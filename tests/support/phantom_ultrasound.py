@@ -77,7 +77,7 @@ def even(tissue: Tissue, fan: Fan, settings: UltrasoundSettings) -> BeamMaps:
     )
 
 
-def plate(bone: np.ndarray, fan: Fan, settings: UltrasoundSettings) -> BeamMaps:
+def plate(bone: np.ndarray, settings: UltrasoundSettings) -> BeamMaps:
     """White matter with bone where ``bone`` is 1; its borders may be smooth."""
     white, hard = (np.log(table(settings, "impedance_mrayl"))[[1, Tissue.SKULL]] / 2).tolist()
     labels = np.where(bone > 0.5, Tissue.SKULL, Tissue.WHITE_MATTER).astype(np.uint8)

@@ -10,8 +10,8 @@ NOTHING = {"mirror": False, "rotation_deg": 0.0, "scale": 0.0, "shift": 0.0, "ga
 AXIAL, SAGITTAL = torch.tensor([PLANES.index("axial")]), torch.tensor([PLANES.index("sagittal")])
 
 
-def slice_with_spot(row: int, column: int, size: int = 32) -> torch.Tensor:
-    image = torch.zeros(1, 1, size, size)
+def slice_with_spot(row: int, column: int) -> torch.Tensor:
+    image = torch.zeros(1, 1, 32, 32)
     image[0, 0, row, column] = 1.0
     return image
 
