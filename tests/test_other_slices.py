@@ -118,37 +118,29 @@ def moved(image):
     return image
 
 
-ROW = "0.png,us-5,axial,30"
+def stack(change=lambda truth: truth, **names):
+    """A stack of slices that are not what they should be."""
+    return lambda folder, truth, us: as_stack(folder, change(truth), **names)
+
+
+def picture(old="", new=""):
+    """A list of a single picture with something replaced."""
+    rows = ["file,volume,plane,index", "0.png,us-5,axial,30".replace(old, new)]
+    return lambda folder, truth, us: as_pictures(folder, truth, rows)
+
+
 REFUSED = {
     "nothing there": (lambda folder, truth, us: folder.mkdir(), "found none"),
-    "a size": (
-        lambda folder, truth, us: as_stack(folder, truth[:, :32, :32]),
-        "expected (64, 64) pixels; found (32, 32)",
-    ),
+    "a size": (stack(lambda truth: truth[:, :32, :32]), "expected (64, 64) pixels; found (32, 32)"),
     "a slice too few": (
-        lambda folder, truth, us: as_stack(folder, truth[:2], PLACES[:2]),
+        stack(lambda truth: truth[:2], places=PLACES[:2]),
         "1 of them missing, first sagittal slice 32",
     ),
-    "a slice twice": (
-        lambda folder, truth, us: as_stack(folder, truth, (PLACES[0], PLACES[0], PLACES[2])),
-        "axial slice 30 again",
-    ),
-    "an unknown scan": (
-        lambda folder, truth, us: as_stack(folder, truth, name="us-6"),
-        "us-6.h5: expected a name out of us-5",
-    ),
-    "a range": (
-        lambda folder, truth, us: as_stack(folder, truth * 255),
-        "expected intensities in [0, 1]",
-    ),
-    "not numbers": (
-        lambda folder, truth, us: as_stack(folder, np.where(truth > 0.5, np.nan, truth)),
-        "not all finite",
-    ),
-    "an index beyond": (
-        lambda folder, truth, us: as_stack(folder, truth, ((0, SIZE), *PLACES[1:])),
-        f"indices below {SIZE}",
-    ),
+    "a slice twice": (stack(places=(PLACES[0], PLACES[0], PLACES[2])), "axial slice 30 again"),
+    "an unknown scan": (stack(name="us-6"), "us-6.h5: expected a name out of us-5"),
+    "a range": (stack(lambda truth: truth * 255), "expected intensities in [0, 1]"),
+    "not numbers": (stack(lambda truth: np.where(truth > 0.5, np.nan, truth)), "not all finite"),
+    "an index beyond": (stack(places=((0, SIZE), *PLACES[1:])), f"indices below {SIZE}"),
     "no stack": (
         lambda folder, truth, us: (folder.mkdir(), (folder / "us-5.h5").write_text("x")),
         "HDF5 with datasets image, plane, index",
@@ -157,36 +149,21 @@ REFUSED = {
         lambda folder, truth, us: as_volume(folder, us, lambda image: image[:32]),
         "the atlas grid: size (64, 64, 64)",
     ),
-    "another place": (
-        lambda folder, truth, us: as_volume(folder, us, moved),
-        "origin",
-    ),
+    "another place": (lambda folder, truth, us: as_volume(folder, us, moved), "origin"),
     "two formats of a scan": (
         lambda folder, truth, us: (as_stack(folder, truth), as_volume(folder, us)),
         "us-5.h5 too",
     ),
     "a picture of an unknown scan": (
-        lambda folder, truth, us: as_pictures(
-            folder, truth, ["file,volume,plane,index", ROW.replace("us-5", "us-6")]
-        ),
+        picture("us-5", "us-6"),
         "slices.csv row 2: expected a volume out of us-5; found us-6",
     ),
-    "an unknown plane": (
-        lambda folder, truth, us: as_pictures(
-            folder, truth, ["file,volume,plane,index", ROW.replace("axial", "oblique")]
-        ),
-        "a plane out of axial, coronal, sagittal",
-    ),
+    "an unknown plane": (picture("axial", "oblique"), "a plane out of axial, coronal, sagittal"),
     "a picture from elsewhere": (
-        lambda folder, truth, us: as_pictures(
-            folder, truth, ["file,volume,plane,index", ROW.replace("0.png", "../extract/us-5.h5")]
-        ),
+        picture("0.png", "../extract/us-5.h5"),
         "expected a PNG beside the list",
     ),
-    "pictures too few": (
-        lambda folder, truth, us: as_pictures(folder, truth, ["file,volume,plane,index", ROW]),
-        "2 of them missing, first coronal slice 31",
-    ),
+    "pictures too few": (picture(), "2 of them missing, first coronal slice 31"),
 }
 
 
