@@ -10,9 +10,10 @@ from conftest import configured
 from phantom_evaluate import compare_settings, register_settings, score
 from phantom_learn import settings as train_settings
 from phantom_learn import some_slices, write_cohort
+from phantom_train import train
 
 from ssus2mri import slices
-from ssus2mri.config.evaluate import ProbeSettings, RenderSettings
+from ssus2mri.config.evaluate import ProbeSettings
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.errors import InputError
 from ssus2mri.evaluate import tables
@@ -24,35 +25,25 @@ from ssus2mri.infer.explain import run_explain
 from ssus2mri.infer.synthesize import run_synthesize
 from ssus2mri.learn.model_file import read_model, write_model
 from ssus2mri.learn.objectives.make import make_objective
-from ssus2mri.learn.train import run_train
 from ssus2mri.provenance import certificate
-from ssus2mri.render.report import run_render
 
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of run `copy`, the slices it has seen, and those of a new subject, `us-new`."""
     folder = tmp_path_factory.mktemp("cohort")
-    run_train(
-        write_cohort(folder),
-        run="copy",
-        out=folder / "model.safetensors",
-        checkpoints=folder / "checkpoints",
-        settings=train_settings("copy"),
-        threads=1,
-    )
+    train(folder, write_cohort(folder), "copy")
     slices.write(some_slices("us-new", split="test"), folder / "us-new.h5")
     return folder
 
 
 def synthesize(cohort: Path, scan: str, out: Path) -> slices.Header:
-    defaults = configured(SynthesizeSettings, "synthesize")
     run_synthesize(
         cohort / "model.safetensors",
         [cohort / f"{scan}.h5"],
         run="copy",
         out=out,
-        settings=defaults.model_copy(update={"allow_seen_subjects": True}),
+        settings=configured(SynthesizeSettings, "synthesize", allow_seen_subjects=True),
         threads=1,
     )
     return slices.read_header(out / f"{scan}.h5")
@@ -81,20 +72,11 @@ def test_the_certificate_travels_from_slices_to_tables(
     header = synthesize(cohort, scan, tmp_path)
     assert (header.certificate, header.seen) == (model.certificate, seen)
     assert (header.subject in model.subjects) is seen
-    rows, synthetic = (
-        {"register": tmp_path / "r.csv", "compare": tmp_path / "c.csv"},
-        [tmp_path / f"{scan}.h5"],
-    )
-    references = sorted(cohort.glob("mr-*.h5"))
-    run_register(
-        synthetic, references=references, out=rows["register"], settings=register_settings()
-    )
-    run_compare(
-        synthetic,
-        extracts=[cohort / f"{scan}.h5"],
-        out=rows["compare"],
-        settings=compare_settings(),
-    )
+    rows = {"register": tmp_path / "r.csv", "compare": tmp_path / "c.csv"}
+    synthetic, us = [tmp_path / f"{scan}.h5"], [cohort / f"{scan}.h5"]
+    mr = sorted(cohort.glob("mr-*.h5"))
+    run_register(synthetic, references=mr, out=rows["register"], settings=register_settings())
+    run_compare(synthetic, extracts=us, out=rows["compare"], settings=compare_settings())
     register = pd.read_csv(rows["register"], keep_default_na=False, dtype=str)
     assert set(register["certificate"]) == {model.certificate}
     assert set(register["seen"]) == {SEEN if seen else ""}
@@ -111,18 +93,12 @@ def test_the_certificate_travels_from_slices_to_tables(
 
 
 def test_a_model_has_seen_all_that_the_one_it_starts_from_has(tmp_path: Path) -> None:
-    settings = train_settings("ours", epochs=1, steps_per_epoch=1)
+    changes = {"epochs": 1, "steps_per_epoch": 1}
+    settings = train_settings("ours", **changes)
     start = tmp_path / "start.safetensors"
     state = make_objective(settings).generator.state_dict()
     write_model(start, state, run="ours", settings=settings, subjects=("elsewhere",))
-    run_train(
-        write_cohort(tmp_path),
-        run="ours",
-        out=tmp_path / "model.safetensors",
-        checkpoints=tmp_path / "checkpoints",
-        settings=settings.model_copy(update={"start": str(start)}),
-        threads=1,
-    )
+    train(tmp_path, write_cohort(tmp_path), "ours", start=str(start), **changes)
     own = json.loads((tmp_path / "train.json").read_text())["subjects"]
     model = read_model(tmp_path / "model.safetensors")
     assert model.subjects == tuple(sorted([*own, "elsewhere"]))
@@ -167,18 +143,11 @@ def test_a_row_about_several_runs_names_all_their_models(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("seen", [False, True])
 def test_the_report_names_the_override(tmp_path: Path, seen: bool) -> None:
-    folder = phantom_render.build(tmp_path)
+    folder = phantom_render.build(tmp_path / "results")
     rows = folder / "register" / "ours.csv"
     table = pd.read_csv(rows, dtype=str, keep_default_na=False)
     table.loc[table["volume"] == phantom_render.VOLUMES[0], "seen"] = SEEN if seen else ""
     table.to_csv(rows, index=False)
-    run_render(
-        folder,
-        labels=phantom_render.LABELS,
-        volumes=list(phantom_render.VOLUMES),
-        out=tmp_path / "report.html",
-        settings=configured(RenderSettings, "render"),
-    )
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = phantom_render.render(folder).read_text(encoding="utf-8")
     assert ("synthesize.allow_seen_subjects" in page) is seen
     assert (f"subjects of {phantom_render.VOLUMES[0]}," in page) is seen

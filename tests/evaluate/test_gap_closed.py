@@ -6,15 +6,12 @@ import numpy as np
 import pandas as pd
 import phantom_render as phantom
 import pytest
-from conftest import configured
 from phantom_evaluate import score_settings
 
-from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.evaluate.gap_closed import COLUMNS, gaps_closed, share
 from ssus2mri.evaluate.score import TABLES
 from ssus2mri.render.gather import Results, gather
 from ssus2mri.render.layouts import pathology_tables, score_tables
-from ssus2mri.render.report import run_render
 from ssus2mri.render.verdict import headline, verdicts
 
 METHODS = {"ours": "synthesis", "other": "cut", "low": "atlas", "us": "copy", "high": "paired"}
@@ -118,17 +115,14 @@ def test_the_upper_bound_is_no_competitor(bounded: Results):
         assert not any(row.cells[-1].best for row in table.rows)
 
 
-def test_the_gap_closed_is_a_table_of_the_page(bounded: Results, tmp_path: Path):
+def test_the_gap_closed_is_a_table_of_the_page(bounded: Results):
     (table,) = [table for table in score_tables(bounded) if table.file == "gap_closed.csv"]
     assert [column.text for column in table.columns] == ["Settings", "Ours", "GAN <i>"]
     ours, gan = (int(cell.text.removesuffix(" %")) for cell in table.rows[0].cells[1:])
     assert 80 < ours < 95 > 50 > 40 < gan < 60
     assert table.rows[-1].cells[1].text == "24 (1)"
-    out = tmp_path / "report.html"
-    settings = configured(RenderSettings, "render")
-    root = bounded.us["us-7"].parents[1]
-    run_render(root, labels=phantom.BOUNDED, volumes=phantom.VOLUMES, out=out, settings=settings)
-    page = out.read_text(encoding="utf-8")
+    path = phantom.render(bounded.us["us-7"].parents[1], phantom.BOUNDED)
+    page = path.read_text(encoding="utf-8")
     assert "Gap closed between Atlas MR and Paired (upper bound)" in page
     assert "An upper bound learned from the true MR" in page
 

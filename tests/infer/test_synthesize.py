@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from phantom_learn import SIZE, settings, some_slices, write_cohort
+from phantom_learn import SIZE, some_slices, write_cohort
+from phantom_train import train
 
 from ssus2mri import slices
 from ssus2mri.config.learn import SynthesizeSettings
@@ -14,7 +15,6 @@ from ssus2mri.errors import InputError
 from ssus2mri.infer.optimize import optimize_for_inference
 from ssus2mri.infer.synthesize import run_synthesize, synthesize
 from ssus2mri.learn.model_file import read_model
-from ssus2mri.learn.train import run_train
 from ssus2mri.models.generator import Synthesis
 from ssus2mri.slicing import assemble, recut
 
@@ -40,15 +40,8 @@ def trained(tmp_path_factory):
     def model(folder, run):
         if run not in paths:
             work = tmp_path_factory.mktemp(run)
+            train(work, write_cohort(work), run, epochs=1, steps_per_epoch=1)
             paths[run] = work / "model.safetensors"
-            run_train(
-                write_cohort(work),
-                run=run,
-                out=paths[run],
-                checkpoints=work / "checkpoints",
-                settings=settings(run, epochs=1, steps_per_epoch=1),
-                threads=1,
-            )
         folder.mkdir(exist_ok=True)
         return Path(shutil.copy(paths[run], folder / "model.safetensors"))
 

@@ -9,20 +9,12 @@ import numpy as np
 import pandas as pd
 import phantom_render as phantom
 import pytest
-from conftest import configured
 from PIL import Image
 
 from ssus2mri import slices
-from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.errors import InputError
 from ssus2mri.render.gather import gather
 from ssus2mri.render.layouts import pathology_tables, score_tables
-from ssus2mri.render.report import run_render
-
-
-@pytest.fixture(scope="module")
-def settings() -> RenderSettings:
-    return configured(RenderSettings, "render")
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +23,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(folder: Path, settings: RenderSettings) -> str:
-    return _render(folder, settings)
+def page(folder: Path) -> str:
+    return _render(folder)
 
 
-def _render(folder: Path, settings: RenderSettings) -> str:
-    out = folder.parent / "report.html"
-    run_render(folder, labels=phantom.LABELS, volumes=phantom.VOLUMES, out=out, settings=settings)
-    return out.read_text(encoding="utf-8")
+def _render(folder: Path, **changes: int) -> str:
+    return phantom.render(folder, **changes).read_text(encoding="utf-8")
 
 
 def test_every_run_and_the_numbers_of_the_tables_are_in_the_page(folder: Path, page: str) -> None:
@@ -72,8 +62,8 @@ def test_every_picture_has_words(page: str) -> None:
     assert page.count('<svg role="img" aria-label="Losses of') == 2
 
 
-def test_same_results_same_bytes(folder: Path, settings: RenderSettings, page: str) -> None:
-    assert _render(folder, settings) == page
+def test_same_results_same_bytes(folder: Path, page: str) -> None:
+    assert _render(folder) == page
 
 
 def test_no_identifier_twice(page: str) -> None:
@@ -105,35 +95,31 @@ def test_no_identifier_twice(page: str) -> None:
         "align/mr-1.png",
     ],
 )
-def test_a_missing_piece_is_named(
-    folder: Path, settings: RenderSettings, tmp_path: Path, missing: str
-) -> None:
+def test_a_missing_piece_is_named(folder: Path, tmp_path: Path, missing: str) -> None:
     copy = shutil.copytree(folder, tmp_path / "results")
     (copy / missing).unlink()
     with pytest.raises(InputError, match=re.escape(missing)):
-        _render(copy, settings)
+        _render(copy)
     assert not (tmp_path / "report.html").exists()
 
 
-def test_a_broken_piece_is_named(folder: Path, settings: RenderSettings, tmp_path: Path) -> None:
+def test_a_broken_piece_is_named(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "results")
     (copy / "train" / "ours" / "train.json").write_text("{}")
     with pytest.raises(InputError, match="settings"):
-        _render(copy, settings)
+        _render(copy)
     table = copy / "score" / "deformation.csv"
     table.write_text("run,label\nours,Ours\n")
     with pytest.raises(InputError, match=re.escape("train.json")):
-        _render(copy, settings)
+        _render(copy)
     shutil.copy(folder / "train" / "ours" / "train.json", copy / "train" / "ours")
     with pytest.raises(InputError, match=r"deformation.csv: .* found no column role"):
-        _render(copy, settings)
+        _render(copy)
     with pytest.raises(InputError, match="--volumes"):
         gather(copy, phantom.LABELS, [])
 
 
-def test_superior_is_at_the_top_of_the_page(
-    folder: Path, settings: RenderSettings, tmp_path: Path
-) -> None:
+def test_superior_is_at_the_top_of_the_page(folder: Path, tmp_path: Path) -> None:
     """A spot at the superior end of a volume comes out in the top rows of its coronal pictures."""
     copy = shutil.copytree(folder, tmp_path / "results")
     path = copy / "extract" / "us-7.h5"
@@ -142,7 +128,7 @@ def test_superior_is_at_the_top_of_the_page(
     volume[28:, 4:, :] = 1.0  # superior and not anterior
     cut = phantom.cut(volume, us.header, 8)
     slices.write(replace(us, image=cut.image), path)
-    page = _render(copy, settings)
+    page = _render(copy)
     for plane in ("coronal", "sagittal"):
         source = re.search(rf'src="([^"]+)" alt="Ultrasound, us-7, {plane}', page)
         assert source
@@ -151,31 +137,24 @@ def test_superior_is_at_the_top_of_the_page(
         assert drawn[4:].max() == 0
 
 
-def test_without_truth_the_nearest_mr_is_shown_and_nothing_is_claimed(
-    tmp_path: Path, settings: RenderSettings
-) -> None:
-    page = _render(phantom.build(tmp_path / "results", truth=False), settings)
+def test_without_truth_the_nearest_mr_is_shown_and_nothing_is_claimed(tmp_path: Path) -> None:
+    page = _render(phantom.build(tmp_path / "results", truth=False))
     assert "cannot say how close" in page
     assert "nearest training MR: mr-" in page
     assert 'id="edges"' not in page
     assert "no data: no MR of the same test subject" in page
 
 
-def test_volumes_are_left_out_to_keep_the_page_small(
-    folder: Path, settings: RenderSettings
-) -> None:
-    small = settings.model_copy(update={"example_rows": 9, "alignment_pictures": 1})
-    page = _render(folder, small)
+def test_volumes_are_left_out_to_keep_the_page_small(folder: Path) -> None:
+    page = _render(folder, example_rows=9, alignment_pictures=1)
     assert len(set(re.findall(r'data-volume="([^"]+)"', page))) == 1
     assert "(1 of 2, the worst" in page
     assert "Pictures of the 1 least similar of 4 scans." in page
 
 
 @pytest.mark.slow
-def test_scans_beyond_the_worst_are_on_a_page_of_their_own(
-    folder: Path, settings: RenderSettings
-) -> None:
-    few = _render(folder, settings.model_copy(update={"scan_rows": 1}))
+def test_scans_beyond_the_worst_are_on_a_page_of_their_own(folder: Path) -> None:
+    few = _render(folder, scan_rows=1)
     assert "The worst 1 of 2 test scans" in few
     assert '<a href="scans.html">All 4 scans</a>' in few
     links = r'scope="row"><a href="../browse/(us-\d).html"'
@@ -183,17 +162,15 @@ def test_scans_beyond_the_worst_are_on_a_page_of_their_own(
     alone = (folder.parent / "scans.html").read_text(encoding="utf-8")
     assert len(re.findall(links, alone)) == 2
     assert alone.count(">mr-1<") == 1
-    assert 'href="scans.html"' not in _render(folder, settings)
+    assert 'href="scans.html"' not in _render(folder)
 
 
-def test_figures_are_shown_where_they_are_drawn(
-    folder: Path, settings: RenderSettings, page: str, tmp_path: Path
-) -> None:
+def test_figures_are_shown_where_they_are_drawn(folder: Path, page: str, tmp_path: Path) -> None:
     assert "stage <code>illustrate</code> has not run" in page
     copy = shutil.copytree(folder, tmp_path / "results")
     (copy / "illustrate").mkdir()
     Image.new("RGB", (2000, 500), "white").save(copy / "illustrate" / "figure6.png")
-    shown = _render(copy, settings)
+    shown = _render(copy)
     assert 'href="../illustrate/figure6.svg"' in shown
     source = re.search(r'src="([^"]+)" alt="Figure 6: ultrasound', shown)
     assert source
@@ -216,7 +193,7 @@ def test_tables_mark_the_best_and_an_untrained_winner(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_subjects_with_pathology_have_a_section_of_their_own(
-    folder: Path, page: str, settings: RenderSettings, tmp_path: Path
+    folder: Path, page: str, tmp_path: Path
 ) -> None:
     results = phantom.build(tmp_path / "results", pathologies=("us-8",))
     (table,) = pathology_tables(gather(results, phantom.LABELS, phantom.VOLUMES))
@@ -232,7 +209,7 @@ def test_subjects_with_pathology_have_a_section_of_their_own(
     assert {cell.minor for cell in rows["Error in cyst ↓"]} == {""}
     assert {cell.minor for cell in rows["Error in cortex ↓"]} == {"healthy: 0.100"}
     assert {cell.text for cell in rows["n slices (volumes)"]} == {"24 (1)"}
-    shown = _render(results, settings)
+    shown = _render(results)
     assert 'href="#pathology"' in shown
     assert "<strong>us-8</strong></a> · large cyst · axial" in shown
     assert "<strong>us-7</strong></a> · axial" in shown
@@ -243,8 +220,8 @@ def test_subjects_with_pathology_have_a_section_of_their_own(
 
 
 @pytest.mark.slow
-def test_page_of_subjects_with_pathology_alone(settings: RenderSettings, tmp_path: Path) -> None:
-    page = _render(phantom.build(tmp_path / "results", pathologies=("us-7", "us-8")), settings)
+def test_page_of_subjects_with_pathology_alone(tmp_path: Path) -> None:
+    page = _render(phantom.build(tmp_path / "results", pathologies=("us-7", "us-8")))
     assert "No healthy test subject has a true or paired MR" in page
     assert "Error in cyst" in page
 
@@ -266,9 +243,7 @@ def test_table_of_positions_is_there_where_a_run_predicts_them(
     assert [cell.text for cell in row.cells[1:]] == ["no data: predicts no position"] * 4
 
 
-def test_positions_are_shown_by_plane(
-    folder: Path, tmp_path: Path, settings: RenderSettings, page: str
-) -> None:
+def test_positions_are_shown_by_plane(folder: Path, tmp_path: Path, page: str) -> None:
     results = phantom.build(tmp_path / "results", positions=True)
     *_, table = score_tables(gather(results, phantom.LABELS, phantom.VOLUMES))
     assert [column.text for column in table.columns] == ["Plane", "Ours"]
@@ -280,5 +255,5 @@ def test_positions_are_shown_by_plane(
         ["All ↑", "0.67 ± 0.48"],
         ["n slices (volumes)", "48 (2)"],
     ]
-    assert table.title in _render(results, settings)
+    assert table.title in _render(results)
     assert table.title not in page

@@ -5,10 +5,6 @@ from pathlib import Path
 import phantom_render as phantom
 import pytest
 from browser import PHONE, Page
-from conftest import configured
-
-from ssus2mri.config.evaluate import RenderSettings
-from ssus2mri.render.report import run_render
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 MANY = {f"run{n}": f"Run number {n}" for n in range(6)}
@@ -24,10 +20,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
             of_runs = {run: labels[run] if table == "BOUNDED" else value for run in MANY}
             patch.setattr(phantom, table, getattr(phantom, table) | of_runs)
         phantom.build(root, labels=labels, positions=True, pathologies=("us-8",))
-    settings = configured(RenderSettings, "render")
-    out = root / "render" / "report.html"
-    run_render(root, labels=labels, volumes=phantom.VOLUMES, out=out, settings=settings)
-    return out
+    return phantom.render(root, labels)
 
 
 def opened(browser: Page, path: Path, size: tuple[int, int]) -> Page:

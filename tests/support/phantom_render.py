@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import phantom_evaluate
+from conftest import configured
 from numpy.typing import NDArray
 from PIL import Image
 
 from ssus2mri import slices
+from ssus2mri.config.evaluate import RenderSettings
 from ssus2mri.evaluate import tables
+from ssus2mri.render.report import run_render
 from ssus2mri.slices import Header, Slices
 
 LABELS = {"ours": "Ours", "gan": "GAN <i>", "copy": "Copy of the US", "atlas": "Atlas MR"}
@@ -156,6 +159,14 @@ def build(
     }
     phantom_evaluate.score(root / "score", labels, METHODS, **paths, bootstrap_samples=100)
     return root
+
+
+def render(root: Path, labels: dict[str, str] = LABELS, **changes: object) -> Path:
+    """Write the report of the folder and return it; ``changes`` are settings."""
+    out = root.parent / "report.html"
+    settings = configured(RenderSettings, "render", **changes)
+    run_render(root, labels=labels, volumes=VOLUMES, out=out, settings=settings)
+    return out
 
 
 def _segment_rows(
