@@ -74,10 +74,7 @@ def test_singular_transform_stops_align(tmp_path: Path, command_line: CommandLin
         ("--row=modality=us ga_weeks=nan", "--row.ga_weeks: expected a finite number"),
         ('--row={{"modality":"us","ga_weeks":NaN}}', "--row: expected JSON"),
         ("--row=modality=us ga_weeks=230", "--row.ga_weeks: expected less than or equal to 45"),
-        (
-            "--row=modality=us",
-            "plane, pixel_mm, frame; found unknown [], missing",
-        ),
+        ("--row=modality=us", "plane, pixel_mm, frame; found unknown [], missing"),
         ("--row=modality=us ga_weeks=23 age=2", "found unknown ['age'], missing []"),
         ("--row=modality=us ga_weeks=23 ga_weeks=24", "--row: expected JSON, or words"),
         ("--row=us 23", "found 'us' without = and a value"),
@@ -86,10 +83,7 @@ def test_singular_transform_stops_align(tmp_path: Path, command_line: CommandLin
         ("--out-mask={0}/sub/../us1.nii.gz", "the input"),
         ("--row=modality=us ga_weeks=23 plane=coronal", "--row.plane: expected `axial`"),
         ("--row=modality=us ga_weeks=23 pixel_mm=inf", "--row.pixel_mm: expected a finite number"),
-        (
-            "--row=modality=us ga_weeks=23 frame=0",
-            "--row.frame: expected greater than or equal",
-        ),
+        ("--row=modality=us ga_weeks=23 frame=0", "--row.frame: expected greater than or equal"),
     ],
 )
 def test_bad_option(project: Path, command_line: CommandLine, option: str, message: str) -> None:
