@@ -141,6 +141,14 @@ def again_signed(change):
     return lambda lines, path: signed("".join([lines[0], *change(lines[1:-1])]), path)
 
 
+def first_row(old, new):
+    return again_signed(lambda rows: [rows[0].replace(old, new), *rows[1:]])
+
+
+def every_row(old, new):
+    return again_signed(lambda rows: [row.replace(old, new) for row in rows])
+
+
 def unsigned(change):
     """Change the file and leave its checksum."""
     return lambda lines, path: path.write_text(change("".join(lines)))
@@ -152,10 +160,7 @@ REFUSED = {
     "a rating changed": (unsigned(lambda text: text.replace(",3\n", ",5\n", 1)), "it was changed"),
     "cut short": (unsigned(lambda text: text[:900]), "cut short"),
     "saved by Excel": (unsigned(lambda text: text.replace("\n", ",,\n")), "first line"),
-    "a rating of 6": (
-        again_signed(lambda rows: [rows[0].replace(",3\n", ",6\n"), *rows[1:]]),
-        "line 2: ",
-    ),
+    "a rating of 6": (first_row(",3\n", ",6\n"), "line 2: "),
     "partial": (again_signed(lambda rows: rows[:40]), "40 of 80 images rated"),
     "no rating": (again_signed(lambda rows: []), "no rating"),
     "an image twice": (again_signed(lambda rows: [*rows, rows[0]]), "1 more than once"),
@@ -167,26 +172,14 @@ REFUSED = {
         again_signed(lambda rows: [re.sub(r",\w{8},3", ",00000000,3", rows[0]), *rows[1:]]),
         "1 unknown images",
     ),
-    "two observers": (
-        again_signed(lambda rows: [rows[0].replace("E1", "E2"), *rows[1:]]),
-        "several observers",
-    ),
+    "two observers": (first_row("E1", "E2"), "several observers"),
     "an unknown group": (
-        again_signed(lambda rows: [row.replace("expert", "surgeon") for row in rows]),
+        every_row("expert", "surgeon"),
         "expected a group out of expert, beginner; found surgeon",
     ),
-    "positions out of order": (
-        again_signed(lambda rows: [rows[0].replace(",1,", ",2,"), *rows[1:]]),
-        "positions out of order",
-    ),
-    "markup for a code": (
-        again_signed(lambda rows: [row.replace("E1", "<b>E1</b>") for row in rows]),
-        "line 2: ",
-    ),
-    "a formula for a code": (
-        again_signed(lambda rows: [row.replace("E1", "=1+1") for row in rows]),
-        "line 2: ",
-    ),
+    "positions out of order": (first_row(",1,", ",2,"), "positions out of order"),
+    "markup for a code": (every_row("E1", "<b>E1</b>"), "line 2: "),
+    "a formula for a code": (every_row("E1", "=1+1"), "line 2: "),
     "bytes": (lambda lines, path: path.write_bytes(b"\x89PNG\xff"), "not UTF-8"),
     "huge": (lambda lines, path: path.write_bytes(b"0" * 1_000_001), "more than 1000000 bytes"),
 }
