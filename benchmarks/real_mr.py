@@ -17,6 +17,7 @@ MIDDLE = (50, 110)
 """Indices between which every plane crosses the brain."""
 PERCENTILES = [0.5, 99.5]
 SQUARINGS = 6
+"""Times that a field is composed with itself."""
 APART = 8
 """Slices by which a pair of kind `apart` differs at most."""
 
@@ -127,5 +128,5 @@ def central_determinant(field: Floats, spacing_mm: float = SPACING_MM) -> Floats
 
 
 def abs_log_det(determinants: Floats, mask: NDArray[np.bool_]) -> float:
-    """Return the mean |log det J| in the mask."""
+    """Return the mean |log det J| in the mask; a determinant counts as 0.01 at least."""
     return float(np.abs(np.log(np.maximum(determinants[mask], 0.01))).mean())

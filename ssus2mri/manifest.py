@@ -89,7 +89,7 @@ class Manifest:
     """All rows, with no split left at ``auto`` and every path ready to open."""
 
     rows: dict[str, Row]
-    _found: dict[frozenset[tuple[str, str]], list[Row]] = field(
+    _by_values: dict[frozenset[tuple[str, str]], list[Row]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -99,13 +99,13 @@ class Manifest:
         The workflow asks the same of every scan, so answers are kept.
         """
         key = frozenset(values.items())
-        if key not in self._found:
-            self._found[key] = [
+        if key not in self._by_values:
+            self._by_values[key] = [
                 row
                 for row in self.rows.values()
                 if all(getattr(row, name) == value for name, value in values.items())
             ]
-        return list(self._found[key])
+        return list(self._by_values[key])
 
 
 def load(path: Path, *, val: float, test: float) -> tuple[Manifest | None, list[str]]:
