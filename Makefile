@@ -18,7 +18,7 @@ demo: .venv ## simulate a small cohort and run every stage on it
 	@echo
 	@echo "Report: file://$(CURDIR)/$(REPORT)"
 
-test: .venv ## all tests, the slow ones too
+test: .venv ## the tests, slow ones too, without the two below
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 
 test-slurm: .venv ## the workflow under a SLURM started for it (Debian: slurm-wlm, munge)

@@ -39,8 +39,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="US-to-MR synthesis of the fetal brain. Each command is a stage of the workflow; several"
-    f" with {THEN} between them share a process.",
+    help="US-to-MR synthesis of the fetal brain. `predict` takes single scans; most other commands"
+    f" are stages of the workflow, of which several with {THEN} between them share a process.",
 )
 
 
@@ -74,7 +74,9 @@ def _root(
 def check(
     config: Annotated[
         list[Path] | None,
-        typer.Argument(help="Configuration files; later ones override earlier ones."),
+        typer.Argument(
+            help="Configuration files, config/config.yaml first; later ones override earlier ones."
+        ),
     ] = None,
     manifest: Annotated[
         str, typer.Option(help="Manifest to use instead of the configured one.")
@@ -106,7 +108,7 @@ def init(
     path, rows = run_init(folder, Path(out) if out else folder / "manifest.csv")
     typer.echo(
         f"{path}: {rows} images. Fill the empty columns, and rename volumes where the name of a"
-        " file tells who it is: outputs carry it. Then run `ssus2mri check`."
+        f" file tells who it is: outputs carry it. Then run `ssus2mri check --manifest {path}`."
     )
 
 
@@ -134,7 +136,8 @@ def new(
     lay_out(folder)
     typer.echo(
         f"{folder}: workflow/, config/ and envs/ of ssus2mri {__version__}. Go there, propose a"
-        " manifest with `ssus2mri init`, check it with `ssus2mri check`, then run `snakemake`."
+        " manifest with `ssus2mri init IMAGES --out data_manifest.csv`, check it with `ssus2mri"
+        " check`, then run `snakemake`."
     )
 
 

@@ -1,7 +1,9 @@
 """Options that several commands share, and the values that they accept."""
 
 import math
+import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,12 +43,34 @@ def _range(low: float, high: float) -> Callable[[float], bool]:
 
 NAME = "a name of letters, digits, '.', '_' and '-'"
 count = _checked("--threads or --processes", "1 to 1024", _range(1, 1024))
-weeks = _checked(
-    "--ga-weeks",
-    f"{LEAST_WEEKS} to {MOST_WEEKS} weeks with a decimal point, such as 23.57 for 23 + 4",
-    lambda v: v == 0 or _range(LEAST_WEEKS, MOST_WEEKS)(v),
-)
 pixel = _checked("--pixel-mm", "0.02 to 5 mm, or 0", lambda v: v == 0 or _range(0.02, 5)(v))
+
+
+def weeks(text: str) -> float:
+    """Read a gestational age; of an empty text 0: none is given."""
+    with suppress(ValueError):
+        value = float(text or 0)
+        if value == 0 or _range(LEAST_WEEKS, MOST_WEEKS)(value):
+            return value
+    raise InputError(
+        "--ga-weeks",
+        expected=f"{LEAST_WEEKS} to {MOST_WEEKS} weeks with a decimal point, such as 23.57 for"
+        " 23 + 4",
+        found=repr(text),
+        do="Correct the option.",
+    )
+
+
+def require_folder(out: Path) -> None:
+    """Refuse a folder that cannot be written to, before anything is computed."""
+    existing = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise InputError(
+            str(out),
+            expected="a folder that can be written to",
+            found=f"{existing}, {'no permission' if existing.is_dir() else 'which is a file'}",
+            do="Choose another folder with --out.",
+        )
 
 
 def files_argument(what: str) -> Any:
@@ -79,7 +103,8 @@ Synthetic = Annotated[list[Path] | None, files_argument("Synthetic slice files o
 OtherFolder = Annotated[
     Path | None,
     typer.Option(
-        "--synthetic", help="Instead: folder of another tool's synthetic MR (config/README.md)."
+        "--synthetic",
+        help="Instead of slice files: folder of another tool's synthetic MR (config/README.md).",
     ),
 ]
 OtherRun = Annotated[

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from ssus2mri.commands.options import Threads, apart, optional, pixel, weeks
+from ssus2mri.commands.options import (
+    Threads,
+    apart,
+    optional,
+    pixel,
+    require_folder,
+    weeks,
+)
 from ssus2mri.errors import InputError
 
 app = typer.Typer()
@@ -19,12 +26,12 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(help="Folder for {scan}_mr.nii.gz and the other outputs.")],
     ga_weeks: Annotated[
-        float,
+        str,
         typer.Option(
             help="Gestational age in weeks, such as 23.57 for 23 + 4; a manifest has its own.",
-            callback=weeks,
+            show_default=False,
         ),
-    ] = 0.0,
+    ] = "",
     pixel_mm: Annotated[
         float,
         typer.Option(help="Pixel size of a 2D axial plane, mm; 0: as in the file.", callback=pixel),
@@ -43,11 +50,12 @@ def predict(
     from ssus2mri.prediction.write import ENDINGS
     from ssus2mri.sources import sources
 
-    scan_list = sources(scans, ga_weeks=ga_weeks, pixel_mm=pixel_mm or None)
+    scan_list = sources(scans, ga_weeks=weeks(ga_weeks), pixel_mm=pixel_mm or None)
     names = [f"{source.name}{end}" for source in scan_list for end in ENDINGS]
     outputs = {f"{name} in --out": out / name for name in names}
     inputs = [path for source in scan_list for path in (source.path, source.mask)]
     apart({"--out": out, **outputs}, *inputs, model, *(p for p in scans if p.is_file()))
+    require_folder(out)
     run_predict(scan_list, out=out, model=optional(model), force=force, threads=threads)
 
 

@@ -108,7 +108,7 @@ def _problem(detail: dict[str, Any], where: str) -> tuple[str, dict[str, str]]:
         return place, {
             "expected": "a value",
             "found": "no such key",
-            "do": "Copy it from config/config.yaml.",
+            "do": "Copy it from config/config.yaml, or name that file first; others lie over it.",
         }
     if detail["type"] in ("model_type", "dict_type"):
         detail["msg"] = "keys and values"

@@ -53,9 +53,10 @@ class Prediction:
 
     ``mr`` float32 in [0, 1], 0 outside the brain; ``labels`` uint8 `Tissue`; ``trust`` float32, the
     probability, 0 to 1, that an intensity of ``mr`` is right within ``tolerance``, 0 outside the
-    brain; the last two are None if the network knows no tissues. ``sizes`` by name; ``pose`` how
-    the head was placed; ``head_probability`` that it is a fetal head; ``refused`` why it would be
-    refused, empty unless forced; ``views`` the same upright, for pictures.
+    head; the last two are None if the network knows no tissues. ``sizes`` by name; ``pose`` how
+    the head was placed; ``head_probability`` that it is a fetal head, None of a volume, whose pose
+    has a confidence; ``refused`` why it would be refused, empty unless forced; ``views`` the same
+    upright, for pictures: there trust is 0 outside the brain.
     """
 
     mr: sitk.Image
@@ -107,7 +108,7 @@ def predict(
     probability = None
     calibration, settings = network.calibration, network.sections["predict"]
     kind = "plane" if prepared.index is not None else "volume"
-    if maps.tissue is not None:
+    if maps.tissue is not None and kind in calibration.head:
         probability = head_probability(evidence(maps, prepared), calibration.head[kind])
     refused = reasons(
         prepared,
@@ -149,7 +150,7 @@ def predict(
             us=prepared.us,
             mr=maps.mr,
             labels=maps.labels,
-            trust=trust_of(maps, settings.tolerance),
+            trust=trust_of(maps, settings.tolerance) * (maps.mr > 0),
             spacing_mm=network.atlas.labels.GetSpacing()[0] / prepared.scale,
         ),
     )

@@ -47,7 +47,8 @@ def run_predict(
             write(prediction, scan.name, out, interval=interval)
         except InputError as error:
             failed.append(_named(error, scan))
-            logger.warning("%d of %d: %s", number, len(scans), failed[-1])
+            if len(scans) > 1:  # else it is said at the end
+                logger.warning("%d of %d: %s", number, len(scans), failed[-1])
             continue
         except Exception as error:
             faults.append(error)

@@ -29,6 +29,10 @@ _COLOURS = {
     Tissue.CYST: (120, 0, 160),
     Tissue.BLEED: (160, 0, 30),
 }
+_SIZES = {
+    **{name: f"{name} diameter" for name in ("biparietal", "occipitofrontal", "transcerebellar")},
+    **{name: f"width of the {name}" for name in ("atrium", "cavum")},
+}
 
 
 def prediction_page(
@@ -65,11 +69,17 @@ def prediction_page(
             facts=facts,
             columns=[title for title, _ in columns],
             rows=_rows(columns, mr),
-            legend=[
-                (tissue.name.lower().replace("_", " "), _COLOURS[tissue]) for tissue in present
-            ],
+            sizes={key: _SIZES.get(key, key.replace("_", " ")) for key in facts["sizes"]},
+            legend=[(_name(tissue), _COLOURS[tissue]) for tissue in present],
         )
     )
+
+
+def _name(tissue: Tissue) -> str:
+    """Return how a tissue is written."""
+    if tissue == Tissue.EXTRA_AXIAL_CSF:
+        return "extra-axial CSF"
+    return tissue.name.lower().replace("_", " ")
 
 
 def _rows(

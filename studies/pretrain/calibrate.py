@@ -30,7 +30,6 @@ FITTED = (
     "landmarks",
     "roundness",
 )  # the rest differ between simulated and real planes
-EVEN = {"offset": 10.0, **dict.fromkeys(NAMES, 0.0)}  # always a head: other reasons remain
 MOST_SIZE_RATIO = 1.33  # beyond it, size alone refuses
 LEAST_SUBJECTS = 3  # that a size was measured in
 
@@ -43,9 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load_settings()
     sections = {name: getattr(settings, name) for name in SECTIONS}
-    calibration = Calibration(
-        dict.fromkeys(KINDS, 1.0), {key: {} for key in KINDS}, dict.fromkeys(KINDS, EVEN)
-    )
+    calibration = Calibration(dict.fromkeys(KINDS, 1.0), {key: {} for key in KINDS}, {})
     if arguments.rows and arguments.pictures:
         rows = [
             row
@@ -115,7 +112,7 @@ def heads_of(pictures: list[dict[str, Any]], min_confidence: float) -> dict[str,
         for i in np.flatnonzero(~half)
     ]
     print(f"plane: {sum(right)} of {len(right)} right that were not fitted")
-    return {"plane": fit(x, y), "volume": EVEN}
+    return {"plane": fit(x, y)}
 
 
 def wrong_size(picture: dict[str, Any]) -> bool:

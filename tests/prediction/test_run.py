@@ -112,11 +112,25 @@ def test_exit_codes(tmp_path, command_line, arguments, expected):
 
 
 @pytest.mark.usefixtures("_stub")
-@pytest.mark.parametrize("age", ["nan", "inf", "-5", "5", "161", "1e9"])
+@pytest.mark.parametrize("age", ["nan", "inf", "-5", "5", "161", "1e9", "23+4", "20,7"])
 def test_an_age_that_no_scan_has_is_said_before_anything_is_read(command_line, age):
     code, said = command_line("predict", "gone.nii.gz", f"--ga-weeks={age}", "--out=o")
     assert code == 1
     assert said.startswith("ssus2mri: --ga-weeks: expected 10 to 45 weeks"), said
+
+
+@pytest.mark.usefixtures("_stub")
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_read(
+    tmp_path, command_line, out
+):
+    write_scans(tmp_path, good=0.0)
+    (tmp_path / "file").write_text("kept", encoding="utf-8")
+    scan = str(tmp_path / "good.nii.gz")
+    code, said = command_line("predict", scan, "--ga-weeks=23", f"--out={tmp_path / out}")
+    assert (code, "expected a folder that can be written to" in said) == (1, True), said
+    assert "good" not in said
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "kept"
 
 
 def test_a_path_that_no_file_can_have(command_line):

@@ -67,6 +67,16 @@ def test_the_page_needs_nothing_else_and_escapes(tmp_path):
     assert not re.search(r"(src|href)=[\"'](?!data:)", page)
 
 
+def test_the_page_claims_no_more_than_is_known(tmp_path):
+    """No probability that was not measured, no hundredth percentile."""
+    wide = {"cavum": Size(9.0, 7.0, 11.0, 4.4, 99.9995)}
+    write(prediction(head_probability=None, sizes=wide), "scan", tmp_path, interval=0.9)
+    page = (tmp_path / "scan.html").read_text()
+    assert "probability of a fetal head" not in page
+    assert "&gt; 99<" in page
+    assert "width of the cavum" in page
+
+
 def test_numbers_that_are_not_finite_do_not_break_the_json():
     sizes = {"cavum": Size(5.0, 0.0, np.inf, np.nan, np.float32(50.0))}
     said = facts(prediction(sizes=sizes), "scan", interval=0.9)
