@@ -10,6 +10,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 PARTS = ("workflow", "config", "envs")
+DEMO = "data_manifest.csv"
 
 
 class BuildWithLayout(build_py):
@@ -23,6 +24,7 @@ class BuildWithLayout(build_py):
             shutil.rmtree(layout, ignore_errors=True)
             for part in PARTS:
                 shutil.copytree(part, layout / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copyfile(DEMO, layout / DEMO)
 
 
 setup(cmdclass={"build_py": BuildWithLayout})

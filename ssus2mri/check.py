@@ -13,6 +13,7 @@ from ssus2mri.config import project
 from ssus2mri.errors import InputError
 from ssus2mri.images import geometry, volume
 from ssus2mri.images.grid import Grid
+from ssus2mri.images.stored import Facts
 from ssus2mri.manifest import SIMULATED, Manifest, Row
 from ssus2mri.tissues import ATLAS_LABELS
 
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 WORKERS = 2
 LEAST_VOXELS = 2**12
 """Smaller images are trials: two of the same pixels are told, not refused."""
+MOST_LABELS = 32
+"""Whole numbers that labels or a mask have; scans have more grey values."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +33,20 @@ class Seen:
     content: tuple[int, int] | None
 
 
-def run_check(config: list[Path], manifest_path: str) -> tuple[list[str], str]:
+def run_check(config: list[Path], manifest_path: str, *, base: Path) -> tuple[list[str], str]:
     """Check configuration, manifest and images.
 
     Args:
         config: configuration files, later ones over earlier ones.
         manifest_path: manifest instead of the configured one; empty for that.
+        base: the complete configuration that the workflow lays them over.
 
     Returns:
         A message for each problem, and what was checked, in words.
     """
     changes = {"manifest": manifest_path} if manifest_path else {}
     try:
-        values, messages = project.load_files(config, **changes)
+        values, messages = project.load_files(_over_base(config, base), **changes)
     except InputError as error:
         return [str(error)], "configuration"
     settings, _ = project.load(values)
@@ -54,6 +58,7 @@ def run_check(config: list[Path], manifest_path: str) -> tuple[list[str], str]:
     messages += more
     if table is not None:
         messages += check_images(table, Path(settings.manifest))
+        tell_ages(table, settings.predict.ages_weeks)
         messages += plan.unknown_pathologies(settings, table)
         messages += plan.unmatchable(values, table)
         try:
@@ -62,6 +67,12 @@ def run_check(config: list[Path], manifest_path: str) -> tuple[list[str], str]:
             messages.append(str(error))
     rows = len(table.rows) if table else 0
     return messages, f"configuration, manifest and {rows} images"
+
+
+def _over_base(config: list[Path], base: Path) -> list[Path]:
+    given = {path.resolve() for path in config}
+    is_needed = not config or (base.is_file() and base.resolve() not in given)
+    return [base, *config] if is_needed else config
 
 
 def check_images(table: Manifest, path: Path) -> list[str]:
@@ -86,6 +97,21 @@ def check_images(table: Manifest, path: Path) -> list[str]:
         logger.warning("%s", message)
     files = [message for row_seen in seen for message in row_seen.messages]
     return files + subjects.same_content(path, large, "pixels", column="volume")
+
+
+def tell_ages(table: Manifest, ages_weeks: tuple[float, float]) -> None:
+    """Warn of ages at which nothing was measured: they may be mistakes, and are not refused."""
+    low, high = ages_weeks
+    odd = [row for row in table.rows.values() if not low <= row.ga_weeks <= high]
+    if odd:
+        names = ", ".join(f"{row.volume} ({row.ga_weeks:g})" for row in odd[:5])
+        logger.warning(
+            "ga_weeks outside %g to %g, where alignment and prediction are measured: %s%s",
+            low,
+            high,
+            names,
+            f" and {len(odd) - 5} more" if len(odd) > 5 else "",
+        )
 
 
 def generated(table: Manifest) -> set[str]:
@@ -125,8 +151,10 @@ def _row(row: Row, outputs: set[str]) -> Seen:
 
     if row.image not in outputs:
         looked = attempt(lambda: _image(row))
-        grid, content = looked or (None, None)
         if looked:
+            grid, facts = looked
+            content = (grid.count, facts.content)
+            attempt(lambda: _require_grey(Path(row.image), grid, facts))
             attempt(lambda: volume.require_modality(Path(row.image), row.modality))
     if row.mask and row.mask not in outputs and (grid is not None or not Path(row.mask).exists()):
         attempt(lambda: volume.examine_mask(Path(row.mask), grid, plane=bool(row.plane)))
@@ -138,10 +166,20 @@ def _row(row: Row, outputs: set[str]) -> Seen:
     return Seen(messages, content)
 
 
-def _image(row: Row) -> tuple[Grid, tuple[int, int]]:
+def _image(row: Row) -> tuple[Grid, Facts]:
     path = Path(row.image)
     if row.plane:
-        grid, facts = volume.examine_plane(path, row.pixel_mm, row.frame)
-    else:
-        grid, facts = volume.examine(path)
-    return grid, (grid.count, facts.content)
+        return volume.examine_plane(path, row.pixel_mm, row.frame)
+    return volume.examine(path)
+
+
+def _require_grey(path: Path, grid: Grid, facts: Facts) -> None:
+    """Refuse labels and masks that are given as an image."""
+    whole = all(level.is_integer() for level in facts.levels)
+    if whole and len(facts.levels) <= MOST_LABELS and grid.count >= LEAST_VOXELS:
+        raise InputError(
+            str(path),
+            expected="the grey values of a scan",
+            found=f"{len(facts.levels)} whole numbers, as labels or a mask have",
+            do="Name the scan in column image; labels and masks have columns of their own.",
+        )

@@ -75,7 +75,7 @@ def check(
     config: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Configuration files, config/config.yaml first; later ones override earlier ones."
+            help="Configuration files over config/config.yaml; later ones override earlier ones."
         ),
     ] = None,
     manifest: Annotated[
@@ -85,7 +85,7 @@ def check(
     """Report every problem in configuration, manifest and images before a long run starts."""
     from ssus2mri.check import run_check
 
-    messages, checked = run_check(config or [Path(DEFAULT)], manifest)
+    messages, checked = run_check(config or [], manifest, base=Path(DEFAULT))
     for message in messages:
         typer.echo(message, err=True)
     if messages:

@@ -5,6 +5,7 @@ which are relative to the working directory.
 """
 
 import hashlib
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -41,7 +42,9 @@ class Row(Columns):
     modality: Modality
     image: str = Field(min_length=1, description="file or DICOM folder")
     ga_weeks: GaWeeks
-    split: Literal["train", "val", "test", "auto"] = Field(description="decided by subject")
+    split: Literal["train", "val", "test", "auto"] = Field(
+        description="train, val or test, or auto, which decides by a hash of the subject"
+    )
     mask: str = Field(default="", description="head (US) or brain (MR) mask on the image's grid")
     transform: str = Field(default="", description="ITK file, image -> atlas, instead of `align`")
     plane: Plane = ""
@@ -125,14 +128,19 @@ def load(path: Path, *, val: float, test: float) -> tuple[Manifest | None, list[
         return None, [str(error)]
     messages: list[str] = []
     rows: dict[int, Row] = {}
+    blank: dict[str, list[int]] = defaultdict(list)
     for number, record in numbered:
         try:
             rows[number] = Row.model_validate(record)
         except ValidationError as error:
             for place, parts in problems(error, ""):
+                if not record.get(place, "-").strip():
+                    blank[place].append(number)
+                    continue
                 where = f"{path} row {number}"
                 column = "" if place == "configuration" else f", column {place}"
                 messages.append(str(InputError(where + column, **{**parts, "do": DO})))
+    messages = [*_blank(path, blank), *messages]
     messages += subjects.same_name(path, {n: row.volume for n, row in rows.items()})
     messages += subjects.unlike(path, {n: row.subject for n, row in rows.items()})
     messages += subjects.split_twice(path, {n: (r.subject, r.split) for n, r in rows.items()})
@@ -185,6 +193,32 @@ _PATHS = ("image", "mask", "transform", "labels")
 
 def _located(folder: Path, text: str) -> str:
     return text if not text or text.startswith("results/") else str(folder / text)
+
+
+def _blank(path: Path, rows: dict[str, list[int]]) -> list[str]:
+    """Return a message for each column with rows that lack it."""
+    return [
+        str(
+            InputError(
+                f"{path}, column {column}",
+                expected="a value in every row",
+                found=f"none in row{'s' * (len(numbers) > 1)} {_spans(numbers)}",
+                do=f"Fill in {Row.model_fields[column].description}.",
+            )
+        )
+        for column, numbers in rows.items()
+    ]
+
+
+def _spans(numbers: list[int]) -> str:
+    """Return rising numbers in words, such as ``2 to 5, 9``."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1] = [spans[-1][0], number]
+        else:
+            spans.append([number])
+    return ", ".join(" to ".join(map(str, span)) for span in spans)
 
 
 def _pathologies(path: Path, rows: dict[int, Row], manifest: Manifest) -> list[str]:

@@ -8,6 +8,8 @@ from ssus2mri.files import unwritable
 
 PARTS = ("workflow", "config", "envs")
 """What a project needs beside the package; the folders of the repository."""
+DEMO, DEMO_LAID_OUT = "data_manifest.csv", "demo_manifest.csv"
+"""The simulated cohort of the repository; a project's own table has its name."""
 INSTALLED = Path(__file__).parent / "layout"
 """Where an installed package keeps them (`setup.py`); in a clone they lie beside the package."""
 
@@ -18,7 +20,7 @@ def source() -> Path:
 
 
 def lay_out(folder: Path) -> None:
-    """Copy workflow, profiles, configuration and environment into a new folder.
+    """Copy workflow, profiles, configuration, environment and the demo's table into a new folder.
 
     Raises:
         InputError: it has content, or cannot be written.
@@ -35,9 +37,11 @@ def lay_out(folder: Path) -> None:
         for part in PARTS:
             compiled = shutil.ignore_patterns("__pycache__")
             shutil.copytree(source() / part, folder / part, ignore=compiled)
+        shutil.copyfile(source() / DEMO, folder / DEMO_LAID_OUT)
     except OSError as error:  # shutil.Error among them
         for part in PARTS:
             shutil.rmtree(folder / part, ignore_errors=True)
+        (folder / DEMO_LAID_OUT).unlink(missing_ok=True)
         if is_new:
             shutil.rmtree(folder, ignore_errors=True)
         raise unwritable(folder, error) from error

@@ -19,8 +19,10 @@ from ssus2mri.manifest import Row
 
 logger = logging.getLogger(__name__)
 _VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
-_BESIDE = {"mask": ("_mask", "_head", "_brain"), "labels": ("_labels", "_seg")}
+_BESIDE = {"mask": ("_mask", "_head", "_brain"), "labels": ("_labels", "_label", "_seg", "_dseg")}
 """Endings of names, by the column that such a file belongs to."""
+_MAY_BE_IMAGES = ("_head", "_brain")
+_ENDS = tuple(end for ends in _BESIDE.values() for end in ends)
 Proposal = dict[str, str]
 
 
@@ -76,7 +78,9 @@ def proposals(folder: Path) -> Iterator[Proposal]:
             )
         beside = {path: _owner(path, images) for path in images}
         for path in images:
-            if beside[path] is None:
+            if beside[path] is None and _is_beside(path):
+                logger.warning("%s: left out: a mask or labels, but of which image?", path)
+            elif beside[path] is None:
                 own = {
                     column: str(other)
                     for other, owner in beside.items()
@@ -90,13 +94,32 @@ def proposals(folder: Path) -> Iterator[Proposal]:
 
 
 def _owner(path: Path, images: list[Path]) -> tuple[str, Path] | None:
-    """Return column and image of a mask or labels, by their names."""
+    """Return column and image of a mask or labels, by their names.
+
+    ``a_labels`` belongs to ``a``, or to ``a_t2w`` if no other image's name begins with ``a_``.
+    """
+    stem = opening.stem(path)
     for column, ends in _BESIDE.items():
         for end in ends:
-            for image in images:
-                if opening.stem(path) == opening.stem(image) + end:
-                    return column, image
+            if not stem.endswith(end):
+                continue
+            name = stem.removesuffix(end)
+            same = [image for image in images if opening.stem(image) == name]
+            longer = [
+                image
+                for image in images
+                if opening.stem(image).startswith(f"{name}_")
+                and not opening.stem(image).endswith(_ENDS)
+            ]
+            if same or len(longer) == 1:
+                return column, (same or longer)[0]
     return None
+
+
+def _is_beside(path: Path) -> bool:
+    """Whether the name is that of a mask or labels, and can be no image's."""
+    stem = opening.stem(path)
+    return stem.endswith(_ENDS) and not stem.endswith(_MAY_BE_IMAGES)
 
 
 def _scanner(folder: Path, paths: list[Path]) -> Iterator[Proposal]:

@@ -57,7 +57,7 @@ def read(path: Path, model: type[BaseModel]) -> list[tuple[int, dict[str, str]]]
 
 
 def _text(path: Path) -> str:
-    do = "Correct the path (`manifest` in the configuration)."
+    do = "Correct the path (`manifest` in the configuration), or propose one: `ssus2mri init`."
     try:
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)

@@ -34,7 +34,7 @@ def sources(paths: list[Path], *, ga_weeks: float, pixel_mm: float | None) -> li
     """
     scans: list[Source] = []
     for path in paths:
-        if path.suffix.lower() == ".csv":
+        if _is_table(path):
             scans += _of_manifest(path)
             continue
         if not ga_weeks:
@@ -47,6 +47,30 @@ def sources(paths: list[Path], *, ga_weeks: float, pixel_mm: float | None) -> li
             flat = pixel_mm is not None or opening.ending(path) in opening.STILL
             scans.append(Source(_name(path), path, ga_weeks, flat, pixel_mm if flat else None))
     return _distinct(scans)
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() == ".csv"
+
+
+def require_used(paths: list[Path], **options: float) -> None:
+    """Refuse options that would count for none of the scans, since a manifest has its own.
+
+    Args:
+        paths: as of `sources`.
+        options: by column, such as ``ga_weeks``; 0: not given.
+
+    Raises:
+        InputError: an option beside nothing but manifests.
+    """
+    for column, value in options.items():
+        if value and all(map(_is_table, paths)):
+            raise InputError(
+                f"--{column.replace('_', '-')}",
+                expected=f"nothing: column {column} of {paths[0]} says it of each scan",
+                found=f"{value:g}",
+                do="Leave the option out, or correct the column.",
+            )
 
 
 def _of_manifest(path: Path) -> list[Source]:

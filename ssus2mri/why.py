@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -36,14 +37,25 @@ def run_why(arguments: Sequence[str]) -> list[str]:
             text=True,
         )
         if planned.returncode or not out.is_file():
-            raise InputError(
-                "snakemake --dry-run",
-                expected="a workflow that can be planned",
-                found=f"\n{planned.stdout.strip()[-3000:]}\n",
-                do="Correct what Snakemake reports.",
-            )
+            raise unplanned(planned.stdout)
         plan = json.loads(out.read_text(encoding="utf-8"))
     return list(lines(plan["jobs"], Path("results"), _remembered, plan["noted"].get))
+
+
+def unplanned(said: str) -> InputError:
+    """Return what Snakemake says of a failure, without its usage and the place in our rules."""
+    of_ours = re.search(
+        r"^WorkflowError in file [^\n]*:\n(.*?)(?=\n  File |\Z)", said, re.DOTALL | re.MULTILINE
+    )
+    if of_ours:
+        return InputError.several(of_ours[1].splitlines())
+    usage = re.findall(r"^\S+: error: (.*)$", said, re.MULTILINE)
+    return InputError(
+        "snakemake --dry-run",
+        expected="a workflow that can be planned",
+        found=usage[-1] if usage else f"\n{said.strip()[-3000:]}\n",
+        do="Correct what Snakemake reports.",
+    )
 
 
 def _remembered(name: str) -> Any:

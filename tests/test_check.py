@@ -105,3 +105,20 @@ def test_a_row_that_makes_the_program_fail_hides_no_other(
     code, said = command_line("check", str(project / "config.yaml"))
     assert (code, "2 problem(s)" in said, "Traceback" in said) == (1, True, False), said
     assert "volume us1: a fault of this program (KeyError" in said
+
+
+def test_labels_and_masks_are_no_image(project: Path, command_line: CommandLine) -> None:
+    labels = sitk.Cast(blob_volume((40, 40, 40)) > 50, sitk.sitkUInt8) * 3
+    volume.write(labels, project / "labels.nii.gz")
+    code, said = checked(project, command_line, "x,d,mr,labels.nii.gz,23,train,,")
+    assert (code, "1 problem(s)" in said) == (1, True), said
+    assert "labels.nii.gz: expected the grey values of a scan; found 2 whole numbers" in said
+
+
+def test_unusual_ages_are_told_and_not_refused(
+    project: Path, command_line: CommandLine, caplog: pytest.LogCaptureFixture
+) -> None:
+    code, said = checked(project, command_line, "x,d,us,us3.nii.gz,12,train,,")
+    assert (code, "all in order" in said) == (0, True), said
+    assert "ga_weeks outside 18 to 30" in said + caplog.text
+    assert "x (12)" in said + caplog.text

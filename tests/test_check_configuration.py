@@ -65,3 +65,25 @@ def test_settings_that_cannot_be_meant(
     (project / "mine.yaml").write_text(text)
     code, said = command_line("check", str(project / "config.yaml"), str(project / "mine.yaml"))
     assert (code, message in said, "Traceback" in said) == (1, True, False), said
+
+
+def test_a_configuration_is_laid_over_that_of_the_project(
+    project: Path, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "config").mkdir()
+    (project / "config.yaml").rename(project / "config" / "config.yaml")
+    (project / "mine.yaml").write_text("train: {epochs: 3}\n")
+    monkeypatch.chdir(project)
+    code, said = command_line("check", "mine.yaml")
+    assert (code, "all in order" in said) == (0, True), said
+
+
+def test_a_file_that_is_not_complete_has_one_message_for_what_it_lacks(
+    project: Path, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "mine.yaml").write_text("train: {epochs: 3}\n")
+    monkeypatch.chdir(project)
+    code, said = command_line("check", "mine.yaml")
+    assert (code, "1 problem(s)" in said) == (1, True), said
+    assert "expected every key of config/config.yaml; found " in said
+    assert "Name config/config.yaml first" in said

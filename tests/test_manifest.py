@@ -40,6 +40,19 @@ def test_simulated_image_is_a_workflow_output(tmp_path: Path) -> None:
     assert table.rows["s1"].image == "results/simulate/s1.nii.gz"
 
 
+def test_a_table_with_blanks_has_a_message_for_each_column(tmp_path: Path) -> None:
+    rows = [f"s{number},,us,{number}.nii.gz,{'23' if number % 3 else ''}," for number in range(6)]
+    table, messages = load(tmp_path, *rows)
+    assert table is None
+    assert [message.split(". ")[0] for message in messages] == [
+        f"{tmp_path}/manifest.csv, column {column}: expected a value in every row; found none"
+        f" in rows {numbers}"
+        for column, numbers in {
+            "subject": "2 to 7", "ga_weeks": "2, 5", "split": "2 to 7"
+        }.items()
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
@@ -53,8 +66,8 @@ def test_simulated_image_is_a_workflow_output(tmp_path: Path) -> None:
         ("x,d,us,d.nii.gz,old,train", "row 5, column ga_weeks"),
         ("x,d,us,d.nii.gz,230,train", "row 5, column ga_weeks"),
         ("x,d,us,d.nii.gz,23+4,train", "expected weeks with a decimal point, such as 23.57"),
-        ("x,d,us,d.nii.gz,,train", "expected weeks with a decimal point, such as 23.57"),
-        ("x,d,us,,23,train", "row 5, column image"),
+        ("x,d,us,d.nii.gz,,train", "ga_weeks: expected a value in every row; found none in row 5"),
+        ("x,d,us,,23,train", "column image: expected a value in every row; found none in row 5"),
         ("x,a,us,d.nii.gz,23,test", "rows 2, 5, column split"),
         ("x,a,us,d.nii.gz,23,auto", "rows 2, 5, column split"),
         ("x,d,us,d.nii.gz,23", "6 fields"),

@@ -77,3 +77,20 @@ def test_odd_files_hide_no_image(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert (list(rows(path)), count) == (["images/a.dcm"], 1)
     assert "cut.dcm" in caplog.text
     assert "frames.dcm" in caplog.text
+
+
+def test_masks_and_labels_belong_to_the_image_whose_name_they_begin_with(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ("crl_t2w", "crl_mask", "crl_labels", "x_us", "x_mr", "x_seg", "fetal_head", "y_mask")
+    for name in names:
+        phantom.nifti(tmp_path / f"{name}.nii.gz")
+    path, count = run_init(tmp_path, tmp_path / "manifest.csv")
+    proposals = rows(path)
+    images = {"crl_t2w.nii.gz", "x_us.nii.gz", "x_mr.nii.gz", "fetal_head.nii.gz"}
+    assert set(proposals) == images
+    assert count == 4
+    assert proposals["crl_t2w.nii.gz"]["mask"] == "crl_mask.nii.gz"
+    assert proposals["crl_t2w.nii.gz"]["labels"] == "crl_labels.nii.gz"
+    left_out = [record.args[0].name for record in caplog.records]
+    assert left_out == ["x_seg.nii.gz", "y_mask.nii.gz"]

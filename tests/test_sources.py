@@ -14,7 +14,7 @@ from ssus2mri.errors import InputError
 from ssus2mri.images import volume
 from ssus2mri.prediction.write import write
 from ssus2mri.propose import proposals
-from ssus2mri.sources import sources
+from ssus2mri.sources import require_used, sources
 
 HEADER = "volume,subject,modality,image,ga_weeks,split,plane,pixel_mm\n"
 
@@ -117,6 +117,16 @@ def test_names_are_safe_as_names_of_files(tmp_path):
 def test_an_age_is_needed(tmp_path):
     with pytest.raises(InputError, match=r"gestational age.*--ga-weeks"):
         listed(scan(tmp_path / "a.nii.gz"), ga_weeks=0)
+
+
+@pytest.mark.parametrize("column", ["ga_weeks", "pixel_mm"])
+def test_an_option_that_would_count_for_no_scan_is_refused(tmp_path, column):
+    table, image = tmp_path / "m.csv", tmp_path / "a.png"
+    option = f"--{column.replace('_', '-')}: expected nothing: column {column}"
+    with pytest.raises(InputError, match=option):
+        require_used([table], **{column: 0.5})
+    require_used([table], **{column: 0.0})
+    require_used([table, image], **{column: 0.5})
 
 
 def test_an_empty_folder_is_said(tmp_path):

@@ -45,6 +45,8 @@ def test_a_wheel_lays_out_a_project_that_plans_the_whole_workflow(tmp_path):
     mine = outside / "mine"
     (mine / "data_manifest.csv").write_text(MANIFEST)
     run(mine, packages, "-m", "ssus2mri", "check")
+    demo = ("--manifest", "demo_manifest.csv")
+    run(mine, packages, "-m", "ssus2mri", "check", "config/small.yaml", "config/demo.yaml", *demo)
     for profile in ("default", "slurm", "slurm-gres"):
         chosen = ("--workflow-profile", f"workflow/profiles/{profile}")
         said = run(mine, packages, "-m", "snakemake", "--dry-run", "--quiet", "rules", *chosen)
@@ -55,6 +57,7 @@ def test_a_new_project_has_what_the_clone_has(tmp_path):
     project.lay_out(tmp_path / "mine")
     assert (tmp_path / "mine" / "workflow" / "profiles" / "slurm" / "config.yaml").is_file()
     assert (tmp_path / "mine" / "config" / "config.yaml").is_file()
+    assert (tmp_path / "mine" / "demo_manifest.csv").is_file()
     assert not list((tmp_path / "mine").rglob("__pycache__"))
 
 

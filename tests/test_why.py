@@ -11,7 +11,7 @@ from ssus2mri import provenance
 from ssus2mri.causes import causes, section_of
 from ssus2mri.config.base import load_yaml
 from ssus2mri.config.project import Project
-from ssus2mri.why import STAGES, lines, seconds
+from ssus2mri.why import STAGES, lines, seconds, unplanned
 
 PARAMS = (
     "Params have changed since last execution: Union of exclusive params before and now across"
@@ -146,3 +146,27 @@ def test_what_hashes_mean_is_remembered(tmp_path: Path) -> None:
     name = provenance.fingerprint("ssus2mri.prepare.crop")
     provenance.remember(tmp_path)
     assert "prepare/crop.py" in json.loads((tmp_path / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            'Using profile x.\nWorkflowError in file "w/common.smk", line 29:\na.csv: expected a'
+            ' table; found none. Correct it.\n  File "w/common.smk", line 29, in <module>\n',
+            "a.csv: expected a table; found none. Correct it.",
+        ),
+        (
+            "usage: snakemake [-h]\n  [--cores N]\nsnakemake: error: unrecognized arguments: --x\n",
+            "snakemake --dry-run: expected a workflow that can be planned; found unrecognized"
+            " arguments: --x. Correct what Snakemake reports.",
+        ),
+        (
+            "something else",
+            "snakemake --dry-run: expected a workflow that can be planned; found"
+            " \nsomething else\n. Correct what Snakemake reports.",
+        ),
+    ],
+)
+def test_what_snakemake_says_is_told_without_its_usage(said: str, expected: str) -> None:
+    assert str(unplanned(said)) == expected

@@ -48,9 +48,11 @@ def predict(
     """Predict MR, tissues, trust and sizes of scans; for research, not for diagnosis."""
     from ssus2mri.prediction.run import run_predict
     from ssus2mri.prediction.write import ENDINGS
-    from ssus2mri.sources import sources
+    from ssus2mri.sources import require_used, sources
 
-    scan_list = sources(scans, ga_weeks=weeks(ga_weeks), pixel_mm=pixel_mm or None)
+    age_weeks = weeks(ga_weeks)
+    require_used(scans, ga_weeks=age_weeks, pixel_mm=pixel_mm)
+    scan_list = sources(scans, ga_weeks=age_weeks, pixel_mm=pixel_mm or None)
     names = [f"{source.name}{end}" for source in scan_list for end in ENDINGS]
     outputs = {f"{name} in --out": out / name for name in names}
     inputs = [path for source in scan_list for path in (source.path, source.mask)]

@@ -16,6 +16,8 @@ from pydantic import (
 from ssus2mri.config import bounds, strict
 from ssus2mri.errors import InputError
 
+MISSING = "no such key"
+
 
 class Section(BaseModel):
     """A section of the configuration: every key required, no other key allowed.
@@ -107,7 +109,7 @@ def _problem(detail: dict[str, Any], where: str) -> tuple[str, dict[str, str]]:
     if detail["type"] == "missing":
         return place, {
             "expected": "a value",
-            "found": "no such key",
+            "found": MISSING,
             "do": "Copy it from config/config.yaml, or name that file first; others lie over it.",
         }
     if detail["type"] in ("model_type", "dict_type"):

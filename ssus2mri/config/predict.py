@@ -28,6 +28,9 @@ class PredictSettings(Section):
 
     ages_weeks: tuple[Weeks, Weeks] = Field(description="ages that are not refused, weeks")
     min_head: float = Field(ge=0, le=1, description="least probability that it is a fetal head")
+    max_mr_likeness: float = Field(
+        ge=-1, le=1, description="greatest correlation of a volume with the MR of an average head"
+    )
     brain_mm: float = Field(
         gt=0, le=20, description="from the skull's inside to where grey values count"
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from ssus2mri.config.base import Section, load_yaml, merge, parse, problems
+from ssus2mri.config.base import MISSING, Section, load_yaml, merge, parse, problems
 from ssus2mri.config.evaluate import (
     BrowseSettings,
     CompareSettings,
@@ -32,6 +32,8 @@ from ssus2mri.config.rate import RateSettings
 from ssus2mri.config.simulate import SimulateSettings
 from ssus2mri.config.values import FileName, once
 from ssus2mri.errors import InputError
+
+_MOST_LACKING = 4  # keys of a complete file that are missing by mistake, and told one by one
 
 
 class SplitSettings(Section):
@@ -95,7 +97,7 @@ def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:
     try:
         project = Project.model_validate(values)
     except ValidationError as error:
-        messages += [str(InputError(place, **parts)) for place, parts in problems(error, "")]
+        messages += _joined(problems(error, ""))
     else:
         messages += _too_few_images(project)
     runs, train = values.get("runs"), values.get("train")
@@ -125,6 +127,29 @@ def load(values: dict[str, Any]) -> tuple[Project | None, list[str]]:
                     )
                 )
     return project, messages
+
+
+def _joined(wrong: list[tuple[str, dict[str, str]]]) -> list[str]:
+    """Return a message for each problem, and one for all keys of a file that is not complete."""
+    lacking = [place for place, parts in wrong if parts["found"] == MISSING]
+    messages = [
+        str(InputError(place, **parts))
+        for place, parts in wrong
+        if len(lacking) <= _MOST_LACKING or place not in lacking
+    ]
+    if len(lacking) > _MOST_LACKING:
+        named = ", ".join(f"`{place}`" for place in lacking[:_MOST_LACKING])
+        messages.append(
+            str(
+                InputError(
+                    "configuration",
+                    expected="every key of config/config.yaml",
+                    found=f"{len(lacking)} missing: {named} and others",
+                    do="Name config/config.yaml first; other files lie over it.",
+                )
+            )
+        )
+    return messages
 
 
 def validated(values: dict[str, Any]) -> Project:

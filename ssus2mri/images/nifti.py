@@ -186,7 +186,8 @@ def require_dimensions(path: Path, size: tuple[int, ...], dimensions: int) -> tu
             found=f"{len(size)}D of size {size}",
             do="Export one time point as a volume."
             if dimensions == 3 and len(size) > 3
-            else "A 2D plane needs `plane` in its manifest row; a volume must not have it.",
+            else "A 2D plane needs `plane` in its manifest row, or `predict --pixel-mm`; a volume"
+            " must have neither.",
         )
     return size
 

@@ -18,6 +18,7 @@ from ssus2mri.images.messages import not_finite
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 Blocks = Callable[[], Iterator[NDArray[Any]]]
+LEVELS, _SAMPLE = 64, 2**16
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,13 @@ class Facts:
     """What the voxels of an image are like.
 
     ``content`` is a number that does not depend on their order: the same picture has it in every
-    format and orientation.
+    format and orientation. ``levels`` are some of the values that occur, at most `LEVELS` or so.
     """
 
     low: float
     high: float
     content: int
+    levels: frozenset[float]
 
 
 def examine(stored: Stored) -> Facts:
@@ -98,12 +100,16 @@ def examine(stored: Stored) -> Facts:
         InputError: unreadable, not finite, or the same value everywhere.
     """
     low, high, content = np.inf, -np.inf, 0
+    levels: set[float] = set()
     for block in stored.blocks():
         values = finite(stored.path, block).astype(np.float32, copy=False)
         low, high = min(low, float(values.min())), max(high, float(values.max()))
         content = (content + _mixed(values)) % 2**64
+        if len(levels) < LEVELS:
+            sample = values[:: max(1, values.size // _SAMPLE)]
+            levels.update(np.unique(sample)[:LEVELS].tolist())
     require_contrast(stored.path, low, high)
-    return Facts(low, high, content)
+    return Facts(low, high, content, frozenset(levels))
 
 
 def require_contrast(path: Path, low: float, high: float) -> None:

@@ -179,7 +179,7 @@ def _scaling(said: Any) -> Scaling:
 
 
 def _unusable(path: Path, problem: str) -> InputError:
-    expected, do = "a model written by `train`", "Run `train` again."
+    expected, do = "a model written by `train`", "Correct the path, or run `train` again."
     return InputError(str(path), expected=expected, found=problem, do=do)
 
 

@@ -58,6 +58,12 @@ def average_head(ga_weeks: float) -> AverageHead:
     return AverageHead(heads["mr"][number].astype(np.float32) / 255, heads["labels"][number])
 
 
+def at_rest(head: AverageHead, size: int, spacing_mm: float) -> AverageHead:
+    """Return an average head on a cubic grid of ``size`` voxels with edges of ``spacing_mm``."""
+    points = _points(size, spacing_mm)
+    return AverageHead(_sample(head.mr, points, order=1), _sample(head.labels, points, order=0))
+
+
 def deform(
     head: AverageHead,
     mr: Floats,

@@ -4,9 +4,10 @@ import numpy as np
 from scipy import special
 
 from ssus2mri.growth import head_circumference_mm
-from ssus2mri.prediction.prepare import Prepared
+from ssus2mri.prediction.average import AverageHead
+from ssus2mri.prediction.prepare import Floats, Prepared
 from ssus2mri.prediction.synthesise import Maps
-from ssus2mri.tissues import SHOWN, Tissue
+from ssus2mri.tissues import INTRACRANIAL, SHOWN, Tissue
 
 NAMES = ("overlap", "certainty", "landmarks", "roundness", "pose")
 _LANDMARKS = (Tissue.CAVUM, Tissue.MIDLINE, Tissue.DEEP_GREY, Tissue.VENTRICLES)
@@ -60,6 +61,24 @@ def head_probability(values: dict[str, float], weights: dict[str, float]) -> flo
     return float(special.expit(score))
 
 
+def mr_likeness(us: Floats, average: AverageHead) -> float:
+    """Return how much a volume that should be ultrasound looks like MR.
+
+    Args:
+        us: ``[z, y, x]`` in atlas space.
+        average: head of the age on the same grid.
+
+    Returns:
+        Correlation of its grey values with the MR of the average head in the brain, -1 to 1. Fluid
+        around the brain is bright in MR and dark in ultrasound: at most 0.18 on simulated scans, of
+        their true MR nine in ten are above 0.2 (docs/results/predict.md).
+    """
+    brain = np.isin(average.labels, INTRACRANIAL)
+    a, b = us[brain], average.mr[brain]
+    spread = float(a.std() * b.std())
+    return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread > 0 else 0.0
+
+
 def reasons(
     prepared: Prepared,
     *,
@@ -69,6 +88,8 @@ def reasons(
     max_size_ratio: float,
     probability: float | None,
     min_head: float,
+    likeness: float | None,
+    max_likeness: float,
 ) -> list[str]:
     """Say why a scan is not to be predicted.
 
@@ -80,6 +101,8 @@ def reasons(
         max_size_ratio: of the head's circumference against that of its age.
         probability: that it is a head; None: not known.
         min_head: least such probability.
+        likeness: of a volume to MR; None: not known.
+        max_likeness: greatest such likeness.
 
     Returns:
         Clauses; none: it is to be predicted.
@@ -90,6 +113,8 @@ def reasons(
         clauses.append(f"an age of {ga_weeks:g} weeks, not {low:g} to {high:g}")
     if probability is not None and probability < min_head:
         clauses.append(f"a fetal head with a probability of {probability:.2f} only")
+    if likeness is not None and likeness > max_likeness:
+        clauses.append(f"grey values as of an MR (correlation {likeness:.2f} with an average head)")
     expected_mm = head_circumference_mm(ga_weeks)
     if not 1 / max_size_ratio <= prepared.hc_mm / expected_mm <= max_size_ratio:
         clauses.append(

@@ -132,7 +132,7 @@ def _as_trained(file: Path, model: Model, section: Section) -> Section:
             str(file),
             expected="a model that says how its ultrasound was scaled",
             found="one of an earlier version, or the packaged one",
-            do="Run `train` again; the packaged network is used without --model.",
+            do="Correct the path, or run `train` again. Without --model, the packaged one is used.",
         )
     percentiles, depth_mm = model.us_scaling
     return section.model_copy(update={"us_percentiles": list(percentiles), "us_depth_mm": depth_mm})

@@ -12,7 +12,8 @@ from ssus2mri import __version__
 from ssus2mri.config.rows import LEAST_WEEKS, MOST_WEEKS
 from ssus2mri.errors import InputError, RefusalError
 from ssus2mri.images import geometry, volume
-from ssus2mri.prediction.evidence import evidence, head_probability, reasons
+from ssus2mri.prediction.average import at_rest, average_head
+from ssus2mri.prediction.evidence import evidence, head_probability, mr_likeness, reasons
 from ssus2mri.prediction.midline import midline
 from ssus2mri.prediction.network import Network, load_network
 from ssus2mri.prediction.prepare import Floats, Prepared, prepare, turned
@@ -118,6 +119,8 @@ def predict(
         max_size_ratio=network.sections["crop"].max_size_ratio,
         probability=probability,
         min_head=settings.min_head,
+        likeness=_likeness(prepared, ga_weeks, network),
+        max_likeness=settings.max_mr_likeness,
     )
     if refused and not force:
         raise RefusalError(*refused)
@@ -179,6 +182,15 @@ def placed(
     if prepared.index is not None and maps.tissue is not None:
         return _again(image, prepared, maps, network, ga_weeks)
     return prepared, maps
+
+
+def _likeness(prepared: Prepared, ga_weeks: float, network: Network) -> float | None:
+    """Return the likeness of a volume to MR; None of a plane, in which it tells nothing."""
+    if prepared.index is not None or not network.blends:
+        return None
+    spacing_mm = network.atlas.labels.GetSpacing()[0]
+    average = at_rest(average_head(ga_weeks), len(prepared.us), spacing_mm)
+    return mr_likeness(prepared.us, average)
 
 
 def _require_age(ga_weeks: object) -> None:

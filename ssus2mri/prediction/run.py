@@ -14,7 +14,7 @@ from ssus2mri.learn.hardware import device
 from ssus2mri.prediction.network import load_network
 from ssus2mri.prediction.predict import Prediction, predict
 from ssus2mri.prediction.source import Source
-from ssus2mri.prediction.write import write
+from ssus2mri.prediction.write import ENDINGS, write
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ def run_predict(
             write(prediction, scan.name, out, interval=interval)
         except InputError as error:
             failed.append(_named(error, scan))
+            _tell_earlier(scan.name, out)
             if len(scans) > 1:  # else it is said at the end
                 logger.warning("%d of %d: %s", number, len(scans), failed[-1])
             continue
@@ -93,6 +94,15 @@ def _predict(scan: Source, model: Path | None, force: bool) -> Prediction:
 
 
 def _named(error: InputError, scan: Source) -> InputError:
+    """Say which scan an error is of; those of a manifest are known by their volume."""
     if isinstance(error, RefusalError):
-        return RefusalError(*error.reasons, scan=str(scan.path))
-    return error
+        where = f"volume {scan.name} ({scan.path})" if scan.subject else str(scan.path)
+        return RefusalError(*error.reasons, scan=where)
+    return InputError.several([f"volume {scan.name}: {error}"]) if scan.subject else error
+
+
+def _tell_earlier(name: str, out: Path) -> None:
+    """Warn of outputs of an earlier call beside a scan that was not predicted now."""
+    earlier = [f"{name}{end}" for end in ENDINGS if (out / f"{name}{end}").exists()]
+    if earlier:
+        logger.warning("%s: %s are of an earlier prediction", out, ", ".join(earlier))

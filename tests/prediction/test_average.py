@@ -3,7 +3,7 @@
 import numpy as np
 from phantom_prediction import sections
 
-from ssus2mri.prediction.average import SIZE, SPACING_MM, AverageHead, average_head, deform
+from ssus2mri.prediction.average import SIZE, SPACING_MM, AverageHead, at_rest, average_head, deform
 from ssus2mri.tissues import SHOWN, Tissue
 
 FFD = sections()["predict"].blend.ffd
@@ -55,3 +55,12 @@ def test_older_heads_have_more_cortex_and_lie_in_the_middle():
         assert abs(np.nonzero(brain)[2].mean() - (SIZE - 1) / 2) < 0.5
     white = [(head.labels == Tissue.VENTRICLES).mean() for head in (young, old)]
     assert white[1] < white[0]  # in heads of one size
+
+
+def test_an_average_head_on_another_grid():
+    head = average_head(23.0)
+    same = at_rest(head, SIZE, SPACING_MM)
+    assert np.array_equal(same.labels, head.labels)
+    assert np.allclose(same.mr, head.mr, atol=1e-6)
+    coarse = at_rest(head, SIZE // 2, 2 * SPACING_MM)
+    assert np.isclose(coarse.mr.mean(), head.mr.mean(), rtol=0.02)

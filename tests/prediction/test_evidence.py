@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from phantom_prediction import SIZE, network, prepared, saying
 
-from ssus2mri.prediction.evidence import NAMES, evidence, head_probability, reasons
+from ssus2mri.prediction.average import AverageHead
+from ssus2mri.prediction.evidence import NAMES, evidence, head_probability, mr_likeness, reasons
 from ssus2mri.prediction.synthesise import Maps, synthesise
 from ssus2mri.tissues import SHOWN, Tissue
 
@@ -18,6 +19,8 @@ GOOD = {
     "max_size_ratio": 1.33,
     "probability": 0.9,
     "min_head": 0.5,
+    "likeness": 0.1,
+    "max_likeness": 0.2,
 }
 
 
@@ -72,6 +75,16 @@ def test_the_probability_is_that_of_the_regression():
     assert head_probability(values, weights) == pytest.approx(expected)
 
 
+def test_likeness_to_mr_is_the_correlation_within_the_brain():
+    labels = np.where(RADIUS < 9, Tissue.WHITE_MATTER, Tissue.SKULL).astype(np.uint8)
+    mr = np.random.default_rng(0).random(labels.shape).astype(np.float32)
+    average = AverageHead(mr, labels)
+    outside = np.where(RADIUS < 9, 0, 1 - mr)
+    assert mr_likeness(0.5 * mr + outside, average) == pytest.approx(1.0)
+    assert mr_likeness(1 - mr, average) == pytest.approx(-1.0)
+    assert mr_likeness(np.zeros_like(mr), average) == 0.0
+
+
 @pytest.mark.parametrize(
     ("scan", "changes", "clause"),
     [
@@ -82,6 +95,8 @@ def test_the_probability_is_that_of_the_regression():
         ({"hc_mm": 120.0}, {}, "a circumference of 120 mm where 23 weeks have about 2"),
         ({"pose": {"confidence": 0.2}}, {}, "an uncertain pose"),
         ({"pose": {"similarity": 0.2}}, {"probability": None}, None),
+        ({"pose": {"similarity": 0.2}}, {"likeness": None}, None),
+        ({}, {"likeness": 0.31}, "grey values as of an MR (correlation 0.31"),
     ],
 )
 def test_reasons(scan, changes, clause):

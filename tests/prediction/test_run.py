@@ -60,6 +60,26 @@ def test_a_refusal_writes_nothing_and_the_rest_goes_on(tmp_path):
 
 
 @pytest.mark.usefixtures("_stub")
+def test_outputs_of_an_earlier_call_are_told_where_a_scan_is_refused(tmp_path, caplog):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "bad.json").write_text("{}")
+    with pytest.raises(RefusalError):
+        start(tmp_path, write_scans(tmp_path, bad=200.0))
+    assert "bad.json are of an earlier prediction" in caplog.text
+    assert (tmp_path / "out" / "bad.json").read_text() == "{}"
+
+
+@pytest.mark.usefixtures("_stub")
+def test_a_scan_of_a_manifest_is_named_by_its_volume(tmp_path):
+    (scan,) = write_scans(tmp_path, bad=200.0)
+    with pytest.raises(RefusalError, match=r"^volume us-7 \(.*bad\.nii\.gz\): expected an ultra"):
+        start(tmp_path, [replace(scan, name="us-7", subject="a")])
+    scan.path.unlink()
+    with pytest.raises(InputError, match=r"^volume us-7: .*bad\.nii\.gz: expected"):
+        start(tmp_path, [replace(scan, name="us-7", subject="a")])
+
+
+@pytest.mark.usefixtures("_stub")
 def test_a_fault_of_the_program_is_raised_after_the_other_scans(tmp_path):
     with pytest.raises(ZeroDivisionError):
         start(tmp_path, write_scans(tmp_path, broken=400.0, bad=200.0, good=0.0))
