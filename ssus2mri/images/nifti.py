@@ -63,7 +63,7 @@ def read(path: Path, *, dimensions: int = 3) -> Stored:
     """
     compression, raw = _head(path)
     header = _header(path, raw)
-    dtype = _dtype(path, header, raw)
+    dtype = _dtype(path, header)
     size = _size(path, header, dimensions)
     grid = _grid(path, header, size, dimensions)
     start = float(header["vox_offset"])
@@ -141,7 +141,7 @@ def _fields(raw: bytes, version: int, order: str) -> dict[str, Any]:
     return values
 
 
-def _dtype(path: Path, header: dict[str, Any], raw: bytes) -> np.dtype[Any]:
+def _dtype(path: Path, header: dict[str, Any]) -> np.dtype[Any]:
     code, bits = int(header["datatype"]), int(header["bitpix"])
     if code in _COMPLEX:
         raise InputError(

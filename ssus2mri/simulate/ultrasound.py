@@ -127,9 +127,7 @@ def envelope(
     """
     psf = speckle.point_spread(fan, console.frequency_mhz, settings)
     slope, cosine = propagation.borders(beams.impedance, fan, settings)
-    soft_db, all_db = propagation.loss_db(
-        beams, slope, cosine, fan, console.frequency_mhz, settings
-    )
+    soft_db, all_db = propagation.loss_db(beams, cosine, fan, console.frequency_mhz, settings)
     tgc_db = display.compensation_db(soft_db, console)
     del soft_db
     left = decibel(np.maximum(tgc_db - all_db, -80, out=all_db))

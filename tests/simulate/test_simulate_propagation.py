@@ -46,8 +46,8 @@ def _layer():
 def test_even_tissue_attenuates_by_its_coefficient_and_compensation_evens_it_out():
     settings = quiet()
     maps = even(Tissue.UTERINE_WALL, FAN, settings)
-    slope, cosine = borders(maps.impedance, FAN, settings)
-    soft, total = loss_db(maps, slope, cosine, FAN, 5.0, settings)
+    _, cosine = borders(maps.impedance, FAN, settings)
+    soft, total = loss_db(maps, cosine, FAN, 5.0, settings)
     coefficient = settings.tissues["uterine_wall"].attenuation_db_cm_mhz
     expected = np.broadcast_to(2 * 5.0 * coefficient * DEPTH_MM / 10, FAN.shape)
     assert np.abs(total - expected).max() < 1e-3
@@ -65,9 +65,8 @@ def test_even_tissue_attenuates_by_its_coefficient_and_compensation_evens_it_out
 def test_bone_plate_casts_the_analytic_shadow(cosine):
     settings = quiet(grazing_loss=6.0)
     maps = plate(_layer(), settings)
-    slope, _ = borders(maps.impedance, FAN, settings)
     flat = np.full(FAN.shape, cosine, np.float32)
-    soft, total = loss_db(maps, slope, flat, FAN, 4.0, settings)
+    soft, total = loss_db(maps, flat, FAN, 4.0, settings)
     hard = settings.tissues["skull"]
     thick_cm = maps.bone[:, 5, 5].sum() * FAN.step_mm / 10
     assert thick_cm == pytest.approx(0.3, abs=0.021)
@@ -91,8 +90,8 @@ def test_echo_behind_a_plate_is_darker_by_its_loss():
     shadow, clear = (
         np.sqrt((behind[:, 3:-3, at] ** 2).mean()) for at in (slice(2, 7), slice(17, 22))
     )
-    slope, cosine = borders(maps.impedance, FAN, settings)
-    _, total = loss_db(maps, slope, cosine, FAN, 4.0, settings)
+    _, cosine = borders(maps.impedance, FAN, settings)
+    _, total = loss_db(maps, cosine, FAN, 4.0, settings)
     expected = total[-1, 12, 4] - total[-1, 12, 20]
     assert expected > 5
     assert _db(clear / shadow) == pytest.approx(expected, abs=0.7)

@@ -73,7 +73,6 @@ def hardness(bone: Beams) -> Beams:
 
 def loss_db(
     maps: BeamMaps,
-    slope: Beams,
     cosine: Beams,
     fan: Fan,
     frequency_mhz: float,
@@ -87,7 +86,6 @@ def loss_db(
 
     Args:
         maps: along the beams.
-        slope: of `borders`.
         cosine: of `borders`.
         fan: the beams.
         frequency_mhz: of the scan.
