@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ssus2mri.images import geometry
 from ssus2mri.pose.estimate import estimate
+from ssus2mri.pose.midplane import load_midplane, straighten
 from ssus2mri.pose.network import REACH
 from ssus2mri.pose.placement import Placement
 from ssus2mri.pose.weights import load_networks
@@ -18,12 +19,16 @@ _SPACING_MM = 1.2  # of the scans that the networks were trained on
 
 @dataclass(frozen=True)
 class Location:
-    """The placement; ``confidence`` 0 to 1; ``agreement`` and ``spread_deg`` of `estimate`."""
+    """The placement; ``confidence`` 0 to 1; ``agreement`` and ``spread_deg`` of `estimate`.
+
+    ``midline``: how much the middle plane is like one, about 0 where there is none.
+    """
 
     placement: Placement
     confidence: float
     agreement: float
     spread_deg: float
+    midline: float
 
 
 def locate(scan: sitk.Image, centre_mm: NDArray[np.float64], radius_mm: float) -> Location:
@@ -48,9 +53,8 @@ def locate(scan: sitk.Image, centre_mm: NDArray[np.float64], radius_mm: float) -
     rough = Placement(np.eye(3), centre_mm, radius_mm)
     networks = load_networks()
     result = estimate(volume[None], to_index, rough, networks.coarse, networks.fine)
-    return Location(
-        result.placement,
-        networks.confidence(result.agreement, result.spread_deg),
-        result.agreement,
-        result.spread_deg,
+    placement, midline = straighten(
+        volume[None], to_index, result.placement, result.spread_deg, load_midplane()
     )
+    confidence = networks.confidence(result.agreement, result.spread_deg, midline)
+    return Location(placement, confidence, result.agreement, result.spread_deg, midline)

@@ -19,28 +19,30 @@ CALIBRATION = "confidence"
 
 @dataclass(frozen=True)
 class Networks:
-    """``coarse`` for all rotations, ``fine`` for small ones, and the ``calibration (3,)``."""
+    """``coarse`` for all rotations, ``fine`` for small ones, and the ``calibration (4,)``."""
 
     coarse: PoseNetwork
     fine: PoseNetwork
     calibration: np.ndarray
 
-    def confidence(self, agreement: float, spread_deg: float) -> float:
+    def confidence(self, agreement: float, spread_deg: float, midline: float) -> float:
         """Return the probability that a pose is right within 10 degrees.
 
         Args:
             agreement: share of copies that agree, 0 to 1.
             spread_deg: of the fine estimates, degrees.
+            midline: likeness of the middle plane to a midline (`ssus2mri.pose.midplane`).
 
         Returns:
             0 to 1; calibrated on simulated scans of random scanners (`studies/pose/calibrate.py`).
         """
-        return float(1 / (1 + np.exp(-self.calibration @ evidence(agreement, spread_deg))))
+        score = self.calibration @ evidence(agreement, spread_deg, midline)
+        return float(1 / (1 + np.exp(-score)))
 
 
-def evidence(agreement: float, spread_deg: float) -> np.ndarray:
-    """Return what the regression sees, ``(3,)``: 1, agreement, log of the spread in degrees."""
-    return np.array([1.0, agreement, np.log(max(spread_deg, 0.1))])
+def evidence(agreement: float, spread_deg: float, midline: float) -> np.ndarray:
+    """Return what the regression sees, ``(4,)``: 1, agreement, log of the spread, midline."""
+    return np.array([1.0, agreement, np.log(max(spread_deg, 0.1)), midline])
 
 
 @cache
@@ -77,7 +79,7 @@ def write_networks(
     Args:
         path: the ``.safetensors`` file.
         states: state of the networks ``coarse`` and ``fine``.
-        calibration: ``(3,)``, see `Networks.confidence`.
+        calibration: ``(4,)``, see `Networks.confidence`.
         metadata: what the file says of itself.
     """
     tensors = {CALIBRATION: calibration}

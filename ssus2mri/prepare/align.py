@@ -165,7 +165,7 @@ def place(
     transform = transform_between(
         location.placement, atlas, scaled=settings.transform == "similarity"
     )
-    evidence = {"agreement": location.agreement, "spread_deg": location.spread_deg}
+    evidence = {name: getattr(location, name) for name in ("agreement", "spread_deg", "midline")}
     return transform, location.confidence, evidence
 
 

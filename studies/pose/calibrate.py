@@ -22,6 +22,7 @@ from scipy import optimize, special
 from scipy.spatial.transform import Rotation
 
 from ssus2mri.pose.estimate import estimate
+from ssus2mri.pose.midplane import load_midplane, straighten
 from ssus2mri.pose.placement import Placement
 from ssus2mri.pose.weights import Networks, evidence, load_networks, write_networks
 
@@ -61,21 +62,29 @@ def judge(
     scans: Scans, number: int, copy: int, networks: Networks
 ) -> tuple[NDArray[np.float64], float, bool]:
     """Return what speaks for an estimate, how far it is off, and whether the scan was spoiled."""
+    image, rough = rough_of(scans, number, copy)
+    result = estimate(image, scans.to_index(), rough, networks.coarse, networks.fine)
+    placement, likeness = straighten(
+        image, scans.to_index(), result.placement, result.spread_deg, load_midplane()
+    )
+    turn = placement.rotation @ scans.rotation[number].numpy().T
+    degrees = float(np.degrees(Rotation.from_matrix(turn).magnitude()))
+    return evidence(result.agreement, result.spread_deg, likeness), degrees, copy > 0
+
+
+def rough_of(scans: Scans, number: int, copy: int) -> tuple[torch.Tensor, Placement]:
+    """Return a scan, ``(1, D, H, W)``, spoiled unless ``copy`` is 0, and a rough placement."""
     scan = scans.part(slice(number, number + 1))
     rng = np.random.default_rng([number, copy])
     radius_mm, centre_mm = float(scan.radius_mm), scan.centre_mm[0].numpy()
     image, off = scan.image.float(), 0.08
     if copy > 0:
         image, off = spoil(image[0], scans, centre_mm, radius_mm, rng)[None], rng.uniform(0.08, 0.4)
-    rough = Placement(
+    return image, Placement(
         Rotation.random(random_state=rng).as_matrix(),
         centre_mm + rng.normal(0, off * radius_mm / np.sqrt(3), 3),
         radius_mm * float(np.exp(rng.normal(0, 0.06))),
     )
-    result = estimate(image, scan.to_index(), rough, networks.coarse, networks.fine)
-    turn = result.placement.rotation @ scan.rotation[0].numpy().T
-    degrees = float(np.degrees(Rotation.from_matrix(turn).magnitude()))
-    return evidence(result.agreement, result.spread_deg), degrees, copy > 0
 
 
 def spoil(

@@ -79,7 +79,7 @@ def main() -> None:
     ).stdout.strip()
     states = {name: part.state_dict() for name, part in weights.items()}
     metadata = {"commit": commit, "scans": str(len(train))}
-    write_networks(arguments.out, states, torch.zeros(3), metadata)
+    write_networks(arguments.out, states, torch.zeros(4), metadata)
 
 
 def fit(

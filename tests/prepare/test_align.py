@@ -75,7 +75,7 @@ def test_ultrasound_is_laid_where_the_network_places_it(monkeypatch, template, l
         ball_radius_mm(atlas_mm3) / 0.9,
     )
     for confidence in (0.9, 0.1):
-        location = Location(placement, confidence, agreement=0.5, spread_deg=3.0)
+        location = Location(placement, confidence, agreement=0.5, spread_deg=3.0, midline=0.2)
         monkeypatch.setattr("ssus2mri.pose.locate.locate", lambda *_, seen=location: seen)
         transform, quality = align_3d(
             scan, head, template, labels, modality="us", transform=None, settings=SETTINGS
