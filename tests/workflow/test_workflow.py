@@ -213,6 +213,16 @@ def test_lost_output_is_made_again(project):
         assert project.plan() == REPORT
 
 
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [("rate/mos.csv", "collect"), ("compare/ours.csv", "compare"), ("rate/study.html", "rate")],
+)
+def test_lost_output_behind_others_is_made_again(project, name, stage):
+    with project.restored(f"results/{name}") as path:
+        path.unlink()
+        assert project.plan()[stage] == 1
+
+
 def test_same_seed_gives_the_same_bytes(project):
     """Everything anew, from the simulated heads on: every table has the bytes that it had."""
     results = project.folder / "results"
