@@ -110,7 +110,7 @@ def test_a_fault_of_the_program_is_told_as_such(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "logs").mkdir()
-    monkeypatch.setattr("ssus2mri.check.run_check", lambda *_: 1 / 0)
+    monkeypatch.setattr("ssus2mri.check.run_check", lambda *_, **__: 1 / 0)
     code, said = command_line("check")
     assert (code, "Traceback" in said) == (2, False), said
     assert "a fault of this program, not of your input: ZeroDivisionError" in said

@@ -95,7 +95,7 @@ CHANGES: dict[str, tuple[Callable[[dict, dict], None], str]] = {
     "other subjects": (as_metadata("subjects", "[]"), "changed afterwards"),
     "a setting less": (
         a_setting_less,
-        r"see settings\.criterion\.anatomy\. Run `train` again",
+        r"see settings\.criterion\.anatomy\. Correct the path, or run `train` again",
     ),
     "a run that is a path": (as_metadata("run", "../../x"), "letters, digits"),
     "subjects that are no list": (as_metadata("subjects", '"a"'), "subjects"),
