@@ -100,14 +100,14 @@ def search(
     return best, likeness
 
 
-def moved(placement: Placement, to: NDArray[np.float64]) -> Placement:
+def moved(placement: Placement, plane: NDArray[np.float64]) -> Placement:
     """Return a placement whose middle plane is another: roll and yaw in degrees, shift in radii."""
-    turn = turns(to[None])[0]
+    turn = turns(plane[None])[0]
     normal = placement.rotation.T @ turn[:, 0]
     return replace(
         placement,
         rotation=turn.T @ placement.rotation,
-        centre_mm=placement.centre_mm + to[2] * placement.radius_mm * normal,
+        centre_mm=placement.centre_mm + plane[2] * placement.radius_mm * normal,
     )
 
 

@@ -54,26 +54,26 @@ def lean_deg(placement: Placement) -> np.ndarray:
 def test_a_planted_midline_is_found(off: tuple[float, ...]) -> None:
     start = moved(POSE, np.array(off))
     assert lean_deg(start) == pytest.approx([-off[0], -off[1]], abs=0.6)
-    found, likeness = straighten(scan(sheet=True), TO_INDEX, start, 6.0, MIDPLANE)
-    assert np.abs(lean_deg(found)).max() < 1
-    aside = POSE.rotation[0] @ (found.centre_mm - POSE.centre_mm) / RADIUS_MM
+    straight, likeness = straighten(scan(sheet=True), TO_INDEX, start, 6.0, MIDPLANE)
+    assert np.abs(lean_deg(straight)).max() < 1
+    aside = POSE.rotation[0] @ (straight.centre_mm - POSE.centre_mm) / RADIUS_MM
     assert abs(aside) < 0.02
     assert likeness > 0.2
-    assert found.radius_mm == start.radius_mm
+    assert straight.radius_mm == start.radius_mm
 
 
 def test_a_head_without_midline_stays_where_it_is() -> None:
     start = moved(POSE, np.array([4.0, -3.0, 0.03]))
-    found, likeness = straighten(scan(sheet=False), TO_INDEX, start, 1.0, MIDPLANE)
-    turn = found.rotation @ start.rotation.T
+    straight, likeness = straighten(scan(sheet=False), TO_INDEX, start, 1.0, MIDPLANE)
+    turn = straight.rotation @ start.rotation.T
     assert np.degrees(Rotation.from_matrix(turn).magnitude()) < 2.5
     assert likeness < 0.1
 
 
 def test_an_empty_volume_stays_where_it_is() -> None:
-    found, likeness = straighten(torch.zeros(1, 60, 60, 60), TO_INDEX, POSE, 3.0, MIDPLANE)
-    assert np.allclose(found.rotation, POSE.rotation)
-    assert np.allclose(found.centre_mm, POSE.centre_mm)
+    straight, likeness = straighten(torch.zeros(1, 60, 60, 60), TO_INDEX, POSE, 3.0, MIDPLANE)
+    assert np.allclose(straight.rotation, POSE.rotation)
+    assert np.allclose(straight.centre_mm, POSE.centre_mm)
     assert likeness == 0.0
 
 
