@@ -13,6 +13,8 @@ Weight = Annotated[float, Field(gt=0, le=1)]
 PAPER_MEASURES = ("deformation", "psnr_db", "ssim_registered", "index_right")
 OPINION = "mos_"
 """Begins the name of the mean opinion score of a group, among the measures of the paper."""
+PATTERNS = ("single", "multiple")
+"""Of squares that are stamped on ultrasound, by how many there are (Fig. 7)."""
 
 
 class RegisterSettings(Section):

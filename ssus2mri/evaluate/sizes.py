@@ -11,6 +11,7 @@ from scipy import ndimage
 from skimage.measure import block_reduce
 
 from ssus2mri.config.evaluate import AtriumSettings
+from ssus2mri.pieces import largest_piece
 from ssus2mri.tissues import Tissue
 
 Classes = NDArray[np.uint8]
@@ -40,7 +41,7 @@ def sizes_mm(classes: Classes, spacing_mm: float, settings: AtriumSettings) -> d
 
 def transcerebellar_mm(classes: Classes, spacing_mm: float) -> float:
     """Return the greatest lateral extent of the cerebellum's largest part; nan without one."""
-    return _width(_largest(classes == Tissue.CEREBELLUM), spacing_mm)
+    return _width(largest_piece(classes == Tissue.CEREBELLUM), spacing_mm)
 
 
 def biparietal_mm(classes: Classes, spacing_mm: float) -> float:
@@ -51,7 +52,7 @@ def biparietal_mm(classes: Classes, spacing_mm: float) -> float:
     middle = _middle(classes)
     if middle is None:
         return float("nan")
-    return _width(_largest(classes[round(middle[0])] > 0), spacing_mm)
+    return _width(largest_piece(classes[round(middle[0])] > 0), spacing_mm)
 
 
 def atrium_mm(classes: Classes, spacing_mm: float, settings: AtriumSettings) -> float:
@@ -95,13 +96,6 @@ def _circles_mm(mask: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.float6
 def _middle(classes: Classes) -> NDArray[np.float64] | None:
     places = np.nonzero(classes == Tissue.DEEP_GREY)
     return np.array([axis.mean() for axis in places]) if places[0].size else None
-
-
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    parts, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    return np.asarray(parts == np.argmax(np.bincount(parts.ravel())[1:]) + 1)
 
 
 def _width(mask: NDArray[np.bool_], spacing_mm: float) -> float:

@@ -5,13 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from ssus2mri.config.evaluate import ScoreSettings
+from ssus2mri.config.evaluate import PATTERNS, ScoreSettings
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.statistics import of_plane, summarise, where
 from ssus2mri.slices import PLANES
 
 KINDS = ("pair", "truth")
-PATTERNS = ("single", "multiple")
 Key = tuple[str, str, str, str]  # stage, measure, kind, run
 
 

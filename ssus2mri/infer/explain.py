@@ -22,11 +22,11 @@ from torch import Tensor
 
 from ssus2mri import slices
 from ssus2mri.arrays import write
-from ssus2mri.config.evaluate import ProbeSettings
+from ssus2mri.config.evaluate import PATTERNS, ProbeSettings
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.display import white_level, within_skull
 from ssus2mri.errors import InputError
-from ssus2mri.infer.patterns import PATTERNS, draw_patterns, stamp
+from ssus2mri.infer.patterns import draw_patterns, stamp
 from ssus2mri.infer.seen import require_unseen
 from ssus2mri.learn.data.pool import pool
 from ssus2mri.learn.model_file import read_model

@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ssus2mri.config.evaluate import ProbeSettings
+from ssus2mri.config.evaluate import PATTERNS, ProbeSettings
 from ssus2mri.slices import Slices
-
-PATTERNS = ("single", "multiple")
 
 Mask = NDArray[np.bool_]
 

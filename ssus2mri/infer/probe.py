@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from ssus2mri import slices
-from ssus2mri.config.evaluate import ProbeSettings
+from ssus2mri.config.evaluate import PATTERNS, ProbeSettings
 from ssus2mri.config.learn import SynthesizeSettings
 from ssus2mri.evaluate import tables
 from ssus2mri.evaluate.pairs import Pair, choose, entry_of, keys
-from ssus2mri.infer.patterns import PATTERNS, draw_patterns, recover, stamp
+from ssus2mri.infer.patterns import draw_patterns, recover, stamp
 from ssus2mri.infer.seen import certified
 from ssus2mri.infer.synthesize import prepare, synthesize
 from ssus2mri.learn.data.pool import read_match

@@ -11,6 +11,7 @@ from scipy import ndimage, special
 
 from ssus2mri.growth import ellipse_circumference
 from ssus2mri.images import geometry
+from ssus2mri.pieces import largest_piece
 from ssus2mri.prediction.network import Calibration
 from ssus2mri.prepare.ellipsoid import of_mask
 from ssus2mri.simulate import biometry
@@ -136,17 +137,10 @@ def _tidy(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Keep the largest piece of the head, and of cerebellum and cavum, filled with brain."""
     tidy = array.copy()
     head = np.isin(array, HEAD)
-    whole = ndimage.binary_fill_holes(_largest(head))
+    whole = ndimage.binary_fill_holes(largest_piece(head))
     tidy[head & ~whole] = Tissue.BACKGROUND
     tidy[whole & ~head] = Tissue.WHITE_MATTER
     for tissue in (Tissue.CEREBELLUM, Tissue.CAVUM):
         part = tidy == tissue
-        tidy[part & ~_largest(part)] = Tissue.WHITE_MATTER
+        tidy[part & ~largest_piece(part)] = Tissue.WHITE_MATTER
     return tidy
-
-
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    pieces, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    return pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
