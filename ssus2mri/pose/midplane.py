@@ -1,7 +1,7 @@
 """The plane between the hemispheres in a volume: it corrects the two angles that tilt a head aside.
 
 On real scans the network leans by several degrees, since their acoustics are not quite those that
-it learned from. The midline echo tells: an arc of bright sheet over the dark cavum, in every scan.
+it learned from. The midline echo shows by how much: a bright sheet that arches over the dark cavum.
 Source: not stated in TMI 2020.
 """
 

@@ -5,8 +5,8 @@
 
 Each scan is taken several times from a rough placement: as it is, and spoiled (parts hidden, noise,
 a centre that is off), so that there are wrong poses to tell from right ones. A logistic regression
-on what `estimate` says of its own certainty is fitted on every other scan, and its reliability is
-printed for the rest. The coefficients go into the file of weights.
+on what `estimate` says of its own certainty is fitted: on every other scan, to print its
+reliability on the rest, and on all, for the coefficients in the file of weights.
 """
 
 import argparse

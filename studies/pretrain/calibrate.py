@@ -2,10 +2,11 @@
 
     python studies/pretrain/calibrate.py                                        (to measure with)
     python studies/pretrain/measure.py predict WORK --sets calibrate --out rows.json
-    python studies/pretrain/refuse.py pictures WORK --out pictures.json
+    python studies/pretrain/refuse.py pictures WORK --seeds 4 --levels 2 --out pictures.json
     python studies/pretrain/calibrate.py --rows rows.json --pictures pictures.json
 
-Of the rows those of set `calibrate` count; of the pictures every other one, the rest are judged.
+Of the rows those of set `calibrate` count. All pictures that size does not refuse are fitted; a fit
+on every other one is judged on the rest.
 """
 
 import argparse

@@ -34,7 +34,7 @@ def main() -> None:
     """Print the range of each kind of image."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scans", type=Path)
-    parser.add_argument("--real", type=Path, help="folder of real images, as data/README.md says")
+    parser.add_argument("--real", type=Path, help="folder of real images (CONTRIBUTING.md)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     values: dict[str, list[float]] = defaultdict(list)
