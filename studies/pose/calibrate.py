@@ -30,6 +30,7 @@ RIGHT_DEG = 10.0
 COPIES = 4  # of each scan: one as it is, the others spoiled
 PENALTY = 1e-3  # on the squared coefficients: bounds them if the classes separate
 BINS = np.array([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
+OFF_DEG = (0.0, 5.0, RIGHT_DEG, 15.0, 20.0, 40.0, 180.0)
 
 
 def main() -> None:
@@ -46,10 +47,12 @@ def main() -> None:
         for copy in range(COPIES)
     ]
     seen = np.array([features for features, _, _ in rows])
-    right = np.array([degrees <= RIGHT_DEG for _, degrees, _ in rows])
+    degrees = np.array([off for _, off, _ in rows])
+    right = degrees <= RIGHT_DEG
     spoiled = np.array([is_spoiled for _, _, is_spoiled in rows])
     half = np.repeat(np.arange(len(scans)) % 2 == 0, COPIES)
-    report(special.expit(seen[~half] @ fit(seen[half], right[half])), right[~half], spoiled[~half])
+    confidence = special.expit(seen[~half] @ fit(seen[half], right[half]))
+    report(confidence, degrees[~half], spoiled[~half])
     calibration = torch.tensor(fit(seen, right), dtype=torch.float32)
     with safe_open(arguments.weights, "pt") as file:
         metadata = file.metadata()
@@ -117,9 +120,10 @@ def fit(seen: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float
 
 
 def report(
-    confidence: NDArray[np.float64], right: NDArray[np.bool_], spoiled: NDArray[np.bool_]
+    confidence: NDArray[np.float64], degrees: NDArray[np.float64], spoiled: NDArray[np.bool_]
 ) -> None:
     """Print the reliability, and what the threshold 0.5 keeps and leaves out."""
+    right = degrees <= RIGHT_DEG
     print("confidence      scans   right within 10 degrees")
     for low, high in pairwise(BINS):
         inside = (confidence >= low) & ((confidence < high) | (high == 1.0))
@@ -128,10 +132,14 @@ def report(
                 f"{low:.1f} to {high:.1f}{inside.sum():>11}{right[inside].mean():>15.0%}"
                 f"   (mean confidence {confidence[inside].mean():.0%})"
             )
-    sure = confidence >= 0.5
-    print(f"right ones below 0.5: {np.sum(right & ~sure)} of {right.sum()}")
-    print(f"wrong ones below 0.5: {np.sum(~right & ~sure)} of {np.sum(~right)}")
-    print(f"unspoiled scans right: {np.sum(right & ~spoiled)} of {np.sum(~spoiled)}")
+    unsure = confidence < 0.5
+    for name, scans in (("unspoiled", ~spoiled), ("all", np.ones_like(spoiled))):
+        for kind, these in (("right", scans & right), ("wrong", scans & ~right)):
+            print(f"{name}, {kind}: {these.sum()}, below 0.5: {np.sum(these & unsure)}")
+    for low, high in pairwise(OFF_DEG):
+        these = (degrees > low) & (degrees <= high)
+        below = np.sum(these & unsure)
+        print(f"{low:.0f} to {high:.0f} degrees off: {these.sum()}, below 0.5: {below}")
 
 
 if __name__ == "__main__":
