@@ -71,7 +71,7 @@ def simulated_case(
     rng = generator(settings.simulate.seed, "benchmark", name)
     ga_weeks = float(rng.uniform(*WEEKS))
     if labels is not None:  # an atlas keeps its shape: an age near its own
-        ga_weeks = float(labels.name.split("-")[1][:2])
+        ga_weeks = weeks_of(labels)
     own = settings_of(name, settings.simulate)
     turned = {"rotation_deg": 180.0}
     own = own.model_copy(
@@ -125,6 +125,11 @@ def errors(
     return float(degrees), float(np.linalg.norm(away)), scale
 
 
+def weeks_of(path: Path) -> float:
+    """Return the age that a file's name gives, as in ``crl-23w_t2w.nii.gz``."""
+    return float(path.name.split("-")[1][:2])
+
+
 def corners_mm(image: sitk.Image) -> np.ndarray:
     """Return the corners of an image in the world, ``(8, 3)``."""
     corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(image.GetSize()) - 1.0)
@@ -156,7 +161,7 @@ def turned_mr(path: Path, number: int, *, template: Template, settings: Project)
     labels = volume.read(path.with_name(path.name.replace("_t2w", "_labels")))
     labels = sitk.Cast(labels, sitk.sitkUInt8)
     copy, back = turned_copy(image, Rotation.random(random_state=number), 0.8)
-    ga_weeks = float(path.name.split("-")[1][:2])
+    ga_weeks = weeks_of(path)
     transform, *rest = aligned(copy, "mr", ga_weeks, template, settings)
     truth = through_upright(back, labels, template.labels, modality="mr")
     brain = geometry.resample(
@@ -174,6 +179,6 @@ def real_case(
     turn = Rotation.identity() if number == 0 else Rotation.random(random_state=number)
     # The unturned scan goes as it is.
     scan = image if number == 0 else turned_copy(image, turn, 0.6)[0]
-    ga_weeks = float(path.name.split("-")[1][:2])
+    ga_weeks = weeks_of(path)
     transform, *rest = aligned(scan, "us", ga_weeks, template, settings)
     return geometry.rotation(transform) @ turn.as_matrix(), *rest

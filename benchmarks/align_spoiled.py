@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
-from align import ROOT, make_template
-from align_cases import Template, aligned, turned_copy
+from align import ROOT, degrees_between, make_template
+from align_cases import Template, aligned, turned_copy, weeks_of
 from scipy.spatial.transform import Rotation
 
 from ssus2mri.config import project
@@ -28,8 +28,8 @@ from ssus2mri.pose.placement import ball_radius_mm, middle
 from ssus2mri.prepare.align import head_of
 
 RIGHT_DEG, FAR_DEG = 10.0, 20.0
-Judged = tuple[float, float] | None
 SPACING_MM = 1.2  # of copies: that of the scans on which the confidence is calibrated
+Judged = tuple[float, float] | None  # degrees off, confidence
 
 
 class Case(NamedTuple):
@@ -39,7 +39,7 @@ class Case(NamedTuple):
     rotation: np.ndarray
     centre_mm: np.ndarray
     radius_mm: float
-    number: int
+    number: int = 0
 
 
 def main() -> None:
@@ -74,7 +74,6 @@ def as_it_is(path: Path, template: Template, settings: Project) -> Case:
         geometry.rotation(transform),
         np.array(transform.GetInverse().TransformPoint(centre.tolist())),
         ball_radius_mm(volume_mm3) / scale,
-        0,
     )
 
 
@@ -94,8 +93,8 @@ def judge(case: Case, *, template: Template, settings: Project) -> Judged:
         )
     except InputError:
         return None
-    off = geometry.rotation(transform) @ turn.as_matrix() @ case.rotation.T
-    return float(np.degrees(Rotation.from_matrix(off).magnitude())), confidence
+    rotation = geometry.rotation(transform) @ turn.as_matrix()
+    return float(degrees_between(rotation, case.rotation)), confidence
 
 
 def spoiled(
@@ -110,11 +109,6 @@ def spoiled(
     depth = np.tensordot(normal, place, 1) * SPACING_MM / radius_mm
     noise = rng.normal(0, rng.uniform(0, 1.2), array.shape)
     return geometry.from_array(array * np.exp(noise) * (depth < rng.uniform(-0.5, 0.8)), image)
-
-
-def weeks_of(path: Path) -> float:
-    """Return the age that a file's name gives."""
-    return float(path.name.split("-")[1][:2])
 
 
 def report(results: list[Judged], threshold: float) -> None:

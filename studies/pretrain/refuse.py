@@ -6,7 +6,7 @@
 Of real planes (``us_planes.csv`` of DATA) it also compares the circumference with the
 sonographer's, and the midline of the predicted tissues (in which they mirror each other, and the
 line through those of the middle) with that of the plane as placed; ``pose`` says how far this was
-turned from where `align` put it.
+turned from where `align` put it. ``lesion_mm2`` is the area of predicted cysts and bleeds.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from ssus2mri.prediction.network import load_network
 from ssus2mri.prediction.predict import placed
 from ssus2mri.prediction.sizes import measure
 from ssus2mri.prediction.synthesise import Maps, fine_labels
-from ssus2mri.tissues import Tissue
+from ssus2mri.tissues import LESIONS, Tissue
 
 LEVELS_MM = (0.0, 8.0)
 SCANS = 8  # that planes are cut from
@@ -127,11 +127,17 @@ def judge(image: sitk.Image, ga_weeks: float) -> dict[str, Any]:
         spacing_mm = network.atlas.labels.GetSpacing()[0] / prepared.scale
         assert maps.tissue is not None
         line = midline(maps.tissue[:, 0])
+        judgement["lesion_mm2"] = lesion_mm2(maps, network.atlas.labels.GetSpacing()[0])
         judgement["midline"] = {
             "mirror": line and {"angle_deg": line[0], "offset_mm": line[1] * spacing_mm},
             "axis": axis(maps, spacing_mm),
         }
     return judgement
+
+
+def lesion_mm2(maps: Maps, spacing_mm: float) -> float:
+    """Return the area of predicted cysts and bleeds in a head of the atlas's size."""
+    return float(np.isin(maps.labels, LESIONS).sum() * spacing_mm**2)
 
 
 def axis(maps: Maps, spacing_mm: float) -> dict[str, float] | None:
